@@ -1,0 +1,30 @@
+//! Document types.
+
+use crate::open_enum::open_enum;
+
+open_enum! {
+    /// What a document is, as the provider's `documentType`.
+    /// Source: the quickstart, and the newer reference for the rest.
+    DocumentType {
+        /// A US social security card (quickstart only).
+        IdSsn = "id-ssn",
+        /// A passport.
+        IdPassport = "id-passport",
+        /// The front of an ID card or driver's licence.
+        IdIdcardFront = "id-idcard-front",
+        /// Its back.
+        IdIdcardBack = "id-idcard-back",
+        /// A residence permit (newer; Spain).
+        IdResidencyPermit = "id-residency-permit",
+        /// A proof of address.
+        ProofOfAddress = "proof-of-address",
+        /// A proof of income.
+        ProofOfIncome = "proof-of-income",
+        /// A selfie from the front (newer).
+        SelfieFront = "selfie-front",
+        /// A selfie from the left (newer).
+        SelfieLeft = "selfie-left",
+        /// A selfie from the right (newer).
+        SelfieRight = "selfie-right",
+    }
+}

@@ -1,0 +1,120 @@
+//! The whole data record of a user.
+//!
+//! Field order is the provider's page's, so that what is sent reads as the page does.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that the provider is told about a user. Each edit makes a new revision.
+/// It is personal data: it has no `Debug`.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Profile {
+    /// Name, date of birth, residence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_details: Option<UserDetails>,
+    /// Address, e-mail, identity document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kyc_data: Option<KycData>,
+    /// Employment, source of funds, industry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_diligence: Option<DueDiligence>,
+    /// When identity and liveness were verified before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification_history: Option<VerificationHistory>,
+}
+
+/// The section `userDetails`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UserDetails {
+    /// Given names, as on the document.
+    pub first_name: String,
+    /// Family names, as on the document.
+    pub last_name: String,
+    /// `YYYY-MM-DD`.
+    pub date_of_birth: String,
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country_of_residence: String,
+}
+
+/// The section `kycData`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KycData {
+    /// ISO 3166-1 alpha-2, upper case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nationality: Option<String>,
+    /// Where the user lives; its country is `userDetails.countryOfResidence`.
+    pub address_of_residence: Address,
+    /// Must equal the onramp payment's receipt e-mail.
+    pub email: String,
+    /// E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// Passport, identity card or social security number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_document: Option<IdentityDocument>,
+    /// Meaning unknown; seen only as an empty list in the provider's own sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_addresses: Option<Vec<String>>,
+}
+
+/// A postal address.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Address {
+    /// Street and number.
+    pub line1: String,
+    /// The rest of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line2: Option<String>,
+    /// City.
+    pub city: String,
+    /// State or region; two letters in the US.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_or_region: Option<String>,
+    /// Postal code.
+    pub postal_code: String,
+}
+
+/// The identity document's number and kind (not its picture, which is a document).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IdentityDocument {
+    /// `passport`, `id`, `ssn`; an open set.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its number.
+    pub number: String,
+    /// ISO 3166-1 alpha-2, upper case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuing_country_code: Option<String>,
+}
+
+/// The section `dueDiligence`. Its words are open sets of the provider's.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DueDiligence {
+    /// For example `full-time`.
+    pub employment_status: String,
+    /// For example `employment-income`.
+    pub source_of_funds: String,
+    /// For example `finance-insurance`.
+    pub industry: String,
+    /// US only, for example `income-50k-100k`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimated_yearly_income: Option<String>,
+    /// For example `volume-0-25k`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_yearly_tx_volume: Option<String>,
+}
+
+/// The section `verificationHistory`. Times are kept as they were given.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct VerificationHistory {
+    /// RFC 3339.
+    pub id_verification_timestamp: String,
+    /// RFC 3339.
+    pub liveness_verification_timestamp: String,
+}
