@@ -1,1 +1,25 @@
-//! placeholder
+//! A typed client of Crossmint's users and identity-verification API, version `2025-06-09`.
+//!
+//! Each method is one call. Nothing is tried again in here: a call that does
+//! not succeed becomes an [`onboarding::Failure`], classified by what can be
+//! done about it, and the core decides. The one exception is the form in which
+//! an upload names its user, see [`DocumentReference`].
+//!
+//! Personal data leaves this crate in the request alone. No log, no error text
+//! and no `Debug` holds it: what the provider says is rid of everything that
+//! was sent before it becomes a message.
+
+mod classify;
+mod client;
+mod scrub;
+mod settings;
+mod transport;
+mod wire;
+
+pub use client::Client;
+pub use settings::{ApiKey, DocumentData, DocumentReference, Settings, SettingsError};
+pub use transport::ANSWER_BYTES_MAX;
+pub use wire::{
+    DocumentUpload, ExternalWallet, LegalAcceptance, LegalDocument, LegalRegion, LegalState,
+    LinkedWallet, UploadedDocument, UserPresence, WalletOwnership,
+};

@@ -3,20 +3,46 @@
 //! This crate is pure: it has no clock, no chance, no input or output and no
 //! async. Time and seeds come in as arguments; what is to be done goes out as
 //! a value. It never logs.
+//!
+//! The whole face of the state machine is two functions: [`next_step`] says what is to be
+//! done, [`apply`] says what an [`Event`] changes.
 
+mod apply;
 mod document;
+mod event;
 mod failure;
 mod locator;
+mod onboarding;
 mod open_enum;
+mod policy;
 mod product;
 mod profile;
+mod revision;
+mod state;
+mod status;
+mod step;
+mod task;
 mod time;
 
+pub use apply::{Context, Outcome, Reason, Transition, apply};
 pub use document::DocumentType;
+pub use event::Event;
 pub use failure::{Effect, Failure, FailureClass};
 pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator, is_e164};
+pub use onboarding::{
+    Consent, Document, Ended, Hold, HoldCause, LastError, Observation, Onboarding, OnboardingId,
+    ProfileRecord, Retry, TriggerInDoubt, Verification,
+};
+pub use policy::{Curve, Policy};
 pub use product::{Eligibility, Product, ProductStatus, Section};
 pub use profile::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, UserDetails, VerificationHistory,
 };
+pub use revision::{Revision, Revisions};
+pub use state::State;
+pub use status::{
+    DocumentView, HoldView, LastErrorView, ProductView, Status, StepView, TaskView, WaitingOn,
+};
+pub use step::{Call, Lane, Step, next_step};
+pub use task::{Request, Task, TaskState, UNNAMED_REQUEST, accepted_documents};
 pub use time::{Date, InvalidTime, Timestamp};

@@ -1,1 +1,344 @@
-//! placeholder
+//! Durable state of every onboarding: one transaction a method.
+//!
+//! A store keeps what happened and hands out due work. It decides nothing: the rules are
+//! `onboarding`'s, and the store only asks them what is due. It never calls the provider
+//! and never reads a clock.
+
+mod budget;
+mod memory;
+mod sqlite;
+
+pub mod conformance;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+use onboarding::{
+    Call, DocumentType, Event, Lane, Onboarding, OnboardingId, Policy, Revision, State, Task, Timestamp,
+    Transition, UserLocator,
+};
+
+pub use budget::Budgets;
+pub use memory::MemoryStore;
+pub use sqlite::{OpenError, SqliteStore};
+
+/// An onboarding, and the user whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The user.
+    pub user: UserLocator,
+    /// The onboarding.
+    pub onboarding: Onboarding,
+}
+
+/// Who made something happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The worker, by calling the provider.
+    Worker,
+    /// A person or a script, by the command line.
+    Cli,
+}
+
+/// A change to one onboarding, committed whole or not at all.
+pub struct Commit {
+    /// Whose onboarding it is; it is created by the first transition.
+    pub user: UserLocator,
+    /// What happened, in order: versions without gaps, the first one on the stored version.
+    /// May be empty when a claim is only given back.
+    pub transitions: Vec<Transition>,
+    /// Who made it happen.
+    pub actor: Actor,
+    /// Personal data that comes with it.
+    pub personal: Vec<PersonalData>,
+    /// What becomes of the committing worker's claim.
+    pub claim: ClaimAfter,
+    /// The onboarding that is committed to.
+    pub id: OnboardingId,
+    /// The time of the commit.
+    pub now: Timestamp,
+}
+
+/// What becomes of a claim at a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimAfter {
+    /// The committer holds none, and others' are untouched.
+    Untouched,
+    /// The worker gives its claim back.
+    Release(WorkerId),
+    /// The worker gives it back and, if another call is due at once and the budget allows,
+    /// claims that in the same transaction.
+    Continue(Worker),
+}
+
+/// Content that only the store's one module for personal data sees in clear.
+/// It has no `Debug`.
+pub enum PersonalData {
+    /// The whole profile; it replaces the one before.
+    Profile {
+        /// Its revision.
+        revision: Revision,
+        /// The profile as JSON.
+        json: Vec<u8>,
+    },
+    /// A document's bytes; they replace an earlier revision's.
+    DocumentContent {
+        /// Its type.
+        document_type: DocumentType,
+        /// Its revision.
+        revision: Revision,
+        /// The MIME type that the bytes were found to have.
+        media_type: String,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+}
+
+/// What a commit led to.
+#[derive(Debug)]
+pub enum Committed {
+    /// It is stored.
+    Stored {
+        /// The claim of the next call, where [`ClaimAfter::Continue`] got one.
+        next: Option<Claimed>,
+    },
+    /// The onboarding is not at the version that the change builds on: load and apply again.
+    Conflict,
+}
+
+/// The id of one worker process; new at every start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WorkerId(pub i64);
+
+/// A worker that claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Worker {
+    /// Its id.
+    pub id: WorkerId,
+    /// How long a claim lasts if it is never completed.
+    pub lease_ms: u64,
+    /// The provider's limits, shared by all workers on one store.
+    pub budgets: Budgets,
+}
+
+/// A request for due work.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimRequest {
+    /// Who claims.
+    pub worker: Worker,
+    /// The time.
+    pub now: Timestamp,
+    /// At most this many.
+    pub limit: usize,
+    /// Only these calls, when the provider is closed and one call is to probe it.
+    pub only: Option<Probe>,
+}
+
+/// Restricts a claim to a call that can tell whether the provider is open again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The lane of the call that found it closed.
+    pub lane: Lane,
+    /// The onboarding whose call that was: claimed only if no other is due.
+    pub suspect: OnboardingId,
+}
+
+/// Due work: a claim is the permission to make the call.
+#[derive(Debug)]
+pub struct Claimed {
+    /// The onboarding as it is stored now; for a trigger, with [`Event::TriggerBegun`] applied.
+    pub stored: Stored,
+    /// The call that may be made.
+    pub call: Call,
+}
+
+/// The answer to a [`ClaimRequest`].
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// What was claimed.
+    pub claimed: Vec<Claimed>,
+    /// When more could be claimed at the earliest: something falls due, a lease runs out, or
+    /// the budget allows another call. `None` when nothing is waiting.
+    pub next_at: Option<Timestamp>,
+}
+
+/// The profile's content.
+pub struct ProfileContent {
+    /// Its revision.
+    pub revision: Revision,
+    /// The profile as JSON.
+    pub json: Vec<u8>,
+}
+
+/// A document's content.
+pub struct DocumentContent {
+    /// Its revision.
+    pub revision: Revision,
+    /// The MIME type that the bytes were found to have.
+    pub media_type: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// A row of history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryRow {
+    /// The onboarding's version after it.
+    pub version: u64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    pub event: Event,
+    /// The state before.
+    pub from: State,
+    /// The state after.
+    pub to: State,
+    /// Who made it happen: `worker` or `cli`.
+    pub actor: Actor,
+    /// The policy under which it was applied: with it, history can be replayed exactly.
+    pub policy: Policy,
+}
+
+/// A page of a list, in order of creation.
+#[derive(Clone, Copy, Debug)]
+pub struct ListRequest {
+    /// Only onboardings in this state.
+    pub state: Option<State>,
+    /// Only those created after this one.
+    pub after: Option<OnboardingId>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A task, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTask {
+    /// The user.
+    pub user: UserLocator,
+    /// The onboarding.
+    pub onboarding_id: OnboardingId,
+    /// The task.
+    pub task: Task,
+}
+
+/// Whether the provider takes our calls at all, over all onboardings and restarts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ProviderGate {
+    /// It does, as far as we know.
+    #[default]
+    Open,
+    /// It refuses everyone: the worker only probes.
+    Closed(Closed),
+}
+
+/// What is known of a closed provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// Since when.
+    pub since: Timestamp,
+    /// When to probe next.
+    pub probe_at: Timestamp,
+    /// How many probes failed.
+    pub probes: u32,
+    /// The lane of the call that found it closed.
+    pub lane: Lane,
+    /// The onboarding whose call that was.
+    pub suspect: OnboardingId,
+    /// The provider's message, without personal data.
+    pub message: String,
+}
+
+/// What can go wrong with a store, by what the caller does about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store can't be read or written now: full disk, failed fsync, lock. What was to be
+    /// written was not, as far as could be read afterwards. Try again.
+    #[error("the store can't be used now; check the disk's space and health, then try again")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Nobody can tell whether it was written. Load, and see.
+    #[error("it is not known whether the change was stored; read the status, then repeat what is missing")]
+    Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row can't be read.
+    #[error("onboarding {id} is damaged in the store ({what}); restore it from a backup")]
+    Damaged {
+        /// Whose row it is, as far as it can be told.
+        id: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The store was shut down.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// Durable state. One transaction a method; what a method that writes has answered is on disk.
+pub trait Store: Send + Sync + 'static {
+    /// The policy under which this process applies events.
+    fn policy(&self) -> &Policy;
+
+    /// The onboarding of a user.
+    fn find(&self, user: &UserLocator) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
+
+    /// An onboarding by its id.
+    fn load(&self, id: OnboardingId) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
+
+    /// The one way to change an onboarding: the row (only if its version is still the one
+    /// that the change builds on), its history, its tasks and its personal data.
+    fn commit(&self, commit: Commit) -> impl Future<Output = Result<Committed, StoreError>> + Send;
+
+    /// Claims due work: takes each call from its budget, sets the lease, and records
+    /// [`Event::TriggerBegun`] before a trigger, in one transaction.
+    fn claim(&self, request: ClaimRequest) -> impl Future<Output = Result<Claims, StoreError>> + Send;
+
+    /// The provider answered 429: nobody calls in `lane` before `until`, and the pace is halved
+    /// for a while.
+    fn slow_down(
+        &self,
+        lane: Lane,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether the provider takes our calls.
+    fn provider_gate(&self) -> impl Future<Output = Result<ProviderGate, StoreError>> + Send;
+
+    /// Records whether it does.
+    fn set_provider_gate(&self, gate: ProviderGate) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The profile that is held for an onboarding.
+    fn profile(
+        &self,
+        id: OnboardingId,
+    ) -> impl Future<Output = Result<Option<ProfileContent>, StoreError>> + Send;
+
+    /// The bytes that are held of a document.
+    fn document_content(
+        &self,
+        id: OnboardingId,
+        document_type: &DocumentType,
+    ) -> impl Future<Output = Result<Option<DocumentContent>, StoreError>> + Send;
+
+    /// A page of onboardings, in order of creation.
+    fn list(&self, request: ListRequest) -> impl Future<Output = Result<Vec<Stored>, StoreError>> + Send;
+
+    /// How many onboardings there are in each state.
+    fn counts(&self) -> impl Future<Output = Result<BTreeMap<State, u64>, StoreError>> + Send;
+
+    /// The tasks that are not closed, of one onboarding or of all, oldest first.
+    fn tasks(
+        &self,
+        id: Option<OnboardingId>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<StoredTask>, StoreError>> + Send;
+
+    /// The history of an onboarding after a version, in order.
+    fn history(
+        &self,
+        id: OnboardingId,
+        after_version: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<HistoryRow>, StoreError>> + Send;
+
+    /// Proves that the store can be written, by writing.
+    fn check_writable(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}

@@ -1,0 +1,257 @@
+//! The provider's calls, one method each.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use onboarding::{Effect, Eligibility, Failure, FailureClass, LocatorKind, Profile, UserLocator};
+use reqwest::Method;
+use serde::de::IgnoredAny;
+
+use crate::settings::{DocumentData, DocumentReference, Settings, SettingsError};
+use crate::transport::{Call, Transport};
+use crate::wire::{
+    DocumentUpload, ExternalWallet, LegalAcceptance, LinkedWallet, UploadedDocument, UserPresence,
+    VerificationAnswer,
+};
+
+const USER: &str = "/users/{userLocator}";
+const LEGAL_DOCUMENTS: &str = "/users/{userLocator}/legal-documents";
+const DOCUMENTS: &str = "/documents";
+const DOCUMENT: &str = "/documents/{documentId}";
+const VERIFICATION: &str = "/users/{userLocator}/identity-verification";
+const LINKED_WALLET: &str = "/users/{userLocator}/linked-wallets/{address}";
+
+/// A client of one project at the provider. Share it behind an `Arc`: it keeps
+/// connections open, and remembers which form of an upload the provider takes.
+pub struct Client {
+    transport: Transport,
+    call_timeout: Duration,
+    upload_timeout: Duration,
+    document_data: DocumentData,
+    /// Whether uploads name their user by [`DocumentReference::Reference`].
+    by_reference: AtomicBool,
+}
+
+impl Client {
+    /// Makes a client; no call is made yet.
+    ///
+    /// # Errors
+    /// When the origin or the key is not right, or TLS can't be set up.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            transport: Transport::new(settings)?,
+            call_timeout: Duration::from_millis(settings.call_timeout_ms),
+            upload_timeout: Duration::from_millis(settings.upload_timeout_ms),
+            document_data: settings.document_data,
+            by_reference: AtomicBool::new(
+                settings.document_reference == DocumentReference::Reference,
+            ),
+        })
+    }
+
+    /// Creates the user, or replaces all that the provider holds about it.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`].
+    pub async fn upsert_user(
+        &self,
+        locator: &UserLocator,
+        profile: &Profile,
+    ) -> Result<UserPresence, Failure> {
+        let call = self.call(Method::PUT, USER).user(locator).json(profile);
+        self.transport.send(call).await?.read_or_empty()
+    }
+
+    /// Asks which parts of the user the provider holds.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`].
+    pub async fn user(&self, locator: &UserLocator) -> Result<UserPresence, Failure> {
+        self.transport.send(self.call(Method::GET, USER).user(locator)).await?.read()
+    }
+
+    /// Tells the provider what the user accepted, and when.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`].
+    pub async fn accept_legal_document(
+        &self,
+        locator: &UserLocator,
+        acceptance: &LegalAcceptance,
+    ) -> Result<(), Failure> {
+        let call = self.call(Method::PUT, LEGAL_DOCUMENTS).user(locator).json(acceptance);
+        self.transport.send(call).await?.read_or_empty().map(|IgnoredAny| ())
+    }
+
+    /// Uploads a file in place of an earlier one of its type.
+    ///
+    /// A call that is refused with a 400 is made once more with the other form
+    /// of the user's name, see [`DocumentReference`]; so it may cost two writes.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`]. When both forms are refused, as the first was.
+    pub async fn upload_document(
+        &self,
+        locator: &UserLocator,
+        upload: &DocumentUpload<'_>,
+    ) -> Result<UploadedDocument, Failure> {
+        let form = self.document_reference();
+        let first = match self.upload_in_form(locator, upload, form).await {
+            Err(failure) if is_plain_400(&failure) => failure,
+            outcome => return outcome,
+        };
+        let other = match form {
+            DocumentReference::UserLocator => DocumentReference::Reference,
+            DocumentReference::Reference => DocumentReference::UserLocator,
+        };
+        let outcome = self.upload_in_form(locator, upload, other).await;
+        match &outcome {
+            Ok(_) => {
+                self.by_reference.store(other == DocumentReference::Reference, Ordering::Relaxed)
+            }
+            Err(second) if is_plain_400(second) => return Err(first),
+            // Nothing is known yet about the other form: this failure decides what is next.
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Asks what the provider knows about an uploaded file.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`].
+    pub async fn document(&self, id: &str) -> Result<UploadedDocument, Failure> {
+        check_segment(id, "document id")?;
+        let call = self.call(Method::GET, DOCUMENT).fill("{documentId}", id);
+        self.transport.send(call).await?.read()
+    }
+
+    /// Triggers verification. Missing data is no failure: the eligibility names it.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`].
+    pub async fn trigger_verification(
+        &self,
+        locator: &UserLocator,
+    ) -> Result<Vec<Eligibility>, Failure> {
+        self.eligibility(Method::PUT, locator).await
+    }
+
+    /// Reads the provider's word on each product.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`].
+    pub async fn verification(&self, locator: &UserLocator) -> Result<Vec<Eligibility>, Failure> {
+        self.eligibility(Method::GET, locator).await
+    }
+
+    /// Links a wallet to the user.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`]. A 409 means that the wallet is another user's.
+    pub async fn link_wallet(
+        &self,
+        locator: &UserLocator,
+        wallet: &ExternalWallet,
+    ) -> Result<LinkedWallet, Failure> {
+        let call = self.wallet_call(Method::PUT, locator, &wallet.address)?.json(wallet);
+        self.transport.send(call).await?.read()
+    }
+
+    /// Reads a link to a wallet.
+    ///
+    /// # Errors
+    /// As classified; see [`Failure`].
+    pub async fn linked_wallet(
+        &self,
+        locator: &UserLocator,
+        address: &str,
+    ) -> Result<LinkedWallet, Failure> {
+        let call = self.wallet_call(Method::GET, locator, address)?;
+        self.transport.send(call).await?.read()
+    }
+
+    /// Finds out whether the provider can be reached and takes the key, by
+    /// reading a user that nobody has. It changes nothing.
+    ///
+    /// # Errors
+    /// What stands in the way, as classified.
+    pub async fn probe(&self) -> Result<(), Failure> {
+        let nobody = format!("{}:gangway-doctor", LocatorKind::UserId.as_str())
+            .parse()
+            .expect("a plain user id is a locator");
+        match self.user(&nobody).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.class == FailureClass::NotFound => Ok(()),
+            Err(failure) if is_plain_400(&failure) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn call(&self, method: Method, route: &'static str) -> Call {
+        Call::new(method, route, self.call_timeout)
+    }
+
+    fn wallet_call(
+        &self,
+        method: Method,
+        locator: &UserLocator,
+        address: &str,
+    ) -> Result<Call, Failure> {
+        check_segment(address, "wallet address")?;
+        let mut call = self.call(method, LINKED_WALLET).user(locator).fill("{address}", address);
+        call.personal.add(address);
+        Ok(call)
+    }
+
+    async fn eligibility(
+        &self,
+        method: Method,
+        locator: &UserLocator,
+    ) -> Result<Vec<Eligibility>, Failure> {
+        let answer = self.transport.send(self.call(method, VERIFICATION).user(locator)).await?;
+        answer.read().map(VerificationAnswer::into_eligibility)
+    }
+
+    fn document_reference(&self) -> DocumentReference {
+        if self.by_reference.load(Ordering::Relaxed) {
+            DocumentReference::Reference
+        } else {
+            DocumentReference::UserLocator
+        }
+    }
+
+    async fn upload_in_form(
+        &self,
+        locator: &UserLocator,
+        upload: &DocumentUpload<'_>,
+        form: DocumentReference,
+    ) -> Result<UploadedDocument, Failure> {
+        let mut call = Call::new(Method::POST, DOCUMENTS, self.upload_timeout).bytes(upload.body(
+            locator,
+            form,
+            self.document_data,
+        ));
+        call.personal.add_locator(locator);
+        self.transport.send(call).await?.read()
+    }
+}
+
+/// Whether the provider judged the request itself, rather than the project or the moment.
+fn is_plain_400(failure: &Failure) -> bool {
+    failure.class == FailureClass::Refused && failure.http_status == Some(400)
+}
+
+/// An empty or dotted segment would make the path another call's.
+fn check_segment(text: &str, what: &str) -> Result<(), Failure> {
+    if !matches!(text, "" | "." | "..") {
+        return Ok(());
+    }
+    Err(Failure {
+        class: FailureClass::Refused,
+        message: format!("the {what} is empty or made of dots alone; correct it"),
+        http_status: None,
+        retry_after_ms: None,
+        effect: Effect::None,
+    })
+}

@@ -1,0 +1,190 @@
+//! Takes personal data out of what the provider says.
+//!
+//! Providers like to repeat what they refuse. Nothing that was sent may come
+//! back in a message, nor anything that looks like it.
+
+use onboarding::UserLocator;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::wire::path_segment;
+
+/// The longest message, in characters.
+const MESSAGE_CHARS_MAX: usize = 300;
+/// What stands in a message where something was taken out.
+const MARK: &str = "[…]";
+/// Shorter values are left alone: two letters are a country, and half of every sentence.
+const VALUE_BYTES_MIN: usize = 3;
+/// A word out of a value of several words is taken out alone when it is this long.
+const WORD_BYTES_MIN: usize = 5;
+/// So many digits are a number that could name a person.
+const DIGITS_MIN: usize = 5;
+/// So many characters of base64's alphabet in a row are a piece of a file.
+const BASE64_CHARS_MIN: usize = 64;
+
+/// What was sent with a call and must not come back: the locator's value and
+/// every text in the body, folded to lower case. It has no `Debug`.
+#[derive(Default)]
+pub(crate) struct Personal(Vec<Vec<char>>);
+
+impl Personal {
+    /// Adds a locator's value, in clear and as it stands in the path.
+    pub(crate) fn add_locator(&mut self, locator: &UserLocator) {
+        self.add(locator.value());
+        self.add(&path_segment(locator.value()));
+    }
+
+    /// Adds every text in a body.
+    pub(crate) fn add_body(&mut self, body: &impl Serialize) {
+        // A body that can't be a JSON value could not be sent either.
+        self.add_leaves(&serde_json::to_value(body).unwrap_or_default());
+    }
+
+    /// Adds one text, and the long words in it.
+    pub(crate) fn add(&mut self, text: &str) {
+        let words = text.split_whitespace().filter(|word| word.len() >= WORD_BYTES_MIN);
+        let whole = std::iter::once(text).filter(|text| text.len() >= VALUE_BYTES_MIN);
+        self.0.extend(whole.chain(words).map(|text| folded(&plain(text))));
+    }
+
+    fn add_leaves(&mut self, value: &Value) {
+        match value {
+            Value::String(text) => self.add(text),
+            Value::Array(items) => items.iter().for_each(|item| self.add_leaves(item)),
+            Value::Object(fields) => fields.values().for_each(|field| self.add_leaves(field)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// `text` without personal data and control characters, cut to a readable length.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let plain = plain(text);
+        let folded = folded(&plain);
+        let (mut out, mut room, mut hidden_until) = (String::new(), MESSAGE_CHARS_MAX, 0);
+        for at in 0..plain.len() {
+            let after_mark = at > 0 && at <= hidden_until;
+            hidden_until = hidden_until.max(at + self.hidden_at(&folded, at));
+            if at >= hidden_until {
+                out.push(plain[at]);
+                room -= 1;
+            } else if !after_mark {
+                out.push_str(MARK);
+                room -= MARK.chars().count();
+            }
+            if room < MARK.chars().count() {
+                break;
+            }
+        }
+        out
+    }
+
+    /// How many characters from `at` on have to go.
+    fn hidden_at(&self, text: &[char], at: usize) -> usize {
+        let rest = &text[at..];
+        let sent = self.0.iter().filter(|value| rest.starts_with(value)).map(Vec::len).max();
+        let at_token = at == 0 || ends_token(text[at - 1]);
+        let mail = if at_token { mail_chars(rest) } else { 0 };
+        sent.unwrap_or(0).max(mail).max(number_chars(rest)).max(base64_chars(rest))
+    }
+}
+
+/// Line ends become spaces, other control characters go: they could split a value in two.
+fn plain(text: &str) -> Vec<char> {
+    let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    spaced.filter(|c| !c.is_control()).collect()
+}
+
+/// Lower case, one character for one, so that places in the text stay the same.
+fn folded(text: &[char]) -> Vec<char> {
+    text.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect()
+}
+
+fn ends_token(c: char) -> bool {
+    c.is_whitespace() || "\"<>()[]{},;:".contains(c)
+}
+
+/// The length of the token that `rest` begins with, if it looks like an e-mail address.
+fn mail_chars(rest: &[char]) -> usize {
+    let length = rest.iter().position(|c| ends_token(*c)).unwrap_or(rest.len());
+    let token = &rest[..length];
+    let has_at = token.contains(&'@') || token.windows(3).any(|three| three == ['%', '4', '0']);
+    if has_at && length >= VALUE_BYTES_MIN { length } else { 0 }
+}
+
+/// The length of a number of [`DIGITS_MIN`] digits that `rest` begins with.
+/// A date or a phone number may have one sign between two digits.
+fn number_chars(rest: &[char]) -> usize {
+    let mut digits = 0;
+    for (at, c) in rest.iter().enumerate() {
+        if c.is_numeric() {
+            digits += 1;
+            if digits == DIGITS_MIN {
+                return at + 1;
+            }
+        } else if at == 0 || !" -./".contains(*c) || !rest[at - 1].is_numeric() {
+            break;
+        }
+    }
+    0
+}
+
+/// [`BASE64_CHARS_MIN`] if `rest` begins with so many characters of a file, else nothing.
+fn base64_chars(rest: &[char]) -> usize {
+    let all =
+        |chars: &[char]| chars.iter().all(|c| c.is_ascii_alphanumeric() || "+/=_-".contains(*c));
+    if rest.get(..BASE64_CHARS_MIN).is_some_and(all) { BASE64_CHARS_MIN } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sent: &[&str], text: &str, expected: &str) {
+        let mut personal = Personal::default();
+        personal.add_body(&sent);
+        assert_eq!(personal.scrub(text), expected, "{text}");
+    }
+
+    #[test]
+    fn what_was_sent_does_not_come_back() {
+        check(&["Ilse"], "name Ilse is bad", "name […] is bad");
+        check(&["Ilse"], "name ILSE, ilse and ilses", "name […], […] and […]s");
+        check(&["Müller"], "MÜLLER", "[…]");
+        check(&["李明"], "name 李明 is bad", "name […] is bad");
+        check(&["Anna Maria"], "maria is no name", "[…] is no name");
+        check(&["C01X", "C01X0006H"], "C01X0006H!", "[…]!");
+        check(&["Ilse"], "Il\u{0}se", "[…]");
+        check(&["DE"], "DE is not supported", "DE is not supported");
+    }
+
+    #[test]
+    fn values_that_overlap_or_touch_go_whole() {
+        check(&["abc def", "def ghi"], "x abc def ghi y", "x […] y");
+        check(&["Ilse", "Brandt"], "IlseBrandt", "[…]");
+        check(&["Ilse"], "IlseIlse Ilse", "[…] […]");
+    }
+
+    #[test]
+    fn what_looks_like_personal_data_goes_though_it_was_not_sent() {
+        check(&[], "use o'brien+a@example.org, please", "use […], please");
+        check(&[], "email%3Aa%40b.org email:a@b.org", "[…] email:[…]");
+        check(&[], "must hold an @ sign", "must hold an @ sign");
+        check(&[], "number 123456 but 1234", "number […] but 1234");
+        check(&[], "born 01.01.1995, call +49 301 112", "born […], call +[…]");
+        check(&[], "1,2,3,4,5 of 100 at 400", "1,2,3,4,5 of 100 at 400");
+        check(
+            &[],
+            &format!("data:image/png;base64,{}==.", "iVBO".repeat(40)),
+            "data:image/png;base64,[…].",
+        );
+    }
+
+    #[test]
+    fn messages_stay_readable_and_short() {
+        check(&[], "two\r\nlines\u{7}\u{1b}[31m", "two  lines[31m");
+        check(&[], "", "");
+        check(&[], &"ab ".repeat(200), &"ab ".repeat(200)[..298]);
+        let personal = Personal::default();
+        assert!(personal.scrub(&"@bc d ".repeat(200)).chars().count() <= MESSAGE_CHARS_MAX);
+    }
+}

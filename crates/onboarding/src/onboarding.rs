@@ -1,0 +1,496 @@
+//! The durable record of one user's way through. It holds facts; where it stands and what
+//! comes next are derived from them. It holds no personal data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::step::Call;
+use crate::task::{Task, TaskState};
+use crate::{
+    Date, DocumentType, Eligibility, FailureClass, Product, ProductStatus, Revision, Revisions,
+    Section, State, Timestamp,
+};
+
+/// Our own id of an onboarding, a UUID v7: what logs and metrics name it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OnboardingId(pub Uuid);
+
+impl std::fmt::Display for OnboardingId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The durable record of one user's way through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Onboarding {
+    /// Our own id of it.
+    pub id: OnboardingId,
+    /// How many events made it what it is; 0 before the first.
+    pub version: u64,
+    /// When its first event happened.
+    pub created_at: Timestamp,
+    /// When its last event happened.
+    pub updated_at: Timestamp,
+    /// Where it stands; derived after each event.
+    pub state: State,
+    /// Since when it stands there.
+    pub state_since: Timestamp,
+    /// The products that this user is being onboarded for.
+    pub wanted: BTreeSet<Product>,
+    /// What we know of the profile that we hold.
+    pub profile: Option<ProfileRecord>,
+    /// The user's acceptance of the provider's privacy policy.
+    pub consent: Option<Consent>,
+    /// The documents that were supplied, the newest of each type.
+    pub documents: BTreeMap<DocumentType, Document>,
+    /// Who asked for verification, and what became of it.
+    pub verification: Verification,
+    /// The provider's last word on each product.
+    pub observation: Option<Observation>,
+    /// The tasks that the provider's last word gives rise to; closed ones are not kept here.
+    pub tasks: Vec<Task>,
+    /// How many tasks there ever were.
+    pub task_count: u32,
+    /// Counts what the provider was told. An observation of an earlier epoch says nothing
+    /// of what it was told since.
+    pub epoch: u32,
+    /// The failures in a row of the present step.
+    pub retry: Option<Retry>,
+    /// The last failure, until a call succeeds.
+    pub last_error: Option<LastError>,
+    /// How often in a row the provider forgot the user.
+    pub forgotten: u32,
+    /// Whether the status is to be read once, though nothing is pending.
+    pub look: bool,
+    /// Why it is stopped.
+    pub hold: Option<Hold>,
+    /// How it was ended on request.
+    pub ended: Option<Ended>,
+}
+
+/// What we know of the profile without its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProfileRecord {
+    /// The revision that we hold.
+    pub revision: Revision,
+    /// The last revision that the provider acknowledged.
+    pub acknowledged: Option<Revision>,
+    /// The sections that it has, each with the revision in which it last changed.
+    pub sections: BTreeMap<Section, Revision>,
+}
+
+/// The user's dated acceptance of the provider's privacy policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consent {
+    /// Each acceptance is a revision.
+    pub revision: Revision,
+    /// The last one that the provider acknowledged.
+    pub acknowledged: Option<Revision>,
+    /// When the user accepted it.
+    pub accepted_at: Timestamp,
+}
+
+/// A document that was supplied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    /// Each file of this type is a revision.
+    pub revision: Revision,
+    /// The revision that the provider has.
+    pub acknowledged: Option<Revision>,
+    /// The last day on which it is valid.
+    pub expires_at: Option<Date>,
+    /// The provider's id of the acknowledged revision.
+    pub provider_document_id: Option<String>,
+    /// Whether its bytes are still held here.
+    pub content_held: bool,
+}
+
+impl Document {
+    /// Whether this revision is at the provider or can still be sent there.
+    #[must_use]
+    pub fn is_at_hand(&self) -> bool {
+        self.content_held || self.acknowledged == Some(self.revision)
+    }
+}
+
+/// Whether verification is wanted, and what became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// Whether anyone ever asked for verification; from then on it is triggered again by itself.
+    pub asked: bool,
+    /// Whether someone asked since the last trigger.
+    pub requested: bool,
+    /// How many triggers were begun.
+    pub triggers: u32,
+    /// The trigger that was begun and whose answer is not known.
+    pub in_doubt: Option<TriggerInDoubt>,
+    /// What the provider had when it was last triggered to effect.
+    pub triggered_with: Option<Revisions>,
+    /// Whether it has to be triggered though nothing was acknowledged since: a product came
+    /// to be wanted that was not judged yet, or the provider forgot the user.
+    pub renew: bool,
+}
+
+/// A trigger whose answer is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TriggerInDoubt {
+    /// Its number.
+    pub trigger: u32,
+    /// What the provider had when it was begun.
+    pub sent: Revisions,
+}
+
+/// The provider's last word on each product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Observation {
+    /// The epoch in which the provider was asked.
+    pub epoch: u32,
+    /// When it answered.
+    pub observed_at: Timestamp,
+    /// Each product that it named; one of them is missing if it is not reported.
+    pub products: BTreeMap<Product, Eligibility>,
+    /// How many looks in a row followed the trigger's answer.
+    pub polls: u32,
+    /// How many of the last looks in a row could not be understood.
+    pub unclear: u32,
+}
+
+/// Failures in a row of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// How many.
+    pub attempt: u32,
+    /// When the first happened.
+    pub failing_since: Timestamp,
+    /// When the last happened.
+    pub failed_at: Timestamp,
+    /// The provider asked not to be called before this.
+    pub floor_at: Option<Timestamp>,
+}
+
+/// The last failure of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastError {
+    /// What could be done about it.
+    pub class: FailureClass,
+    /// A sentence for staff, without personal data.
+    pub message: String,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// Why an onboarding is stopped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// What stopped it.
+    pub cause: HoldCause,
+    /// The reason, as a sentence.
+    pub message: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What stopped an onboarding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "kebab-case")]
+pub enum HoldCause {
+    /// An operator.
+    Operator,
+    /// The provider refused a call, and no retry can mend that.
+    Refused {
+        /// The call.
+        call: Call,
+    },
+    /// The same thing was asked for too often.
+    RoundsSpent,
+    /// The provider keeps forgetting the user.
+    Forgotten,
+    /// The provider's answers can't be understood.
+    Unclear,
+}
+
+impl HoldCause {
+    /// The word in status output and metrics.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Refused { .. } => "refused",
+            Self::RoundsSpent => "rounds-spent",
+            Self::Forgotten => "forgotten",
+            Self::Unclear => "unclear",
+        }
+    }
+
+    /// What releases the hold.
+    #[must_use]
+    pub const fn remedy(&self) -> &'static str {
+        match self {
+            Self::Operator => "`gangway resume` lets it go on",
+            Self::Refused { .. } => {
+                "correct the data with `gangway user patch` or `gangway document add`, \
+                 or try the same again with `gangway retry`"
+            }
+            Self::RoundsSpent => {
+                "ask the provider why it does not accept what was sent; \
+                 new data or `gangway resume` lets it go on"
+            }
+            Self::Forgotten => {
+                "check that the API key belongs to the project where the user was registered, \
+                 then `gangway retry`"
+            }
+            Self::Unclear => {
+                "look at the user in the provider's console, then `gangway retry` reads the status again"
+            }
+        }
+    }
+}
+
+/// How an onboarding was ended on request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// No more is done; the data is kept.
+    Cancelled,
+    /// No more is done, and the data is destroyed.
+    Erased,
+}
+
+/// What the wanted products add up to, by the last observation of any epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Nothing was observed yet.
+    Unobserved,
+    /// Something is asked for.
+    Asking,
+    /// One is in review, or its answer can't be understood.
+    Pending,
+    /// All were judged, and one was refused.
+    Rejected,
+    /// All are verified.
+    Verified,
+}
+
+impl Onboarding {
+    /// The record before its first event.
+    #[must_use]
+    pub fn blank(id: OnboardingId, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            version: 0,
+            created_at,
+            updated_at: created_at,
+            state: State::Registering,
+            state_since: created_at,
+            wanted: BTreeSet::new(),
+            profile: None,
+            consent: None,
+            documents: BTreeMap::new(),
+            verification: Verification::default(),
+            observation: None,
+            tasks: Vec::new(),
+            task_count: 0,
+            epoch: 0,
+            retry: None,
+            last_error: None,
+            forgotten: 0,
+            look: false,
+            hold: None,
+            ended: None,
+        }
+    }
+
+    /// What we hold and could send.
+    #[must_use]
+    pub fn held_revisions(&self) -> Revisions {
+        Revisions {
+            profile: self.profile.as_ref().map(|profile| profile.revision),
+            consent: self.consent.as_ref().map(|consent| consent.revision),
+            documents: self
+                .documents
+                .iter()
+                .filter(|(_, document)| document.is_at_hand())
+                .map(|(kind, document)| (kind.clone(), document.revision))
+                .collect(),
+        }
+    }
+
+    /// What the provider has acknowledged.
+    #[must_use]
+    pub fn acknowledged_revisions(&self) -> Revisions {
+        Revisions {
+            profile: self.profile.as_ref().and_then(|profile| profile.acknowledged),
+            consent: self.consent.as_ref().and_then(|consent| consent.acknowledged),
+            documents: self
+                .documents
+                .iter()
+                .filter_map(|(kind, document)| Some((kind.clone(), document.acknowledged?)))
+                .collect(),
+        }
+    }
+
+    /// The provider's last word on the wanted products that it named.
+    pub(crate) fn observed_wanted(&self) -> impl Iterator<Item = &Eligibility> {
+        let products = self.observation.as_ref().map(|observation| &observation.products);
+        products
+            .into_iter()
+            .flatten()
+            .filter(|(product, _)| self.wanted.contains(product))
+            .map(|(_, word)| word)
+    }
+
+    /// The provider's last word on one product, if it ever named it.
+    pub(crate) fn status_of(&self, product: &Product) -> Option<&ProductStatus> {
+        Some(&self.observation.as_ref()?.products.get(product)?.status)
+    }
+
+    pub(crate) fn has_open_task(&self) -> bool {
+        self.tasks.iter().any(|task| task.state == TaskState::Open)
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        if self.observation.is_none() {
+            return Standing::Unobserved;
+        }
+        let statuses: Vec<Option<&ProductStatus>> =
+            self.wanted.iter().map(|product| self.status_of(product)).collect();
+        let any = |wanted: fn(&ProductStatus) -> bool| {
+            statuses.iter().flatten().any(|status| wanted(status))
+        };
+        if any(asks) {
+            Standing::Asking
+        } else if statuses
+            .iter()
+            .any(|status| status.is_none_or(|status| is_pending(status) || is_unclear(status)))
+        {
+            Standing::Pending
+        } else if any(|status| *status == ProductStatus::Rejected) {
+            Standing::Rejected
+        } else {
+            Standing::Verified
+        }
+    }
+
+    /// Whether a wanted product is in review, or its answer can't be understood:
+    /// worth another look even while something else is asked for.
+    pub(crate) fn is_worth_polling(&self) -> bool {
+        self.observation.is_some()
+            && self.wanted.iter().any(|product| {
+                self.status_of(product)
+                    .is_none_or(|status| is_pending(status) || is_unclear(status))
+            })
+    }
+
+    /// Whether some wanted product's answer can't be understood, and none is in review.
+    pub(crate) fn is_unclear(&self) -> bool {
+        let statuses: Vec<Option<&ProductStatus>> =
+            self.wanted.iter().map(|product| self.status_of(product)).collect();
+        statuses.iter().any(|status| status.is_none_or(is_unclear))
+            && !statuses.iter().flatten().any(|status| is_pending(status))
+    }
+
+    /// Whether the provider was told anything since it was last asked for its word.
+    pub(crate) fn is_observation_stale(&self) -> bool {
+        self.observation.as_ref().is_none_or(|observation| observation.epoch != self.epoch)
+    }
+
+    /// Where the facts put it.
+    pub(crate) fn derived_state(&self) -> State {
+        match self.ended {
+            Some(Ended::Cancelled) => return State::Cancelled,
+            Some(Ended::Erased) => return State::Erased,
+            None => {}
+        }
+        if self.hold.is_some() {
+            State::Held
+        } else if self.verification.in_doubt.is_some() {
+            State::VerificationTriggered
+        } else if self.has_open_task() {
+            State::RequiresData
+        } else if self
+            .profile
+            .as_ref()
+            .is_none_or(|profile| profile.acknowledged != Some(profile.revision))
+            || self
+                .consent
+                .as_ref()
+                .is_some_and(|consent| consent.acknowledged != Some(consent.revision))
+        {
+            State::Registering
+        } else if self.document_to_upload().is_some() {
+            State::Registered
+        } else if self.is_observation_stale() || self.has_reason_to_trigger() {
+            State::DocumentsUploaded
+        } else {
+            match self.standing() {
+                Standing::Unobserved | Standing::Asking => State::DocumentsUploaded,
+                Standing::Pending => State::Polling,
+                Standing::Rejected => State::Rejected,
+                Standing::Verified => State::Verified,
+            }
+        }
+    }
+
+    /// The first document whose newest revision the provider has not got.
+    pub(crate) fn document_to_upload(&self) -> Option<(&DocumentType, Revision)> {
+        self.documents
+            .iter()
+            .find(|(_, document)| {
+                document.content_held && document.acknowledged != Some(document.revision)
+            })
+            .map(|(kind, document)| (kind, document.revision))
+    }
+
+    /// Whether the provider has to judge anew: it was told something since it last did, or
+    /// it has to be asked again for another reason.
+    pub(crate) fn has_news_to_judge(&self) -> bool {
+        self.verification.renew
+            || self.verification.triggered_with.as_ref() != Some(&self.acknowledged_revisions())
+    }
+
+    /// Whether verification is to be triggered once everything is acknowledged.
+    pub(crate) fn has_reason_to_trigger(&self) -> bool {
+        if self.wanted.is_empty() || self.profile.is_none() {
+            return false;
+        }
+        if self.verification.requested {
+            return true;
+        }
+        self.verification.asked
+            && self.has_news_to_judge()
+            && !self.has_open_task()
+            && match self.standing() {
+                Standing::Unobserved | Standing::Asking | Standing::Pending => true,
+                // After a verdict it is judged again only if someone asks, or if the
+                // provider lost its own verdict.
+                Standing::Rejected | Standing::Verified => self.verification.renew,
+            }
+    }
+}
+
+const fn asks(status: &ProductStatus) -> bool {
+    matches!(status, ProductStatus::RequiresData | ProductStatus::PendingPrivacyPolicy)
+}
+
+const fn is_pending(status: &ProductStatus) -> bool {
+    matches!(status, ProductStatus::PendingReview)
+}
+
+/// An answer that no trigger should lead to: still not started, or a word that we don't know.
+const fn is_unclear(status: &ProductStatus) -> bool {
+    matches!(status, ProductStatus::NotStarted | ProductStatus::Other(_))
+}

@@ -1,0 +1,329 @@
+//! The one view of a user: where the onboarding stands, why, and who must act next.
+//! The same object in the API, on the command line, in the dashboard and in notifications.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::onboarding::{Ended, Onboarding};
+use crate::step::{Step, next_step};
+use crate::task::{Request, Task, TaskState};
+use crate::{
+    Date, DocumentType, FailureClass, Policy, Product, ProductStatus, Revision, Section, State,
+    Timestamp, UserLocator,
+};
+
+/// Where a user stands, why, and who must act next. Holds no personal data but the locator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The user's locator.
+    pub user: String,
+    /// Our own id of the onboarding.
+    pub id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Since when.
+    pub state_since: String,
+    /// How many events made it what it is.
+    pub version: u64,
+    /// The products that it is for.
+    pub wanted_products: BTreeSet<Product>,
+    /// Each wanted product, and each other one that the provider named.
+    pub products: Vec<ProductView>,
+    /// What a person has to supply, and what was supplied but not judged yet.
+    pub pending_tasks: Vec<TaskView>,
+    /// Who acts next.
+    pub waiting_on: WaitingOn,
+    /// What happens next, and when.
+    pub next_step: StepView,
+    /// Failures in a row of the present step.
+    pub attempt: u32,
+    /// Whether the present step has failed for longer than the policy's time.
+    pub stalled: bool,
+    /// The last failure, until a call succeeds.
+    pub last_error: Option<LastErrorView>,
+    /// Why it is stopped, and what releases it.
+    pub hold: Option<HoldView>,
+    /// The documents that were supplied.
+    pub documents: Vec<DocumentView>,
+    /// The revision of the profile that we hold.
+    pub profile_revision: Option<Revision>,
+    /// The last revision of it that the provider acknowledged.
+    pub acknowledged_revision: Option<Revision>,
+    /// When the first event happened.
+    pub created_at: String,
+    /// When the last event happened.
+    pub updated_at: String,
+}
+
+/// One product in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductView {
+    /// The product.
+    pub product: Product,
+    /// The provider's word on it; `not-reported` when it names others but not this one.
+    pub status: ProductStatus,
+    /// Sections that it lacks.
+    pub missing_data: Vec<Section>,
+    /// Requirements that it lacks.
+    pub missing_documents: Vec<String>,
+    /// When the provider said so.
+    pub observed_at: Option<String>,
+}
+
+/// One task in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskView {
+    /// The onboarding's id and the task's number.
+    pub id: String,
+    /// `data`, `document`, `consent` or `operator`.
+    pub kind: &'static str,
+    /// What is asked for, in the provider's word where it has one.
+    pub name: String,
+    /// The wanted products that ask for it.
+    pub products: BTreeSet<Product>,
+    /// How far it has come.
+    pub state: TaskState,
+    /// When it was first asked for.
+    pub opened_at: String,
+    /// What supplies it: any one of these groups, each of it whole.
+    pub accepts: Vec<Vec<String>>,
+    /// How often it was asked for.
+    pub rounds: u32,
+}
+
+/// The next step in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepView {
+    /// A call's name, `wait-for-person`, or `nothing`.
+    pub step: &'static str,
+    /// The earliest time for a call.
+    pub due_at: Option<String>,
+}
+
+/// The last failure in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastErrorView {
+    /// What could be done about it.
+    pub class: FailureClass,
+    /// A sentence for staff, without personal data.
+    pub message: String,
+    /// When it happened.
+    pub at: String,
+}
+
+/// The hold in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HoldView {
+    /// What stopped it.
+    pub cause: &'static str,
+    /// The reason, as a sentence.
+    pub message: String,
+    /// What releases it.
+    pub remedy: &'static str,
+    /// Since when.
+    pub since: String,
+}
+
+/// One document in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentView {
+    /// Its type.
+    pub document_type: DocumentType,
+    /// The newest revision that was supplied.
+    pub revision: Revision,
+    /// Whether the provider has that revision.
+    pub acknowledged: bool,
+    /// The last day on which it is valid.
+    pub expires_at: Option<Date>,
+}
+
+/// Who acts next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitingOn {
+    /// The user, or the company for the user: something has to be supplied or asked for.
+    User,
+    /// The provider has to come to a verdict.
+    Provider,
+    /// We have calls to make.
+    Gangway,
+    /// An operator.
+    Operator,
+    /// Nobody: it is at rest.
+    Nobody,
+}
+
+impl WaitingOn {
+    /// The word in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Provider => "provider",
+            Self::Gangway => "gangway",
+            Self::Operator => "operator",
+            Self::Nobody => "nobody",
+        }
+    }
+}
+
+impl Status {
+    /// The view of `onboarding`, which is `user`'s, at `now`.
+    #[must_use]
+    pub fn of(
+        user: &UserLocator,
+        onboarding: &Onboarding,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
+        let step = next_step(onboarding, policy);
+        let failing_since = onboarding.retry.map(|retry| retry.failing_since);
+        Self {
+            user: user.as_str().to_owned(),
+            id: onboarding.id.to_string(),
+            state: onboarding.state,
+            state_since: onboarding.state_since.to_string(),
+            version: onboarding.version,
+            wanted_products: onboarding.wanted.clone(),
+            products: products(onboarding),
+            pending_tasks: onboarding
+                .tasks
+                .iter()
+                .map(|task| TaskView::of(onboarding, task))
+                .collect(),
+            waiting_on: waiting_on(onboarding, &step),
+            next_step: StepView::of(&step),
+            attempt: onboarding.retry.map_or(0, |retry| retry.attempt),
+            stalled: failing_since
+                .is_some_and(|since| now.ms_since(since) >= policy.stalled_after_ms),
+            last_error: onboarding.last_error.as_ref().map(|error| LastErrorView {
+                class: error.class,
+                message: error.message.clone(),
+                at: error.at.to_string(),
+            }),
+            hold: onboarding.hold.as_ref().map(|hold| HoldView {
+                cause: hold.cause.as_str(),
+                message: hold.message.clone(),
+                remedy: hold.cause.remedy(),
+                since: hold.since.to_string(),
+            }),
+            documents: documents(onboarding),
+            profile_revision: onboarding.profile.as_ref().map(|profile| profile.revision),
+            acknowledged_revision: onboarding
+                .profile
+                .as_ref()
+                .and_then(|profile| profile.acknowledged),
+            created_at: onboarding.created_at.to_string(),
+            updated_at: onboarding.updated_at.to_string(),
+        }
+    }
+}
+
+impl TaskView {
+    /// The view of one task of `onboarding`.
+    #[must_use]
+    pub fn of(onboarding: &Onboarding, task: &Task) -> Self {
+        Self {
+            id: format!("{}-{}", onboarding.id, task.number),
+            kind: task.request.kind(),
+            name: task.request.name().to_owned(),
+            products: task.products.clone(),
+            state: task.state,
+            opened_at: task.opened_at.to_string(),
+            accepts: task.request.accepts(),
+            rounds: task.rounds,
+        }
+    }
+}
+
+impl StepView {
+    fn of(step: &Step) -> Self {
+        match step {
+            Step::Call { call, due_at } => {
+                Self { step: call.name(), due_at: Some(due_at.to_string()) }
+            }
+            Step::WaitForPerson => Self { step: "wait-for-person", due_at: None },
+            Step::Nothing => Self { step: "nothing", due_at: None },
+        }
+    }
+}
+
+fn products(onboarding: &Onboarding) -> Vec<ProductView> {
+    let observed = onboarding.observation.as_ref();
+    let others = observed.into_iter().flat_map(|observation| observation.products.keys());
+    let named: BTreeSet<&Product> = onboarding.wanted.iter().chain(others).collect();
+    named
+        .into_iter()
+        .map(|product| {
+            let word = observed.and_then(|observation| observation.products.get(product));
+            let unsaid = if observed.is_some() {
+                ProductStatus::Other("not-reported".to_owned())
+            } else {
+                ProductStatus::NotStarted
+            };
+            ProductView {
+                product: product.clone(),
+                status: word.map_or(unsaid, |word| word.status.clone()),
+                missing_data: word.map(|word| word.missing_data.clone()).unwrap_or_default(),
+                missing_documents: word
+                    .map(|word| word.missing_documents.clone())
+                    .unwrap_or_default(),
+                observed_at: observed.map(|observation| observation.observed_at.to_string()),
+            }
+        })
+        .collect()
+}
+
+fn documents(onboarding: &Onboarding) -> Vec<DocumentView> {
+    onboarding
+        .documents
+        .iter()
+        .map(|(kind, document)| DocumentView {
+            document_type: kind.clone(),
+            revision: document.revision,
+            acknowledged: document.acknowledged == Some(document.revision),
+            expires_at: document.expires_at,
+        })
+        .collect()
+}
+
+fn waiting_on(onboarding: &Onboarding, step: &Step) -> WaitingOn {
+    match onboarding.state {
+        State::Registering
+        | State::Registered
+        | State::DocumentsUploaded
+        | State::VerificationTriggered => match step {
+            Step::Call { .. } => WaitingOn::Gangway,
+            Step::WaitForPerson | Step::Nothing => WaitingOn::User,
+        },
+        State::Polling => WaitingOn::Provider,
+        State::RequiresData => {
+            let for_user = onboarding.tasks.iter().any(|task| {
+                task.state == TaskState::Open && !matches!(task.request, Request::Operator(_))
+            });
+            if for_user { WaitingOn::User } else { WaitingOn::Operator }
+        }
+        State::Held => WaitingOn::Operator,
+        State::Verified | State::Rejected | State::Cancelled | State::Erased => WaitingOn::Nobody,
+    }
+}
+
+/// How an onboarding was ended, for callers that refuse to change it.
+impl Ended {
+    /// The word in error texts.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Erased => "erased",
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The one thing to do next for an onboarding. It is never stored: it is derived each time
+//! from what we hold against what the provider has acknowledged.
+
+use serde::{Deserialize, Serialize};
+
+use crate::onboarding::{Onboarding, Standing};
+use crate::{DocumentType, Policy, Revision, Timestamp};
+
+/// The one thing to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Call the provider, not before `due_at`.
+    Call {
+        /// The call.
+        call: Call,
+        /// The earliest time for it.
+        due_at: Timestamp,
+    },
+    /// Wait for a person.
+    WaitForPerson,
+    /// Nothing, ever, unless an operator acts.
+    Nothing,
+}
+
+/// A call to the provider, with what identifies what is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Call {
+    /// Send the consent.
+    AcceptPrivacyPolicy {
+        /// Its revision.
+        revision: Revision,
+    },
+    /// Send the whole profile.
+    RegisterUser {
+        /// Its revision.
+        revision: Revision,
+    },
+    /// Send a document.
+    UploadDocument {
+        /// Its type.
+        document_type: DocumentType,
+        /// Its revision.
+        revision: Revision,
+    },
+    /// Start verification. The only call whose repetition might cost something.
+    TriggerVerification {
+        /// Counts the triggers of this onboarding from 1.
+        trigger: u32,
+    },
+    /// Ask for the provider's word on each product.
+    CheckStatus {
+        /// The onboarding's epoch when it is asked.
+        epoch: u32,
+    },
+}
+
+/// Which of the provider's budgets a call draws on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lane {
+    /// Calls that change something.
+    Write,
+    /// Calls that only ask.
+    Read,
+}
+
+impl Lane {
+    /// Both lanes.
+    pub const ALL: [Self; 2] = [Self::Write, Self::Read];
+
+    /// The word in the store and in metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Write => "write",
+            Self::Read => "read",
+        }
+    }
+}
+
+impl Call {
+    /// The budget that the call draws on.
+    #[must_use]
+    pub const fn lane(&self) -> Lane {
+        match self {
+            Self::AcceptPrivacyPolicy { .. }
+            | Self::RegisterUser { .. }
+            | Self::UploadDocument { .. }
+            | Self::TriggerVerification { .. } => Lane::Write,
+            Self::CheckStatus { .. } => Lane::Read,
+        }
+    }
+
+    /// The call's word in status output, history and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AcceptPrivacyPolicy { .. } => "accept-privacy-policy",
+            Self::RegisterUser { .. } => "register-user",
+            Self::UploadDocument { .. } => "upload-document",
+            Self::TriggerVerification { .. } => "trigger-verification",
+            Self::CheckStatus { .. } => "check-status",
+        }
+    }
+}
+
+/// The one thing to do next for `onboarding`.
+///
+/// It looks at nothing but its arguments, so that it can be asked at any time, by anyone,
+/// and answers the same after a restart.
+#[must_use]
+pub fn next_step(onboarding: &Onboarding, policy: &Policy) -> Step {
+    if onboarding.ended.is_some() || onboarding.hold.is_some() {
+        return Step::Nothing;
+    }
+    match onboarding.next_call() {
+        Some(call) => Step::Call { due_at: due_at(onboarding, &call, policy), call },
+        None => Step::WaitForPerson,
+    }
+}
+
+impl Onboarding {
+    /// The next call, were nothing held.
+    pub(crate) fn next_call(&self) -> Option<Call> {
+        if let Some(call) = self.call_to_acknowledge() {
+            return Some(call);
+        }
+        let check_status = Call::CheckStatus { epoch: self.epoch };
+        if self.verification.in_doubt.is_some() {
+            return Some(check_status);
+        }
+        if self.has_reason_to_trigger() {
+            return Some(Call::TriggerVerification { trigger: self.verification.triggers + 1 });
+        }
+        let verified = self.standing() == Standing::Verified;
+        (verified || self.look || self.is_worth_polling() || self.is_verdict_stale())
+            .then_some(check_status)
+    }
+
+    /// The call that tells the provider what it has not acknowledged yet.
+    fn call_to_acknowledge(&self) -> Option<Call> {
+        if let Some(consent) = &self.consent
+            && consent.acknowledged != Some(consent.revision)
+        {
+            return Some(Call::AcceptPrivacyPolicy { revision: consent.revision });
+        }
+        let profile = self.profile.as_ref()?;
+        if profile.acknowledged != Some(profile.revision) {
+            return Some(Call::RegisterUser { revision: profile.revision });
+        }
+        let (document_type, revision) = self.document_to_upload()?;
+        Some(Call::UploadDocument { document_type: document_type.clone(), revision })
+    }
+
+    /// Whether the provider was told something since it gave its verdict.
+    fn is_verdict_stale(&self) -> bool {
+        match self.standing() {
+            Standing::Verified | Standing::Rejected => self.is_observation_stale(),
+            Standing::Unobserved | Standing::Asking | Standing::Pending => false,
+        }
+    }
+}
+
+fn due_at(onboarding: &Onboarding, call: &Call, policy: &Policy) -> Timestamp {
+    if let Some(retry) = &onboarding.retry {
+        let delayed = retry.failed_at.plus_ms(policy.retry_delay_ms(onboarding.id, retry.attempt));
+        return retry.floor_at.map_or(delayed, |floor| floor.max(delayed));
+    }
+    match (call, &onboarding.observation) {
+        (Call::CheckStatus { .. }, Some(observation)) if is_routine(onboarding) => {
+            let delay_ms = if onboarding.standing() == Standing::Verified {
+                policy.recheck_delay_ms(onboarding.id, observation.polls)
+            } else {
+                policy.poll_delay_ms(onboarding.id, observation.polls)
+            };
+            observation.observed_at.plus_ms(delay_ms)
+        }
+        _ => onboarding.updated_at,
+    }
+}
+
+/// Whether the look is one of many, rather than one that something waits for.
+fn is_routine(onboarding: &Onboarding) -> bool {
+    onboarding.verification.in_doubt.is_none()
+        && !onboarding.look
+        && !onboarding.is_observation_stale()
+}
