@@ -492,6 +492,7 @@ impl Onboarding {
             }
             Call::TriggerVerification { trigger } => {
                 self.verification.in_doubt.as_ref().is_some_and(|doubt| doubt.trigger == *trigger)
+                    || self.next_call().as_ref() == Some(call)
             }
             Call::CheckStatus { epoch } => *epoch == self.epoch,
         }

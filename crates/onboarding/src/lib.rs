@@ -8,13 +8,18 @@
 //! done, [`apply`] says what an [`Event`] changes.
 
 mod apply;
+mod content;
 mod document;
 mod event;
 mod failure;
+mod json;
 mod locator;
+mod merge_patch;
+mod names;
 mod onboarding;
 mod open_enum;
 mod policy;
+mod problem;
 mod product;
 mod profile;
 mod revision;
@@ -23,20 +28,26 @@ mod status;
 mod step;
 mod task;
 mod time;
+mod user_file;
 
 pub use apply::{Context, Outcome, Reason, Transition, apply};
+pub use content::{CheckedDocument, DOCUMENT_BYTES_MAX, MediaType, check_document};
 pub use document::DocumentType;
 pub use event::Event;
 pub use failure::{Effect, Failure, FailureClass};
-pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator, is_e164};
+pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, TEXT_CHARS_MAX};
+pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator};
+pub use merge_patch::merge_patch;
 pub use onboarding::{
     Consent, Document, Ended, Hold, HoldCause, LastError, Observation, Onboarding, OnboardingId,
     ProfileRecord, Retry, TriggerInDoubt, Verification,
 };
 pub use policy::{Curve, Policy};
+pub use problem::{Checked, Problem, Problems, Severity};
 pub use product::{Eligibility, Product, ProductStatus, Section};
 pub use profile::{
-    Address, DueDiligence, IdentityDocument, KycData, Profile, UserDetails, VerificationHistory,
+    Address, DueDiligence, IdentityDocument, KycData, Profile, SectionChanges, UserDetails,
+    VerificationHistory, changed_sections,
 };
 pub use revision::{Revision, Revisions};
 pub use state::State;
@@ -46,3 +57,4 @@ pub use status::{
 pub use step::{Call, Lane, Step, next_step};
 pub use task::{Request, Task, TaskState, UNNAMED_REQUEST, accepted_documents};
 pub use time::{Date, InvalidTime, Timestamp};
+pub use user_file::UserFile;

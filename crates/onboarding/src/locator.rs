@@ -105,7 +105,7 @@ impl FromStr for UserLocator {
             return Err(InvalidLocator::SurroundingSpace);
         }
         let value = match kind {
-            LocatorKind::Email if !email_address::EmailAddress::is_valid(value) => {
+            LocatorKind::Email if !is_email(value) => {
                 return Err(InvalidLocator::Email);
             }
             LocatorKind::PhoneNumber if !is_e164(value) => return Err(InvalidLocator::PhoneNumber),
@@ -119,9 +119,19 @@ impl FromStr for UserLocator {
     }
 }
 
+/// Whether `text` is one e-mail address with a top-level domain, and nothing else.
+#[must_use]
+pub(crate) fn is_email(text: &str) -> bool {
+    let options = email_address::Options::default()
+        .without_display_text()
+        .without_domain_literal()
+        .with_required_tld();
+    email_address::EmailAddress::parse_with_options(text, options).is_ok()
+}
+
 /// Whether `text` is a phone number in E.164 form: `+`, then 7 to 15 digits, the first not 0.
 #[must_use]
-pub fn is_e164(text: &str) -> bool {
+pub(crate) fn is_e164(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len())
             && digits.bytes().all(|b| b.is_ascii_digit())
@@ -190,6 +200,8 @@ mod tests {
             ("userId:a\nb", E::ControlCharacter),
             ("userId: a", E::SurroundingSpace),
             ("email:nobody", E::Email),
+            ("email:Ilse <ilse@example.org>", E::Email),
+            ("email:ilse@localhost", E::Email),
             ("phoneNumber:030111", E::PhoneNumber),
             (&*long, E::TooLong),
         ] {

@@ -1,8 +1,27 @@
-//! The whole data record of a user.
+//! Everything that the provider is told about a user.
 //!
 //! Field order is the provider's page's, so that what is sent reads as the page does.
 
+mod doubts;
+mod read;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::json::Fields;
+use crate::problem::{Checked, Problems};
+use crate::product::Section;
+use crate::time::Date;
+use crate::{json, names};
+
+pub(crate) use read::read_profile;
+#[cfg(test)]
+pub(crate) use tests::{any_json, full_json};
 
 /// Everything that the provider is told about a user. Each edit makes a new revision.
 /// It is personal data: it has no `Debug`.
@@ -21,6 +40,48 @@ pub struct Profile {
     /// When identity and liveness were verified before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification_history: Option<VerificationHistory>,
+}
+
+impl Profile {
+    /// Reads a profile from JSON as a person or a company wrote it.
+    ///
+    /// # Errors
+    /// Every problem at once, if any of them is an error.
+    pub fn parse(bytes: &[u8], today: Date) -> Result<Checked<Self>, Problems> {
+        let mut problems = Problems::default();
+        match json::parse(bytes, &mut problems) {
+            Some(value) => Self::check(&value, today, problems),
+            None => Err(problems),
+        }
+    }
+
+    /// The same from JSON that is already read.
+    ///
+    /// # Errors
+    /// Every problem at once, if any of them is an error.
+    pub fn from_value(value: &Value, today: Date) -> Result<Checked<Self>, Problems> {
+        Self::check(value, today, Problems::default())
+    }
+
+    fn check(
+        value: &Value,
+        today: Date,
+        mut problems: Problems,
+    ) -> Result<Checked<Self>, Problems> {
+        names::check(value, &[], &mut problems);
+        let fields = Fields::of(value, String::new(), &mut problems);
+        let profile = fields.map(|mut fields| read_profile(&mut fields, today)).unwrap_or_default();
+        if value.as_object().is_some_and(serde_json::Map::is_empty) {
+            problems.error("", "must hold at least one section, such as userDetails");
+        }
+        problems.checked(profile)
+    }
+
+    /// This profile as JSON, the form that patches are merged into.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).expect("a profile holds only strings, and its keys are strings")
+    }
 }
 
 /// The section `userDetails`.
@@ -117,4 +178,44 @@ pub struct VerificationHistory {
     pub id_verification_timestamp: String,
     /// RFC 3339.
     pub liveness_verification_timestamp: String,
+}
+
+/// What an edit did to the sections of a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SectionChanges {
+    /// The sections that the new profile has.
+    pub present: BTreeSet<Section>,
+    /// The sections that differ from the old profile's, whether added, edited or removed.
+    pub changed: BTreeSet<Section>,
+}
+
+/// Compares an edited profile with the one before it, a section at a time.
+#[must_use]
+pub fn changed_sections(old: Option<&Profile>, new: &Profile) -> SectionChanges {
+    let nothing = Profile::default();
+    let old = old.unwrap_or(&nothing);
+    let compared = [
+        (Section::UserDetails, new.user_details.is_some(), old.user_details != new.user_details),
+        (Section::KycData, new.kyc_data.is_some(), old.kyc_data != new.kyc_data),
+        (
+            Section::DueDiligence,
+            new.due_diligence.is_some(),
+            old.due_diligence != new.due_diligence,
+        ),
+        (
+            Section::VerificationHistory,
+            new.verification_history.is_some(),
+            old.verification_history != new.verification_history,
+        ),
+    ];
+    let mut changes = SectionChanges { present: BTreeSet::new(), changed: BTreeSet::new() };
+    for (section, is_present, is_changed) in compared {
+        if is_present {
+            changes.present.insert(section.clone());
+        }
+        if is_changed {
+            changes.changed.insert(section);
+        }
+    }
+    changes
 }

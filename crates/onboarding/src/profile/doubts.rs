@@ -1,0 +1,148 @@
+//! What the provider alone can judge: warnings, never a refusal.
+//!
+//! Its lists of words grow without notice, and its rules for countries change.
+//! Sources: the quickstart, the newer reference and the provider's own samples.
+
+use super::{Profile, UserDetails, rules};
+use crate::names::unknown;
+use crate::problem::Problems;
+use crate::time::{Date, Timestamp};
+
+const EMPLOYMENT_STATUSES: &[&str] =
+    &["contractual", "full-time", "part-time", "retired", "self-employed", "student", "unemployed"];
+const SOURCES_OF_FUNDS: &[&str] = &[
+    "business-dividends-profits",
+    "employment-income",
+    "government-benefits",
+    "inheritance",
+    "investments-gains",
+    "loan-disbursement",
+    "other",
+    "real-estate",
+    "salary-disbursement",
+    "savings-personal-funds",
+];
+const INDUSTRIES: &[&str] = &[
+    "blockchain",
+    "crypto",
+    "finance-insurance",
+    "financial-institution",
+    "information",
+    "investment",
+    "other-services",
+    "student",
+    "unemployed",
+];
+const IDENTITY_DOCUMENTS: &[&str] = &["id", "passport", "ssn"];
+const YEARLY_INCOMES: &[&str] = &["income-50k-100k"];
+const YEARLY_VOLUMES: &[&str] = &["volume-0-25k"];
+
+const STATE: &str = "/kycData/addressOfResidence/stateOrRegion";
+const PHONE: &str = "/kycData/phoneNumber";
+const INCOME: &str = "/dueDiligence/estimatedYearlyIncome";
+
+/// The provider is said to refuse an older verification.
+const VERIFICATION_AGE_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1000;
+
+/// Adds a warning for each thing in `profile` that the provider may not take.
+/// What was refused is absent from `profile`, so gaps show only where nothing was.
+pub(super) fn find(profile: &Profile, today: Date, problems: &mut Problems) {
+    find_unknown_words(profile, problems);
+    find_old_verifications(profile, today, problems);
+    find_ssn_form(profile, problems);
+    match &profile.user_details {
+        Some(details) if details.lives_in_us() => {
+            find_unknown_state(profile, problems);
+            if !problems.has_errors() {
+                find_us_gaps(profile, problems);
+            }
+        }
+        Some(_) => find_income_outside_us(profile, problems),
+        None => {}
+    }
+}
+
+fn find_unknown_words(profile: &Profile, problems: &mut Problems) {
+    let mut check = |pointer: &str, word: Option<&String>, known: &[&str]| {
+        if let Some(word) = word.filter(|word| !known.contains(&word.as_str())) {
+            problems.warn(pointer, unknown("the provider may not know this word", word, known));
+        }
+    };
+    if let Some(document) = profile.kyc_data.as_ref().and_then(|kyc| kyc.identity_document.as_ref())
+    {
+        check("/kycData/identityDocument/type", Some(&document.kind), IDENTITY_DOCUMENTS);
+    }
+    let Some(diligence) = &profile.due_diligence else { return };
+    for (name, word, known) in [
+        ("employmentStatus", Some(&diligence.employment_status), EMPLOYMENT_STATUSES),
+        ("sourceOfFunds", Some(&diligence.source_of_funds), SOURCES_OF_FUNDS),
+        ("industry", Some(&diligence.industry), INDUSTRIES),
+        ("estimatedYearlyIncome", diligence.estimated_yearly_income.as_ref(), YEARLY_INCOMES),
+        ("expectedYearlyTxVolume", diligence.expected_yearly_tx_volume.as_ref(), YEARLY_VOLUMES),
+    ] {
+        check(&format!("/dueDiligence/{name}"), word, known);
+    }
+}
+
+fn find_old_verifications(profile: &Profile, today: Date, problems: &mut Problems) {
+    let Some(history) = &profile.verification_history else { return };
+    for (name, time) in [
+        ("idVerificationTimestamp", &history.id_verification_timestamp),
+        ("livenessVerificationTimestamp", &history.liveness_verification_timestamp),
+    ] {
+        let is_old = Timestamp::parse(time)
+            .is_ok_and(|time| time.plus_ms(VERIFICATION_AGE_MS_MAX).date() < today);
+        if is_old {
+            problems.warn(
+                format!("/verificationHistory/{name}"),
+                "is more than 365 days ago, which the provider may refuse; verify the user anew",
+            );
+        }
+    }
+}
+
+fn find_ssn_form(profile: &Profile, problems: &mut Problems) {
+    let document = profile.kyc_data.as_ref().and_then(|kyc| kyc.identity_document.as_ref());
+    if document
+        .is_some_and(|document| document.kind == "ssn" && rules::ssn(&document.number).is_none())
+    {
+        problems.warn(
+            "/kycData/identityDocument/number",
+            "is no US social security number of the form XXX-XX-XXXX",
+        );
+    }
+}
+
+fn find_unknown_state(profile: &Profile, problems: &mut Problems) {
+    let Some(kyc) = &profile.kyc_data else { return };
+    let state = kyc.address_of_residence.state_or_region.as_ref();
+    if state.is_some_and(|state| rules::us_state(state).is_none()) {
+        problems.warn(STATE, "is no US state or territory; give its two letters");
+    }
+}
+
+fn find_us_gaps(profile: &Profile, problems: &mut Problems) {
+    if let Some(kyc) = &profile.kyc_data {
+        if kyc.address_of_residence.state_or_region.is_none() {
+            problems.warn(STATE, "is missing; the provider decides by it in the US");
+        }
+        if kyc.phone_number.is_none() {
+            problems.warn(PHONE, "is missing; the provider may require it in the US");
+        }
+    }
+    if profile.due_diligence.as_ref().is_some_and(|given| given.estimated_yearly_income.is_none()) {
+        problems.warn(INCOME, "is missing; the provider may require it in the US");
+    }
+}
+
+fn find_income_outside_us(profile: &Profile, problems: &mut Problems) {
+    if profile.due_diligence.as_ref().is_some_and(|given| given.estimated_yearly_income.is_some()) {
+        problems.warn(INCOME, "may be refused by the provider outside the US; leave it out there");
+    }
+}
+
+impl UserDetails {
+    pub(super) fn lives_in_us(&self) -> bool {
+        self.country_of_residence == "US"
+    }
+}

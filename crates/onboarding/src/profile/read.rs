@@ -1,0 +1,116 @@
+//! From a JSON tree to a profile: what is refused, and the normal forms.
+
+use super::{
+    Address, DueDiligence, IdentityDocument, KycData, Profile, UserDetails, VerificationHistory,
+    doubts, rules,
+};
+use crate::json::Fields;
+use crate::time::Date;
+
+/// The sections that could be read. Whatever else was given is among the problems.
+pub(crate) fn read_profile(fields: &mut Fields<'_>, today: Date) -> Profile {
+    let mut profile = sections(fields, today);
+    settle_us_state(&mut profile);
+    doubts::find(&profile, today, fields.problems());
+    profile
+}
+
+fn sections(fields: &mut Fields<'_>, today: Date) -> Profile {
+    Profile {
+        user_details: fields.object("userDetails").and_then(|f| user_details(f, today)),
+        kyc_data: fields.object("kycData").and_then(kyc_data),
+        due_diligence: fields.object("dueDiligence").and_then(due_diligence),
+        verification_history: fields
+            .object("verificationHistory")
+            .and_then(|f| verification_history(f, today)),
+    }
+}
+
+// Each field is read before any is given up on, so that every problem is found.
+
+fn user_details(mut fields: Fields<'_>, today: Date) -> Option<UserDetails> {
+    let first_name = fields.required("firstName", rules::any);
+    let last_name = fields.required("lastName", rules::any);
+    let date_of_birth = fields.required("dateOfBirth", |text| rules::date_of_birth(text, today));
+    let country_of_residence = fields.required("countryOfResidence", rules::country);
+    Some(UserDetails {
+        first_name: first_name?,
+        last_name: last_name?,
+        date_of_birth: date_of_birth?,
+        country_of_residence: country_of_residence?,
+    })
+}
+
+fn kyc_data(mut fields: Fields<'_>) -> Option<KycData> {
+    let nationality = fields.optional("nationality", rules::country);
+    let address_of_residence = fields.required_object("addressOfResidence").and_then(address);
+    let email = fields.required("email", rules::email);
+    let phone_number = fields.optional("phoneNumber", rules::phone);
+    let identity_document = fields.object("identityDocument").and_then(identity_document);
+    let ip_addresses = fields.list("ipAddresses", rules::any);
+    Some(KycData {
+        nationality,
+        address_of_residence: address_of_residence?,
+        email: email?,
+        phone_number,
+        identity_document,
+        ip_addresses,
+    })
+}
+
+fn address(mut fields: Fields<'_>) -> Option<Address> {
+    let line1 = fields.required("line1", rules::any);
+    let line2 = fields.optional("line2", rules::any);
+    let city = fields.required("city", rules::any);
+    let state_or_region = fields.optional("stateOrRegion", rules::any);
+    let postal_code = fields.required("postalCode", rules::any);
+    Some(Address { line1: line1?, line2, city: city?, state_or_region, postal_code: postal_code? })
+}
+
+fn identity_document(mut fields: Fields<'_>) -> Option<IdentityDocument> {
+    let kind = fields.required("type", rules::any);
+    let number = fields.required("number", rules::any);
+    let issuing_country_code = fields.optional("issuingCountryCode", rules::country);
+    let (kind, number) = (kind?, number?);
+    let ssn = if kind == "ssn" { rules::ssn(&number) } else { None };
+    Some(IdentityDocument { kind, number: ssn.unwrap_or(number), issuing_country_code })
+}
+
+fn due_diligence(mut fields: Fields<'_>) -> Option<DueDiligence> {
+    let employment_status = fields.required("employmentStatus", rules::any);
+    let source_of_funds = fields.required("sourceOfFunds", rules::any);
+    let industry = fields.required("industry", rules::any);
+    let estimated_yearly_income = fields.optional("estimatedYearlyIncome", rules::any);
+    let expected_yearly_tx_volume = fields.optional("expectedYearlyTxVolume", rules::any);
+    Some(DueDiligence {
+        employment_status: employment_status?,
+        source_of_funds: source_of_funds?,
+        industry: industry?,
+        estimated_yearly_income,
+        expected_yearly_tx_volume,
+    })
+}
+
+fn verification_history(mut fields: Fields<'_>, today: Date) -> Option<VerificationHistory> {
+    let verified_at = |text: &str| rules::verified_at(text, today);
+    let id_verification_timestamp = fields.required("idVerificationTimestamp", verified_at);
+    let liveness_verification_timestamp =
+        fields.required("livenessVerificationTimestamp", verified_at);
+    Some(VerificationHistory {
+        id_verification_timestamp: id_verification_timestamp?,
+        liveness_verification_timestamp: liveness_verification_timestamp?,
+    })
+}
+
+/// The provider decides by the two letters of a US state, so a name becomes them.
+fn settle_us_state(profile: &mut Profile) {
+    if !profile.user_details.as_ref().is_some_and(UserDetails::lives_in_us) {
+        return;
+    }
+    if let Some(kyc_data) = &mut profile.kyc_data
+        && let Some(state) = &mut kyc_data.address_of_residence.state_or_region
+        && let Some(code) = rules::us_state(state)
+    {
+        *state = code.to_owned();
+    }
+}

@@ -1,0 +1,85 @@
+//! What each kind of text in a profile must look like, and its normal form.
+//!
+//! Every rule gets a text that is trimmed and not empty; normal forms stay as they are.
+
+use crate::locator::{is_e164, is_email};
+use crate::time::{Date, Timestamp};
+
+/// Nobody is known to have grown older than 122.
+const AGE_YEARS_MAX: i32 = 130;
+/// How many digits a US social security number has.
+const SSN_DIGITS: usize = 9;
+
+pub(super) type Ruled = Result<String, &'static str>;
+
+/// Kept as it was given: what the provider takes is not known.
+pub(super) fn any(text: &str) -> Ruled {
+    Ok(text.to_owned())
+}
+
+pub(super) fn country(text: &str) -> Ruled {
+    let code = text.to_ascii_uppercase();
+    match rust_iso3166::from_alpha2(&code) {
+        Some(_) => Ok(code),
+        None => Err("must be an ISO 3166-1 alpha-2 country code, such as DE or GB"),
+    }
+}
+
+pub(super) fn date_of_birth(text: &str, today: Date) -> Ruled {
+    let born = Date::parse(text).map_err(|_| "must be a day that exists, as YYYY-MM-DD")?;
+    if born > today {
+        return Err("must not be in the future");
+    }
+    if born.years_until(today) > AGE_YEARS_MAX {
+        return Err("must not be more than 130 years ago");
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) fn email(text: &str) -> Ruled {
+    if is_email(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be one e-mail address, such as ilse@example.org, and nothing else")
+    }
+}
+
+pub(super) fn phone(text: &str) -> Ruled {
+    let digits: String =
+        text.chars().filter(|c| !c.is_whitespace() && !"-()[]".contains(*c)).collect();
+    if is_e164(&digits) {
+        Ok(digits)
+    } else {
+        Err("must be a phone number in E.164 form: + and 7 to 15 digits with the country code")
+    }
+}
+
+/// A time of verification, kept as it was given, so only in the form that the provider shows.
+pub(super) fn verified_at(text: &str, today: Date) -> Ruled {
+    let at = Timestamp::parse(text)
+        .ok()
+        .filter(|_| text.get(10..11) == Some("T") && !text.contains('['));
+    let at = at.ok_or("must be a time that exists, such as 2026-05-02T09:10:00Z")?;
+    if at.date() > today {
+        return Err("must not be in the future");
+    }
+    Ok(text.to_owned())
+}
+
+/// A social security number as `XXX-XX-XXXX`, if the text has the digits of one.
+pub(super) fn ssn(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|c| !"- ".contains(*c)).collect();
+    let is_ssn = digits.len() == SSN_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_ssn.then(|| format!("{}-{}-{}", &digits[..3], &digits[3..5], &digits[5..]))
+}
+
+/// The two letters of a US state or territory, given them or its English name.
+pub(super) fn us_state(text: &str) -> Option<&'static str> {
+    rust_iso3166::US
+        .subdivisions()?
+        .iter()
+        .find(|state| {
+            state.region_code.eq_ignore_ascii_case(text) || state.name.eq_ignore_ascii_case(text)
+        })
+        .map(|state| state.region_code)
+}
