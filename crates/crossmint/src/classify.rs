@@ -1,7 +1,6 @@
 //! Turns everything but a readable 2xx into a [`Failure`], by what can be done about it.
 
 use std::error::Error;
-use std::fmt::Write;
 
 use jiff::fmt::rfc2822::DateTimeParser;
 use onboarding::{Effect, Failure, FailureClass};
@@ -112,15 +111,11 @@ fn said(body: &[u8]) -> Option<String> {
         return (!text.starts_with(['<', '{', '['])).then(|| text.to_owned());
     };
     let error = &json["error"];
-    let [message, error_message, details] =
-        [&json["message"], &error["message"], &json["details"]].map(words);
-    let mut text = message.or(error_message).or_else(|| words(error)).or(details)?;
-    for code in [&error["reason"], &error["code"], &json["reason"], &json["code"]] {
-        if let Some(code) = code.as_str() {
-            let _ = write!(text, " ({code})");
-        }
-    }
-    Some(text)
+    let text = words(&json["message"]).or_else(|| words(error)).or_else(|| words(&json["details"]));
+    let codes = [&error["reason"], &error["code"], &json["reason"], &json["code"]];
+    let codes = codes.into_iter().filter_map(Value::as_str).map(|code| format!("({code})"));
+    let parts: Vec<String> = text.into_iter().chain(codes).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// The words in a value: a text, the texts of a list, or the message of an object.
@@ -151,5 +146,5 @@ fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn http_date(text: &str) -> Option<jiff::Timestamp> {
-    DateTimeParser::new().parse_timestamp(text).ok()
+    DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()
 }

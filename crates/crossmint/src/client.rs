@@ -37,9 +37,9 @@ impl Client {
     ///
     /// # Errors
     /// When the origin or the key is not right, or TLS can't be set up.
-    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         Ok(Self {
-            transport: Transport::new(settings)?,
+            transport: Transport::new(&settings)?,
             call_timeout: Duration::from_millis(settings.call_timeout_ms),
             upload_timeout: Duration::from_millis(settings.upload_timeout_ms),
             document_data: settings.document_data,
@@ -77,9 +77,9 @@ impl Client {
     pub async fn accept_legal_document(
         &self,
         locator: &UserLocator,
-        acceptance: &LegalAcceptance,
+        acceptance: LegalAcceptance,
     ) -> Result<(), Failure> {
-        let call = self.call(Method::PUT, LEGAL_DOCUMENTS).user(locator).json(acceptance);
+        let call = self.call(Method::PUT, LEGAL_DOCUMENTS).user(locator).json(&acceptance);
         self.transport.send(call).await?.read_or_empty().map(|IgnoredAny| ())
     }
 
@@ -93,10 +93,10 @@ impl Client {
     pub async fn upload_document(
         &self,
         locator: &UserLocator,
-        upload: &DocumentUpload<'_>,
+        upload: DocumentUpload<'_>,
     ) -> Result<UploadedDocument, Failure> {
         let form = self.document_reference();
-        let first = match self.upload_in_form(locator, upload, form).await {
+        let first = match self.upload_in_form(locator, &upload, form).await {
             Err(failure) if is_plain_400(&failure) => failure,
             outcome => return outcome,
         };
@@ -104,7 +104,7 @@ impl Client {
             DocumentReference::UserLocator => DocumentReference::Reference,
             DocumentReference::Reference => DocumentReference::UserLocator,
         };
-        let outcome = self.upload_in_form(locator, upload, other).await;
+        let outcome = self.upload_in_form(locator, &upload, other).await;
         match &outcome {
             Ok(_) => {
                 self.by_reference.store(other == DocumentReference::Reference, Ordering::Relaxed)
@@ -152,9 +152,9 @@ impl Client {
     pub async fn link_wallet(
         &self,
         locator: &UserLocator,
-        wallet: &ExternalWallet,
+        wallet: ExternalWallet,
     ) -> Result<LinkedWallet, Failure> {
-        let call = self.wallet_call(Method::PUT, locator, &wallet.address)?.json(wallet);
+        let call = self.wallet_call(Method::PUT, locator, &wallet.address)?.json(&wallet);
         self.transport.send(call).await?.read()
     }
 
@@ -199,9 +199,7 @@ impl Client {
         address: &str,
     ) -> Result<Call, Failure> {
         check_segment(address, "wallet address")?;
-        let mut call = self.call(method, LINKED_WALLET).user(locator).fill("{address}", address);
-        call.personal.add(address);
-        Ok(call)
+        Ok(self.call(method, LINKED_WALLET).user(locator).fill_personal("{address}", address))
     }
 
     async fn eligibility(
@@ -227,13 +225,9 @@ impl Client {
         upload: &DocumentUpload<'_>,
         form: DocumentReference,
     ) -> Result<UploadedDocument, Failure> {
-        let mut call = Call::new(Method::POST, DOCUMENTS, self.upload_timeout).bytes(upload.body(
-            locator,
-            form,
-            self.document_data,
-        ));
-        call.personal.add_locator(locator);
-        self.transport.send(call).await?.read()
+        let body = upload.body(locator, form, self.document_data);
+        let call = Call::new(Method::POST, DOCUMENTS, self.upload_timeout);
+        self.transport.send(call.about(locator).bytes(body)).await?.read()
     }
 }
 

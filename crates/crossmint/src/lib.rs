@@ -5,6 +5,11 @@
 //! done about it, and the core decides. The one exception is the form in which
 //! an upload names its user, see [`DocumentReference`].
 //!
+//! The client speaks to the origin in its [`Settings`] and to nothing else: it
+//! follows no redirect and ignores the environment's proxy variables. A company
+//! that has a gateway to the provider names it as the origin. TLS is rustls with
+//! ring, and trusts the CA certificates of the operating system.
+//!
 //! Personal data leaves this crate in the request alone. No log, no error text
 //! and no `Debug` holds it: what the provider says is rid of everything that
 //! was sent before it becomes a message.

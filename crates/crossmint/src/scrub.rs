@@ -61,11 +61,11 @@ impl Personal {
         let plain = plain(text);
         let folded = folded(&plain);
         let (mut out, mut room, mut hidden_until) = (String::new(), MESSAGE_CHARS_MAX, 0);
-        for at in 0..plain.len() {
+        for (at, c) in plain.iter().enumerate() {
             let after_mark = at > 0 && at <= hidden_until;
             hidden_until = hidden_until.max(at + self.hidden_at(&folded, at));
             if at >= hidden_until {
-                out.push(plain[at]);
+                out.push(*c);
                 room -= 1;
             } else if !after_mark {
                 out.push_str(MARK);

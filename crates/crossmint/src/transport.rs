@@ -36,23 +36,34 @@ pub(crate) struct Call {
     /// The path with its parameters filled in, which may not.
     path: String,
     body: Option<Vec<u8>>,
-    pub(crate) personal: Personal,
+    personal: Personal,
     timeout: Duration,
 }
 
 impl Call {
     pub(crate) fn new(method: Method, route: &'static str, timeout: Duration) -> Self {
-        let personal = Personal::default();
-        Self { method, route, path: route.to_owned(), body: None, personal, timeout }
+        let path = route.to_owned();
+        Self { method, route, path, body: None, personal: Personal::default(), timeout }
     }
 
-    /// Fills the user in.
-    pub(crate) fn user(mut self, locator: &UserLocator) -> Self {
+    /// Fills the user into the path.
+    pub(crate) fn user(self, locator: &UserLocator) -> Self {
+        self.about(locator).fill("{userLocator}", locator.as_str())
+    }
+
+    /// Keeps the user's name out of messages.
+    pub(crate) fn about(mut self, locator: &UserLocator) -> Self {
         self.personal.add_locator(locator);
-        self.fill("{userLocator}", locator.as_str())
+        self
     }
 
-    /// Fills a parameter of the path in.
+    /// Fills a personal parameter into the path, and keeps it out of messages.
+    pub(crate) fn fill_personal(mut self, name: &str, value: &str) -> Self {
+        self.personal.add(value);
+        self.fill(name, value)
+    }
+
+    /// Fills a parameter into the path.
     pub(crate) fn fill(mut self, name: &str, value: &str) -> Self {
         self.path = self.path.replace(name, &path_segment(value));
         self

@@ -335,10 +335,8 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::E
 
 /// The provider's versions give a list, a single object, or nothing.
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LegalState>, D::Error> {
-    let items = match Value::deserialize(deserializer)? {
-        Value::Array(items) => items,
-        one => vec![one],
-    };
+    let value = Value::deserialize(deserializer)?;
+    let items = if let Value::Array(items) = value { items } else { vec![value] };
     Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
 }
 

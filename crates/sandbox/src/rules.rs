@@ -94,8 +94,7 @@ impl Facts<'_> {
         if self.profile == Profile::Quickstart {
             return true;
         }
-        let identified =
-            kyc.identity.as_ref().is_some_and(|identity| identity.has_issuing_country);
+        let identified = kyc.identity.as_ref().is_some_and(|identity| identity.has_issuing_country);
         let by_residence = match self.residence() {
             Residence::Us => {
                 kyc.identity.as_ref().is_some_and(|identity| identity.kind == "ssn")
@@ -121,8 +120,7 @@ impl Facts<'_> {
     }
 
     fn due_diligence_suffices(&self) -> bool {
-        let income_owed =
-            self.profile == Profile::Current && self.residence() == Residence::Us;
+        let income_owed = self.profile == Profile::Current && self.residence() == Residence::Us;
         self.record.due_diligence.as_ref().is_some_and(|section| section.has_income || !income_owed)
     }
 
@@ -291,10 +289,8 @@ mod tests {
             user_details: whole(country, None).user_details,
             ..Record::default()
         };
-        let no_due_diligence = |state: &'static str| Record {
-            due_diligence: None,
-            ..whole("US", Some(state))
-        };
+        let no_due_diligence =
+            |state: &'static str| Record { due_diligence: None, ..whole("US", Some(state)) };
         check(vec![
             Case {
                 product: Product::RegulatedTransfer,

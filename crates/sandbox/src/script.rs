@@ -435,10 +435,14 @@ mod tests {
             (r#"{"defaults":{"verdict":{"on-ramp":"rejected"}}}"#.to_owned(), "`onramp`"),
             (r#"{"defaults":{"verdictDelayMs":"1s"}}"#.to_owned(), "a number of milliseconds"),
             (r#"{"defaults":{"answers":[{"call":"verify"}]}}"#.to_owned(), "the name of a call"),
-            (r#"{"users":{"userId:a/b":{"eligibility":[{}]}}}"#.to_owned(),
-                "/users/userId:a~1b/eligibility/0/type"),
-            (r#"{"defaults":{"later":[{"afterMs":1,"eligibility":[{"type":1}]}]}}"#.to_owned(),
-                "/defaults/later/0/eligibility/0/type"),
+            (
+                r#"{"users":{"userId:a/b":{"eligibility":[{}]}}}"#.to_owned(),
+                "/users/userId:a~1b/eligibility/0/type",
+            ),
+            (
+                r#"{"defaults":{"later":[{"afterMs":1,"eligibility":[{"type":1}]}]}}"#.to_owned(),
+                "/defaults/later/0/eligibility/0/type",
+            ),
             (r#"{"providerClosed":{"status":404}}"#.to_owned(), "/providerClosed/status"),
             (answer(r#""times":0"#), "/defaults/answers/0/times"),
             (answer(r#""status":99"#), "from 200 to 599"),
@@ -482,8 +486,7 @@ mod tests {
         .unwrap();
         let script = Script { own: Some(&script), defaults: &UserScript::default() };
         let mut spent = Vec::new();
-        let mut next =
-            |call| script.take_answer(call, &mut spent).and_then(|answer| answer.status);
+        let mut next = |call| script.take_answer(call, &mut spent).and_then(|answer| answer.status);
         let statuses = [
             next(Call::CheckStatus),
             next(Call::CheckStatus),

@@ -1,0 +1,330 @@
+//! The intake: what people ask for, turned into events and committed.
+//!
+//! The command line and every later front share it, so that an edit is checked, stored and
+//! answered in one way.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use onboarding::{
+    Context, Date, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome, Problems, Product,
+    Profile, Reason, Revision, Timestamp, Transition, UserFile, UserLocator, apply, changed_sections,
+    check_document,
+};
+use store::{Actor, ClaimAfter, Commit, Committed, PersonalData, ProfileContent, Store, StoreError, Stored};
+
+/// How often an edit is applied anew to an onboarding that others keep changing.
+const CONFLICTS_MAX: u32 = 20;
+
+/// Takes what people ask for.
+pub struct Intake<S> {
+    store: Arc<S>,
+    actor: Actor,
+}
+
+/// A user's data, as a file of the whole record or as a merge patch (RFC 7396) of it.
+#[derive(Clone, Copy)]
+pub enum Edit<'a> {
+    /// The whole record: it replaces the one before.
+    Replace(&'a [u8]),
+    /// Merged into the record that is held; the whole result goes to the provider.
+    Patch(&'a [u8]),
+}
+
+/// What comes with an edit of a user's data.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// The products that the user is being onboarded for; above the file's own word.
+    pub wanted: Option<BTreeSet<Product>>,
+    /// Those of a new user for whom nobody says.
+    pub wanted_default: BTreeSet<Product>,
+    /// Whether to ask for verification, too.
+    pub verify: bool,
+    /// The id of the onboarding, should it begin with this edit.
+    pub new_id: OnboardingId,
+}
+
+/// What became of a request that was taken.
+#[derive(Debug)]
+pub struct Settled {
+    /// The onboarding after it.
+    pub stored: Stored,
+    /// Why it changed nothing, if it did not.
+    pub unchanged: Option<Reason>,
+    /// What the provider may not like.
+    pub warnings: Problems,
+}
+
+/// Why a request was not taken. Nothing was stored, unless it says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// There is no such user.
+    #[error("there is no such user; `gangway user set` registers one, `gangway users` lists them")]
+    NoSuchUser,
+    /// The data is refused; every problem is listed.
+    #[error("the data was refused and nothing was stored:\n{0}")]
+    Refused(Problems),
+    /// The onboarding was ended on request.
+    #[error("the onboarding is {}; {}", .0.as_str(), remedy(*.0))]
+    Ended(Ended),
+    /// The rules do not allow it at present.
+    #[error("not done: {}", explain(*.0))]
+    NotNow(Reason),
+    /// Others changed it again and again.
+    #[error("the onboarding is being changed by others all the time; try again")]
+    Conflict,
+    /// The profile in the store can't be read.
+    #[error("the profile in the store can't be read; set it again with `gangway user set`")]
+    DamagedProfile,
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const fn remedy(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Cancelled => "`gangway resume` reopens it",
+        Ended::Erased => "its data is destroyed, and it can't be reopened",
+    }
+}
+
+const fn explain(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NothingNewToVerify => {
+            "the provider has judged all that we hold; supply something new, or read its verdict \
+             again with `gangway retry`"
+        }
+        Reason::AlreadySo => "that is how it is already",
+        Reason::NotHeld => "it is not held; `gangway retry` tries the next step at once",
+        Reason::NotBegun => "the user has no data yet; begin with `gangway user set`",
+        Reason::Ended
+        | Reason::NotTheNextRevision
+        | Reason::AlreadyAcknowledged
+        | Reason::NeverHeld
+        | Reason::NotTheTriggerInDoubt
+        | Reason::TriggerInDoubt
+        | Reason::NothingToTrigger
+        | Reason::StaleObservation
+        | Reason::NotTheAwaitedCall => reason.as_str(),
+    }
+}
+
+/// Events that follow one another on one onboarding, before they are committed.
+struct Draft<'a> {
+    onboarding: Onboarding,
+    transitions: Vec<Transition>,
+    ignored: Option<Reason>,
+    cx: Context<'a>,
+}
+
+impl Draft<'_> {
+    fn happen(&mut self, event: &Event) {
+        match apply(&self.onboarding, event, &self.cx) {
+            Outcome::Changed(transition) => {
+                self.onboarding = transition.onboarding.clone();
+                self.transitions.push(*transition);
+            }
+            Outcome::Ignored(reason) => self.ignored = Some(reason),
+        }
+    }
+}
+
+/// What a request makes of the onboarding that it found.
+struct Request {
+    events: Vec<Event>,
+    personal: Vec<PersonalData>,
+    warnings: Problems,
+}
+
+impl<S: Store> Intake<S> {
+    /// An intake for requests of `actor`.
+    pub const fn new(store: Arc<S>, actor: Actor) -> Self {
+        Self { store, actor }
+    }
+
+    /// Sets or patches a user's data; the first edit begins the onboarding. What is the same
+    /// as before is not an edit.
+    ///
+    /// # Errors
+    /// When the data is refused, the onboarding ended, or the store can't be used.
+    pub async fn edit_user(
+        &self,
+        user: &UserLocator,
+        edit: Edit<'_>,
+        added: Added,
+        now: Timestamp,
+    ) -> Result<Settled, IntakeError> {
+        for _ in 0..CONFLICTS_MAX {
+            let found = self.store.find(user).await?;
+            if found.is_none() && matches!(edit, Edit::Patch(_)) {
+                return Err(IntakeError::NoSuchUser);
+            }
+            let held = match &found {
+                Some(stored) => self.store.profile(stored.onboarding.id).await?,
+                None => None,
+            };
+            let request = edit_request(edit, &added, found.as_ref(), held, now)?;
+            let stored = found.unwrap_or_else(|| Stored {
+                user: user.clone(),
+                onboarding: Onboarding::blank(added.new_id, now),
+            });
+            if let Some(settled) = self.settle(stored, request, now).await? {
+                return Ok(settled);
+            }
+        }
+        Err(IntakeError::Conflict)
+    }
+
+    /// Adds a document; it replaces one of the same type.
+    ///
+    /// # Errors
+    /// When it is refused, there is no such user, the onboarding ended, or the store can't be used.
+    pub async fn add_document(
+        &self,
+        user: &UserLocator,
+        document_type: &DocumentType,
+        bytes: &[u8],
+        file_name: Option<&str>,
+        expires_at: Option<Date>,
+        now: Timestamp,
+    ) -> Result<Settled, IntakeError> {
+        let checked = check_document(document_type, bytes, file_name, expires_at, now.date())
+            .map_err(IntakeError::Refused)?;
+        self.change(user, now, |onboarding| {
+            let before = onboarding.documents.get(document_type).map(|document: &Document| document.revision);
+            let revision = Revision::following(before);
+            Request {
+                events: vec![Event::DocumentAdded {
+                    document_type: document_type.clone(),
+                    revision,
+                    expires_at,
+                }],
+                personal: vec![PersonalData::DocumentContent {
+                    document_type: document_type.clone(),
+                    revision,
+                    media_type: checked.value.media_type.as_str().to_owned(),
+                    bytes: bytes.to_vec(),
+                }],
+                warnings: checked.warnings.clone(),
+            }
+        })
+        .await
+    }
+
+    /// Asks for verification, or lets an operator hold, resume, retry, cancel or erase:
+    /// any event that carries no data.
+    ///
+    /// # Errors
+    /// When there is no such user, the onboarding ended, or the store can't be used.
+    pub async fn tell(&self, user: &UserLocator, event: Event, now: Timestamp) -> Result<Settled, IntakeError> {
+        self.change(user, now, |_| Request {
+            events: vec![event.clone()],
+            personal: Vec::new(),
+            warnings: Problems::default(),
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        user: &UserLocator,
+        now: Timestamp,
+        request: impl Fn(&Onboarding) -> Request,
+    ) -> Result<Settled, IntakeError> {
+        for _ in 0..CONFLICTS_MAX {
+            let stored = self.store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
+            let request = request(&stored.onboarding);
+            if let Some(settled) = self.settle(stored, request, now).await? {
+                return Ok(settled);
+            }
+        }
+        Err(IntakeError::Conflict)
+    }
+
+    /// Applies and commits a request. `None` when someone else was faster.
+    async fn settle(
+        &self,
+        stored: Stored,
+        request: Request,
+        now: Timestamp,
+    ) -> Result<Option<Settled>, IntakeError> {
+        let Stored { user, onboarding } = stored;
+        let cx = Context { now, policy: self.store.policy() };
+        let mut draft = Draft { onboarding, transitions: Vec::new(), ignored: None, cx };
+        for event in &request.events {
+            draft.happen(event);
+        }
+        if draft.ignored == Some(Reason::Ended) {
+            return Err(IntakeError::Ended(draft.onboarding.ended.unwrap_or(Ended::Cancelled)));
+        }
+        let stored = Stored { user: user.clone(), onboarding: draft.onboarding };
+        if draft.transitions.is_empty() {
+            let unchanged = Some(draft.ignored.unwrap_or(Reason::AlreadySo));
+            return Ok(Some(Settled { stored, unchanged, warnings: request.warnings }));
+        }
+        let commit = Commit {
+            id: stored.onboarding.id,
+            user,
+            transitions: draft.transitions,
+            actor: self.actor,
+            personal: request.personal,
+            claim: ClaimAfter::Untouched,
+            now,
+        };
+        match self.store.commit(commit).await? {
+            Committed::Stored { .. } => {
+                Ok(Some(Settled { stored, unchanged: None, warnings: request.warnings }))
+            }
+            Committed::Conflict => Ok(None),
+        }
+    }
+}
+
+fn edit_request(
+    edit: Edit<'_>,
+    added: &Added,
+    found: Option<&Stored>,
+    held: Option<ProfileContent>,
+    now: Timestamp,
+) -> Result<Request, IntakeError> {
+    let held: Option<Profile> = held
+        .map(|content| serde_json::from_slice(&content.json))
+        .transpose()
+        .map_err(|_| IntakeError::DamagedProfile)?;
+    let checked = match edit {
+        Edit::Replace(bytes) => UserFile::parse(bytes, now),
+        Edit::Patch(bytes) => UserFile::parse_patch(bytes, held.as_ref(), now),
+    }
+    .map_err(IntakeError::Refused)?;
+    let file = checked.value;
+    let onboarding = found.map(|stored| &stored.onboarding);
+    let mut request = Request { events: Vec::new(), personal: Vec::new(), warnings: checked.warnings };
+
+    let wanted = added.wanted.clone().or(file.wanted_products);
+    let wanted = wanted.or_else(|| onboarding.is_none().then(|| added.wanted_default.clone()));
+    if let Some(products) = wanted.filter(|products| onboarding.is_none_or(|held| held.wanted != *products)) {
+        request.events.push(Event::WantedProductsSet { products });
+    }
+    if let Some(accepted_at) = file.privacy_policy_accepted_at {
+        let before = onboarding.and_then(|onboarding| onboarding.consent.as_ref());
+        if before.is_none_or(|consent| consent.accepted_at != accepted_at) {
+            let revision = Revision::following(before.map(|consent| consent.revision));
+            request.events.push(Event::ConsentGiven { revision, accepted_at });
+        }
+    }
+    if let Some(profile) = file.profile {
+        let sections = changed_sections(held.as_ref(), &profile);
+        if !sections.changed.is_empty() {
+            let before = onboarding.and_then(|onboarding| onboarding.profile.as_ref());
+            let revision = Revision::following(before.map(|record| record.revision));
+            let changed = sections.changed.intersection(&sections.present).cloned().collect();
+            request.events.push(Event::ProfileSet { revision, present: sections.present, changed });
+            let json = serde_json::to_vec(&profile).expect("a profile holds only strings");
+            request.personal.push(PersonalData::Profile { revision, json });
+        }
+    }
+    if added.verify {
+        request.events.push(Event::VerificationRequested);
+    }
+    Ok(request)
+}

@@ -1,0 +1,83 @@
+//! The provider as the worker sees it: the five calls that move an onboarding.
+
+use std::future::Future;
+
+use crossmint::{DocumentUpload, LegalAcceptance, LegalDocument};
+use onboarding::{Date, DocumentType, Eligibility, Failure, Profile, Timestamp, UserLocator};
+
+/// A document to be uploaded.
+pub struct Upload {
+    /// Its type.
+    pub document_type: DocumentType,
+    /// The MIME type that its bytes were found to have.
+    pub media_type: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The last day on which it is valid.
+    pub expires_at: Option<Date>,
+}
+
+/// The five calls that move an onboarding. Each is one try: nothing is repeated in here.
+pub trait Provider: Send + Sync + 'static {
+    /// Records the user's acceptance of the privacy policy.
+    fn accept_privacy_policy(
+        &self,
+        user: &UserLocator,
+        accepted_at: Timestamp,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Replaces the user's whole record.
+    fn register_user(
+        &self,
+        user: &UserLocator,
+        profile: &Profile,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Uploads a document and answers the provider's id of it.
+    fn upload_document(
+        &self,
+        user: &UserLocator,
+        upload: Upload,
+    ) -> impl Future<Output = Result<String, Failure>> + Send;
+
+    /// Starts verification and answers the provider's word on each product.
+    fn trigger_verification(
+        &self,
+        user: &UserLocator,
+    ) -> impl Future<Output = Result<Vec<Eligibility>, Failure>> + Send;
+
+    /// Answers the provider's word on each product.
+    fn check_status(
+        &self,
+        user: &UserLocator,
+    ) -> impl Future<Output = Result<Vec<Eligibility>, Failure>> + Send;
+}
+
+impl Provider for crossmint::Client {
+    async fn accept_privacy_policy(&self, user: &UserLocator, accepted_at: Timestamp) -> Result<(), Failure> {
+        let acceptance = LegalAcceptance { document: LegalDocument::PrivacyPolicy, accepted_at, region: None };
+        self.accept_legal_document(user, acceptance).await
+    }
+
+    async fn register_user(&self, user: &UserLocator, profile: &Profile) -> Result<(), Failure> {
+        self.upsert_user(user, profile).await.map(|_presence| ())
+    }
+
+    async fn upload_document(&self, user: &UserLocator, upload: Upload) -> Result<String, Failure> {
+        let document = DocumentUpload {
+            document_type: upload.document_type,
+            media_type: &upload.media_type,
+            content: upload.bytes.into(),
+            expires_at: upload.expires_at,
+        };
+        Self::upload_document(self, user, document).await.map(|uploaded| uploaded.id)
+    }
+
+    async fn trigger_verification(&self, user: &UserLocator) -> Result<Vec<Eligibility>, Failure> {
+        Self::trigger_verification(self, user).await
+    }
+
+    async fn check_status(&self, user: &UserLocator) -> Result<Vec<Eligibility>, Failure> {
+        self.verification(user).await
+    }
+}

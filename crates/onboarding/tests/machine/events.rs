@@ -1,0 +1,124 @@
+//! Short names for events, so that a test reads as what happened.
+
+use onboarding::{
+    Call, DocumentType, Effect, Eligibility, Event, Failure, FailureClass, Product, ProductStatus,
+    Revision, Section, Timestamp,
+};
+
+/// Every test starts at this moment; nothing depends on today.
+pub const START: Timestamp = Timestamp(1_700_000_000_000);
+
+/// A profile of user details and KYC data, in which `changed` is new.
+pub fn profile_set(revision: u32, changed: &[Section]) -> Event {
+    Event::ProfileSet {
+        revision: Revision(revision),
+        present: [Section::UserDetails, Section::KycData]
+            .iter()
+            .chain(changed)
+            .cloned()
+            .collect(),
+        changed: changed.iter().cloned().collect(),
+    }
+}
+
+pub fn wanted(products: &[Product]) -> Event {
+    Event::WantedProductsSet { products: products.iter().cloned().collect() }
+}
+
+pub fn consent_given(revision: u32) -> Event {
+    Event::ConsentGiven { revision: Revision(revision), accepted_at: START }
+}
+
+pub fn document_added(document_type: &DocumentType, revision: u32) -> Event {
+    Event::DocumentAdded {
+        document_type: document_type.clone(),
+        revision: Revision(revision),
+        expires_at: None,
+    }
+}
+
+pub fn accepted(revision: u32) -> Event {
+    Event::PrivacyPolicyAccepted { revision: Revision(revision) }
+}
+
+pub fn registered(revision: u32) -> Event {
+    Event::UserRegistered { revision: Revision(revision) }
+}
+
+pub fn uploaded(document_type: &DocumentType, revision: u32) -> Event {
+    Event::DocumentUploaded {
+        document_type: document_type.clone(),
+        revision: Revision(revision),
+        provider_document_id: "document-id".to_owned(),
+    }
+}
+
+pub fn begun(trigger: u32) -> Event {
+    Event::TriggerBegun { trigger }
+}
+
+pub fn triggered(trigger: u32, eligibility: &[Eligibility]) -> Event {
+    Event::VerificationTriggered { trigger, eligibility: eligibility.to_vec() }
+}
+
+pub fn checked(epoch: u32, eligibility: &[Eligibility]) -> Event {
+    Event::StatusChecked { epoch, eligibility: eligibility.to_vec() }
+}
+
+pub fn failed(call: Call, class: FailureClass, effect: Effect) -> Event {
+    Event::CallFailed { call, failure: failure(class, effect) }
+}
+
+pub fn failure(class: FailureClass, effect: Effect) -> Failure {
+    Failure {
+        class,
+        message: format!("the provider said: {}", class.as_str()),
+        http_status: None,
+        retry_after_ms: None,
+        effect,
+    }
+}
+
+pub fn held() -> Event {
+    Event::Held { reason: "to be looked at".to_owned() }
+}
+
+pub fn resumed() -> Event {
+    Event::Resumed { reason: "looked at".to_owned() }
+}
+
+pub fn retried() -> Event {
+    Event::Retried { reason: "to be tried now".to_owned() }
+}
+
+pub fn cancelled() -> Event {
+    Event::Cancelled { reason: "on request".to_owned() }
+}
+
+pub fn erased() -> Event {
+    Event::Erased { reason: "on request".to_owned() }
+}
+
+/// The provider's word on `product`.
+pub fn word(product: Product, status: ProductStatus) -> Eligibility {
+    Eligibility { product, status, missing_data: Vec::new(), missing_documents: Vec::new() }
+}
+
+/// The provider's word that `product` lacks data and documents.
+pub fn lacking(product: Product, data: &[Section], documents: &[&str]) -> Eligibility {
+    Eligibility {
+        missing_data: data.to_vec(),
+        missing_documents: documents.iter().map(ToString::to_string).collect(),
+        ..word(product, ProductStatus::RequiresData)
+    }
+}
+
+/// One status for the product that most tests want.
+pub fn onramp(status: ProductStatus) -> Vec<Eligibility> {
+    vec![word(Product::Onramp, status)]
+}
+
+/// That product lacks this.
+pub fn onramp_lacking(data: &[Section], documents: &[&str]) -> Vec<Eligibility> {
+    vec![lacking(Product::Onramp, data, documents)]
+}
