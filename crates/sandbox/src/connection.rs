@@ -61,10 +61,10 @@ impl Takeover {
                 ready!(timer.as_mut().poll(cx));
                 self.timer = None;
             }
-            let piece_end = self.bytes.len().min(self.sent - self.sent % self.piece + self.piece);
             if self.sent == self.bytes.len() {
                 return Poll::Ready(io::ErrorKind::ConnectionReset.into());
             }
+            let piece_end = self.bytes.len().min(self.sent - self.sent % self.piece + self.piece);
             match ready!(Pin::new(&mut *stream).poll_write(cx, &self.bytes[self.sent..piece_end])) {
                 Ok(written) => self.sent += written,
                 Err(error) => return Poll::Ready(error),

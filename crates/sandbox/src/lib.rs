@@ -28,8 +28,8 @@ pub use handle::Handle;
 pub use locator::{InvalidLocator, Locator};
 pub use profile::{Product, Profile, UnknownProfile};
 pub use script::{
-    Answer, Closure, Delay, EligibilityEntry, Fault, Later, OnCall, Scenario, ScenarioError,
-    UserScript,
+    AnyCall, Closure, Delay, EligibilityEntry, Fault, Later, OnCall, Scenario, ScenarioError,
+    ScriptedAnswer, UserScript,
 };
 pub use server::{Running, Settings, StartError, start};
 pub use world::{DocumentView, UserView};

@@ -115,7 +115,6 @@ fn on_user(call: Call, user: &str, read: impl FnOnce() -> Result<Operation, Stri
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err by its name")]
 fn refusal(problem: String) -> Answer {
     Answer::error(400, &problem)
 }

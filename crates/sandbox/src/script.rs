@@ -57,7 +57,7 @@ pub struct UserScript {
     pub hold: Option<bool>,
     /// Answers that are given before the plain behaviour resumes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub answers: Option<Vec<Answer>>,
+    pub answers: Option<Vec<ScriptedAnswer>>,
     /// Entries that replace a product's entry, or are added, after the first trigger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub eligibility: Option<Vec<EligibilityEntry>>,
@@ -102,7 +102,7 @@ pub struct Later {
 /// One scripted answer. What it leaves out is as the plain behaviour has it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Answer {
+pub struct ScriptedAnswer {
     /// The call that it answers.
     pub call: OnCall,
     /// How many such calls it answers.
@@ -227,6 +227,11 @@ impl Scenario {
         Ok(scenario)
     }
 
+    /// A user's script laid over the defaults.
+    pub(crate) fn script(&self, user: &Locator) -> Script<'_> {
+        Script { own: self.users.get(user), defaults: &self.defaults }
+    }
+
     pub(crate) fn check(&self) -> Result<(), ScenarioError> {
         self.defaults.check("/defaults")?;
         for (locator, script) in &self.users {
@@ -294,7 +299,7 @@ fn check_entries<'a>(
     Ok(())
 }
 
-impl Answer {
+impl ScriptedAnswer {
     /// Whether the call does its work before this answer hides it.
     pub(crate) fn makes_effect(&self) -> bool {
         let unharmed = self.status.is_none_or(|status| status < 400);
@@ -317,19 +322,19 @@ impl Answer {
                 return refuse("headers", "must be HTTP header names with printable values");
             }
         }
-        match (self.fault, self.effect) {
-            (Some(Fault::DropBefore), Some(true)) => {
+        match (self.effect, self.fault) {
+            (Some(true), Some(Fault::DropBefore)) => {
                 refuse("effect", "must not be true with drop-before; use drop-after")
             }
-            (Some(Fault::DropAfter), Some(false)) => {
+            (Some(false), Some(Fault::DropAfter)) => {
                 refuse("effect", "must not be false with drop-after; use drop-before")
             }
-            (None | Some(Fault::Truncate | Fault::NotJson | Fault::Slow), Some(false))
+            (Some(false), None | Some(Fault::Truncate | Fault::NotJson | Fault::Slow))
                 if self.status.is_none() && self.body.is_none() =>
             {
                 refuse("effect", "when false needs a status or a body to answer with")
             }
-            _ => Ok(()),
+            (Some(true | false) | None, _) => Ok(()),
         }
     }
 }
@@ -344,8 +349,8 @@ pub(crate) struct Spent {
 /// A user's script laid over the defaults.
 #[derive(Clone, Copy)]
 pub(crate) struct Script<'a> {
-    pub own: Option<&'a UserScript>,
-    pub defaults: &'a UserScript,
+    own: Option<&'a UserScript>,
+    defaults: &'a UserScript,
 }
 
 impl<'a> Script<'a> {
@@ -399,7 +404,11 @@ impl<'a> Script<'a> {
     }
 
     /// Spends the first answer that is for this call and not used up.
-    pub(crate) fn take_answer(self, call: Call, spent: &mut Vec<Spent>) -> Option<&'a Answer> {
+    pub(crate) fn take_answer(
+        self,
+        call: Call,
+        spent: &mut Vec<Spent>,
+    ) -> Option<&'a ScriptedAnswer> {
         let answers = self.pick(|script| script.answers.as_ref())?;
         spent.resize(answers.len(), Spent::default());
         let (answer, spent) = answers
@@ -471,7 +480,7 @@ mod tests {
             (r#"{"call":"any","body":{},"effect":false}"#, false),
         ];
         for (text, expected) in cases {
-            let answer: Answer = serde_json::from_str(text).unwrap();
+            let answer: ScriptedAnswer = serde_json::from_str(text).unwrap();
             assert_eq!(answer.makes_effect(), expected, "{text}");
         }
     }

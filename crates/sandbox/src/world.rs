@@ -12,7 +12,7 @@ use crate::call::{Call, CallLog, CallRecord};
 use crate::locator::Locator;
 use crate::profile::Profile;
 use crate::request::{Incoming, Operation, Request};
-use crate::script::{self, EligibilityEntry, Fault, Scenario, Script, Spent};
+use crate::script::{EligibilityEntry, Fault, Scenario, ScriptedAnswer, Spent, UserScript};
 use crate::wire::{Answer, Body};
 
 pub(crate) struct World {
@@ -38,7 +38,7 @@ struct Person {
     eligibility_answers: u64,
 }
 
-/// What a person may see of a user from outside.
+/// What is shown of a user on the admin port.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UserView {
@@ -174,17 +174,16 @@ impl World {
         }
     }
 
-    fn take_scripted(&mut self, call: Call, user: Option<&Locator>) -> Option<script::Answer> {
+    fn take_scripted(&mut self, call: Call, user: Option<&Locator>) -> Option<ScriptedAnswer> {
         let user = user?;
-        let script =
-            Script { own: self.scenario.users.get(user), defaults: &self.scenario.defaults };
+        let script = self.scenario.script(user);
         let person = self.people.entry(user.clone()).or_default();
         script.take_answer(call, &mut person.spent).cloned()
     }
 
     fn give_scripted(
         &mut self,
-        scripted: &script::Answer,
+        scripted: &ScriptedAnswer,
         incoming: Incoming,
         record: &mut CallRecord,
     ) -> Reply {
@@ -240,21 +239,9 @@ impl World {
     }
 
     fn operate(&mut self, user: &Locator, operation: Operation, at: i64) -> Answer {
-        let view = View {
-            profile: self.profile,
-            script: Script {
-                own: self.scenario.users.get(user),
-                defaults: &self.scenario.defaults,
-            },
-            at,
-        };
-        if let Operation::LinkWallet { address, .. } = &operation {
-            let belongs_to_other = |(owner, person): (&Locator, &Person)| {
-                owner != user && person.account.as_ref().is_some_and(|it| it.has_wallet(address))
-            };
-            if self.people.iter().any(belongs_to_other) {
-                return Answer::error(409, "The wallet is linked to another user");
-            }
+        let view = View { profile: self.profile, script: self.scenario.script(user), at };
+        if self.belongs_to_another(user, &operation) {
+            return Answer::error(409, "The wallet is linked to another user");
         }
         let person = self.people.entry(user.clone()).or_default();
         let is_new = person.account.is_none();
@@ -298,6 +285,13 @@ impl World {
         }
     }
 
+    fn belongs_to_another(&self, user: &Locator, operation: &Operation) -> bool {
+        let Operation::LinkWallet { address, .. } = operation else { return false };
+        self.people.iter().any(|(owner, person)| {
+            owner != user && person.account.as_ref().is_some_and(|it| it.has_wallet(address))
+        })
+    }
+
     /// Every user who was asked about.
     pub(crate) fn users(&self, at: i64) -> Vec<UserView> {
         self.people.iter().map(|(user, person)| self.user_view(user, person, at)).collect()
@@ -308,8 +302,7 @@ impl World {
     }
 
     fn user_view(&self, user: &Locator, person: &Person, at: i64) -> UserView {
-        let script =
-            Script { own: self.scenario.users.get(user), defaults: &self.scenario.defaults };
+        let script = self.scenario.script(user);
         let view = View { profile: self.profile, script, at };
         let account = person.account.as_ref();
         UserView {
@@ -342,7 +335,7 @@ impl World {
     }
 
     /// Replaces one user's script; `fresh` tells whether its answers begin anew.
-    pub(crate) fn set_script(&mut self, user: Locator, script: script::UserScript, fresh: Answers) {
+    pub(crate) fn set_script(&mut self, user: Locator, script: UserScript, fresh: Answers) {
         if let (Answers::Unspent, Some(person)) = (fresh, self.people.get_mut(&user)) {
             person.spent.clear();
         }
