@@ -55,7 +55,7 @@ pub trait Provider: Send + Sync + 'static {
 
 impl Provider for crossmint::Client {
     async fn accept_privacy_policy(&self, user: &UserLocator, accepted_at: Timestamp) -> Result<(), Failure> {
-        let acceptance = LegalAcceptance { document: LegalDocument::PrivacyPolicy, accepted_at, region: None };
+        let acceptance = LegalAcceptance { document: LegalDocument::CrossmintPrivacyPolicy, accepted_at, region: None };
         self.accept_legal_document(user, acceptance).await
     }
 
