@@ -272,10 +272,19 @@ impl Onboarding {
     }
 
     fn request_verification(&mut self) -> Result<(), Reason> {
+        let held = self.held_revisions();
+        if let Some(doubt) = &mut self.verification.in_doubt {
+            // What was sent is being verified already; newer data waits for its own trigger.
+            if doubt.requested_again || doubt.sent == held {
+                return Err(Reason::AlreadySo);
+            }
+            doubt.requested_again = true;
+            return Ok(());
+        }
         if self.verification.requested {
             return Err(Reason::AlreadySo);
         }
-        let held_is_new = self.verification.triggered_with.as_ref() != Some(&self.held_revisions());
+        let held_is_new = self.verification.triggered_with.as_ref() != Some(&held);
         let operators: Vec<&mut Task> = self
             .tasks
             .iter_mut()
@@ -325,10 +334,14 @@ impl Onboarding {
         if self.hold.is_some() || self.next_call() != Some(Call::TriggerVerification { trigger }) {
             return Err(Reason::NothingToTrigger);
         }
-        self.verification.triggers = trigger;
-        self.verification.in_doubt =
-            Some(TriggerInDoubt { trigger, sent: self.acknowledged_revisions() });
         self.epoch += 1;
+        self.verification.triggers = trigger;
+        self.verification.in_doubt = Some(TriggerInDoubt {
+            trigger,
+            sent: self.acknowledged_revisions(),
+            epoch: self.epoch,
+            requested_again: false,
+        });
         Ok(())
     }
 
@@ -338,20 +351,28 @@ impl Onboarding {
         eligibility: &[Eligibility],
         cx: &Context<'_>,
     ) -> Result<(), Reason> {
-        if self.verification.in_doubt.as_ref().is_none_or(|doubt| doubt.trigger != trigger) {
-            return Err(Reason::NotTheTriggerInDoubt);
-        }
+        let doubt = self.verification.in_doubt.as_ref();
+        let epoch = doubt
+            .filter(|doubt| doubt.trigger == trigger)
+            .map(|doubt| doubt.epoch)
+            .ok_or(Reason::NotTheTriggerInDoubt)?;
         self.trigger_took_effect();
-        self.observe(eligibility, cx);
+        self.observe(epoch, eligibility, cx);
         Ok(())
     }
 
     fn trigger_took_effect(&mut self) {
         if let Some(doubt) = self.verification.in_doubt.take() {
             self.verification.triggered_with = Some(doubt.sent);
-            self.verification.requested = false;
+            self.verification.requested = doubt.requested_again;
             self.verification.renew = false;
             self.observation = None;
+        }
+    }
+
+    fn trigger_had_no_effect(&mut self) {
+        if let Some(doubt) = self.verification.in_doubt.take() {
+            self.verification.requested |= doubt.requested_again;
         }
     }
 
@@ -366,13 +387,14 @@ impl Onboarding {
         }
         if self.verification.in_doubt.is_some() {
             if !self.shows_effect(eligibility) {
-                self.verification.in_doubt = None;
-                self.succeeded();
+                self.trigger_had_no_effect();
+                // The same answer, come twice, has nothing more to say.
+                self.told();
                 return Ok(());
             }
             self.trigger_took_effect();
         }
-        self.observe(eligibility, cx);
+        self.observe(epoch, eligibility, cx);
         Ok(())
     }
 
@@ -390,8 +412,8 @@ impl Onboarding {
         })
     }
 
-    /// Takes in the provider's word on each product.
-    fn observe(&mut self, eligibility: &[Eligibility], cx: &Context<'_>) {
+    /// Takes in the provider's word on each product, for which it was asked in `epoch`.
+    fn observe(&mut self, epoch: u32, eligibility: &[Eligibility], cx: &Context<'_>) {
         self.succeeded();
         self.forgotten = 0;
         self.look = false;
@@ -401,7 +423,7 @@ impl Onboarding {
         let same_look = before.as_ref().is_some_and(|before| before.products == products);
         let (polls, unclear) = before.map_or((0, 0), |before| (before.polls + 1, before.unclear));
         self.observation = Some(Observation {
-            epoch: self.epoch,
+            epoch,
             observed_at: cx.now,
             products,
             // A change is followed closely again.
@@ -455,7 +477,7 @@ impl Onboarding {
         self.last_error =
             Some(LastError { class: failure.class, message: failure.message.clone(), at: cx.now });
         if matches!(call, Call::TriggerVerification { .. }) && failure.effect == Effect::None {
-            self.verification.in_doubt = None;
+            self.trigger_had_no_effect();
         }
         let class = match (failure.class, call) {
             // Some providers say 400 of a user that they do not know; a question for the
@@ -516,8 +538,11 @@ impl Onboarding {
                 self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
             }
             // Some answer so when nothing was ever triggered: then the trigger had no effect.
-            Call::CheckStatus { .. } if self.verification.in_doubt.is_some() => {
-                self.verification.in_doubt = None;
+            Call::CheckStatus { .. }
+                if self.verification.in_doubt.is_some()
+                    && self.verification.triggered_with.is_none() =>
+            {
+                self.trigger_had_no_effect();
                 self.retry = None;
             }
             Call::UploadDocument { .. }
@@ -531,7 +556,7 @@ impl Onboarding {
     /// The provider lost the user: everything that we hold is sent again.
     fn forget(&mut self, failure: &Failure, cx: &Context<'_>) {
         self.forgotten += 1;
-        self.verification.in_doubt = None;
+        self.trigger_had_no_effect();
         self.verification.renew = self.verification.asked;
         self.epoch += 1;
         if let Some(profile) = &mut self.profile {

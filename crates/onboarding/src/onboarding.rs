@@ -148,6 +148,10 @@ pub struct TriggerInDoubt {
     pub trigger: u32,
     /// What the provider had when it was begun.
     pub sent: Revisions,
+    /// The epoch that it began: its answer says nothing of what the provider was told later.
+    pub epoch: u32,
+    /// Whether someone asked for verification of newer data while it was in doubt.
+    pub requested_again: bool,
 }
 
 /// The provider's last word on each product.
@@ -363,7 +367,8 @@ impl Onboarding {
     }
 
     pub(crate) fn standing(&self) -> Standing {
-        if self.observation.is_none() {
+        // With nothing wanted there is nothing to be verified for.
+        if self.observation.is_none() || self.wanted.is_empty() {
             return Standing::Unobserved;
         }
         let statuses: Vec<Option<&ProductStatus>> =

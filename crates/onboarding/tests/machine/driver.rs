@@ -23,12 +23,7 @@ pub struct Driver {
 
 impl Driver {
     pub fn blank() -> Self {
-        Self {
-            onboarding: blank(),
-            policy: Policy::default(),
-            now: START,
-            history: Vec::new(),
-        }
+        Self { onboarding: blank(), policy: Policy::default(), now: START, history: Vec::new() }
     }
 
     /// An onboarding for the one product that most tests want.
@@ -164,7 +159,10 @@ impl Driver {
 }
 
 pub fn blank() -> Onboarding {
-    Onboarding::blank(OnboardingId(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001)), START)
+    Onboarding::blank(
+        OnboardingId(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001)),
+        START,
+    )
 }
 
 pub fn outcome(onboarding: &Onboarding, event: &Event, now: Timestamp, policy: &Policy) -> Outcome {

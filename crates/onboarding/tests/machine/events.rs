@@ -12,11 +12,7 @@ pub const START: Timestamp = Timestamp(1_700_000_000_000);
 pub fn profile_set(revision: u32, changed: &[Section]) -> Event {
     Event::ProfileSet {
         revision: Revision(revision),
-        present: [Section::UserDetails, Section::KycData]
-            .iter()
-            .chain(changed)
-            .cloned()
-            .collect(),
+        present: [Section::UserDetails, Section::KycData].iter().chain(changed).cloned().collect(),
         changed: changed.iter().cloned().collect(),
     }
 }

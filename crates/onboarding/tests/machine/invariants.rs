@@ -67,10 +67,7 @@ fn check_verified(onboarding: &Onboarding) -> Result<(), String> {
     let verified = |product| {
         word_on(onboarding, product).is_some_and(|word| word.status == ProductStatus::Verified)
     };
-    ensure(
-        onboarding.wanted.iter().all(verified),
-        "I3: verified with a wanted product that is not",
-    )
+    ensure(onboarding.wanted.iter().all(verified), "I3: verified with a wanted product that is not")
 }
 
 fn word_on<'a>(onboarding: &'a Onboarding, product: &Product) -> Option<&'a Eligibility> {
@@ -156,11 +153,18 @@ pub fn check_one_trigger_a_round(log: &[TriggerLog]) -> Result<(), String> {
 
 /// I4: `has` is at least `told` in everything.
 pub fn check_not_poorer(has: &Revisions, told: &Revisions) -> Result<(), String> {
-    ensure(has.profile >= told.profile, "I4: the provider's profile is poorer than what it was sent")?;
-    ensure(has.consent >= told.consent, "I4: the provider's consent is older than what it was sent")?;
-    let documents = told.documents.iter().all(|(kind, revision)| {
-        has.documents.get(kind).is_some_and(|has| has >= revision)
-    });
+    ensure(
+        has.profile >= told.profile,
+        "I4: the provider's profile is poorer than what it was sent",
+    )?;
+    ensure(
+        has.consent >= told.consent,
+        "I4: the provider's consent is older than what it was sent",
+    )?;
+    let documents = told
+        .documents
+        .iter()
+        .all(|(kind, revision)| has.documents.get(kind).is_some_and(|has| has >= revision));
     ensure(documents, "I4: the provider lacks a document that it was sent")
 }
 

@@ -1,0 +1,128 @@
+//! A small closed alphabet of events: those that may meet an onboarding as it stands, in
+//! order and out of order, for the exploration of all that can be reached.
+
+use onboarding::{
+    Call, DocumentType, Effect, Event, FailureClass, Onboarding, Product, Revision, Section,
+};
+
+use crate::events::{
+    accepted, begun, cancelled, checked, consent_given, document_added, erased, failed, held,
+    profile_set, registered, resumed, retried, triggered, uploaded, wanted,
+};
+use crate::provider::Verdict;
+
+/// No thing is edited beyond this revision, so that what can be reached has an end.
+pub const REVISION_MAX: u32 = 2;
+
+/// A revision that nobody ever held.
+const NEVER_HELD: u32 = 99;
+
+/// The answers that the provider gives in the exploration.
+const VERDICTS: [Verdict; 7] = [
+    Verdict::Verified,
+    Verdict::Rejected,
+    Verdict::Review(0),
+    Verdict::LacksKycDataAndId,
+    Verdict::LacksConsent,
+    Verdict::UnknownWord,
+    Verdict::NotStarted,
+];
+
+/// Every event of the alphabet that may meet `onboarding`.
+pub fn events(onboarding: &Onboarding) -> Vec<Event> {
+    let mut events = vec![
+        Event::VerificationRequested,
+        held(),
+        resumed(),
+        retried(),
+        cancelled(),
+        erased(),
+        wanted(&[Product::Onramp]),
+    ];
+    events.extend(edits(onboarding));
+    events.extend(acknowledgements(onboarding));
+    events.extend(answers(onboarding));
+    events.extend(failures(onboarding));
+    events
+}
+
+/// The next edit of each thing, and one that follows a revision that we do not hold.
+fn edits(onboarding: &Onboarding) -> Vec<Event> {
+    let next = |current: Option<Revision>| Revision::following(current).0;
+    let profile = next(onboarding.profile.as_ref().map(|profile| profile.revision));
+    let consent = next(onboarding.consent.as_ref().map(|consent| consent.revision));
+    let document = next(onboarding.documents.get(&PASSPORT).map(|document| document.revision));
+    let in_bounds = |revision: u32| revision <= REVISION_MAX;
+    let mut events = vec![
+        profile_set(NEVER_HELD, &[Section::KycData]),
+        consent_given(NEVER_HELD),
+        document_added(&PASSPORT, NEVER_HELD),
+    ];
+    if in_bounds(profile) {
+        events.push(profile_set(profile, &[Section::KycData]));
+    }
+    // One consent and one document are enough to meet every state with each.
+    if consent == 1 {
+        events.push(consent_given(consent));
+    }
+    if document == 1 {
+        events.push(document_added(&PASSPORT, document));
+    }
+    events
+}
+
+const PASSPORT: DocumentType = DocumentType::IdPassport;
+
+fn acknowledgements(onboarding: &Onboarding) -> Vec<Event> {
+    (1..=REVISION_MAX)
+        .chain([NEVER_HELD])
+        .flat_map(|revision| {
+            [accepted(revision), registered(revision), uploaded(&PASSPORT, revision)]
+        })
+        .chain([
+            begun(onboarding.verification.triggers),
+            begun(onboarding.verification.triggers + 1),
+        ])
+        .collect()
+}
+
+/// Each answer to the trigger in doubt and to a question of now, and one that comes late.
+fn answers(onboarding: &Onboarding) -> Vec<Event> {
+    let now = VERDICTS.iter().flat_map(|verdict| {
+        let words = only_onramp(*verdict);
+        [triggered(onboarding.verification.triggers, &words), checked(onboarding.epoch, &words)]
+    });
+    let words = only_onramp(Verdict::Verified);
+    let late = [
+        triggered(onboarding.verification.triggers + 1, &words),
+        checked(onboarding.epoch.wrapping_sub(1), &words),
+    ];
+    now.chain(late).collect()
+}
+
+fn only_onramp(verdict: Verdict) -> Vec<onboarding::Eligibility> {
+    let mut words = verdict.eligibility();
+    words.retain(|word| word.product == Product::Onramp);
+    words
+}
+
+/// Each class of failure for each call, that it waits for and that it does not.
+fn failures(onboarding: &Onboarding) -> Vec<Event> {
+    let held = onboarding.held_revisions();
+    let document = held.documents.get(&PASSPORT).copied();
+    let revision = |revision: Option<Revision>| revision.unwrap_or(Revision(NEVER_HELD));
+    let calls = [
+        Call::AcceptPrivacyPolicy { revision: revision(held.consent) },
+        Call::RegisterUser { revision: revision(held.profile) },
+        Call::UploadDocument { document_type: PASSPORT, revision: revision(document) },
+        Call::TriggerVerification { trigger: onboarding.verification.triggers },
+        Call::CheckStatus { epoch: onboarding.epoch },
+        Call::RegisterUser { revision: Revision(NEVER_HELD) },
+    ];
+    let effects = [Effect::None, Effect::Unknown];
+    calls
+        .iter()
+        .flat_map(|call| FailureClass::ALL.map(|class| (call, class)))
+        .flat_map(|(call, class)| effects.map(|effect| failed(call.clone(), class, effect)))
+        .collect()
+}

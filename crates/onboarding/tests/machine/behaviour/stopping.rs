@@ -1,0 +1,145 @@
+//! What holds or ends an onboarding, and what lets it go on.
+
+use onboarding::{
+    Call, Effect, FailureClass, HoldCause, ProductStatus, Reason, Revision, State, Step, TaskState,
+};
+
+use super::{KYC, PASSPORT, answered, asked, hold_cause, polling};
+use crate::events::{
+    accepted, cancelled, consent_given, document_added, erased, held, onramp, onramp_lacking,
+    profile_set, registered, resumed, retried, triggered, uploaded,
+};
+
+#[test]
+fn a_refusal_holds_and_corrected_data_releases_it() {
+    let mut driver = asked();
+    driver.fail(FailureClass::Refused, Effect::None);
+    let call = Call::RegisterUser { revision: Revision(1) };
+    let hold = driver.onboarding.hold.clone().unwrap();
+    assert_eq!((driver.state(), &hold.cause), (State::Held, &HoldCause::Refused { call }));
+    assert!(hold.message.contains("the provider said"), "{}", hold.message);
+    assert_eq!(driver.step(), Step::Nothing);
+    driver.happen(&profile_set(2, &KYC));
+    assert_eq!((driver.state(), driver.next_call_name()), (State::Registering, "register-user"));
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(driver.state(), State::Verified);
+}
+
+#[test]
+fn a_refusal_of_each_call_holds_and_a_retry_tries_the_same_call_again() {
+    let mut driver = asked();
+    driver.happen(&consent_given(1));
+    driver.happen(&document_added(&PASSPORT, 1));
+    for name in ["accept-privacy-policy", "register-user", "upload-document"] {
+        assert_eq!(driver.next_call_name(), name);
+        driver.fail(FailureClass::Refused, Effect::None);
+        assert_eq!(driver.state(), State::Held, "{name}");
+        driver.happen(&retried());
+        assert_eq!(driver.next_call_name(), name);
+        let event = match driver.due_call().0 {
+            Call::AcceptPrivacyPolicy { revision } => accepted(revision.0),
+            Call::RegisterUser { revision } => registered(revision.0),
+            Call::UploadDocument { revision, .. } => uploaded(&PASSPORT, revision.0),
+            call @ (Call::TriggerVerification { .. } | Call::CheckStatus { .. }) => {
+                panic!("{call:?}")
+            }
+        };
+        driver.happen(&event);
+    }
+    driver.fail(FailureClass::Refused, Effect::None);
+    assert_eq!(driver.state(), State::Held);
+    driver.happen(&retried());
+    assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
+fn an_operators_hold_is_released_by_the_operator_and_not_by_data() {
+    let mut driver = asked();
+    driver.happen(&held());
+    assert_eq!(driver.ignored(&held()), Reason::AlreadySo);
+    driver.happen(&profile_set(2, &KYC));
+    driver.happen(&document_added(&PASSPORT, 1));
+    assert_eq!((driver.state(), driver.step()), (State::Held, Step::Nothing));
+    driver.happen(&resumed());
+    assert_eq!((driver.state(), driver.next_call_name()), (State::Registering, "register-user"));
+    assert_eq!(driver.ignored(&resumed()), Reason::NotHeld);
+}
+
+#[test]
+fn an_answer_that_comes_while_held_is_not_lost() {
+    let mut driver = asked();
+    let trigger = driver.acknowledge_all().begin_trigger();
+    driver.happen(&held());
+    driver.happen(&triggered(trigger, &onramp(ProductStatus::Verified)));
+    assert_eq!(driver.state(), State::Held);
+    driver.happen(&resumed());
+    assert_eq!((driver.state(), driver.onboarding.verification.triggers), (State::Verified, 1));
+}
+
+#[test]
+fn a_provider_that_keeps_forgetting_holds_the_onboarding() {
+    let mut driver = polling();
+    for _ in 0..driver.policy.forgotten_max {
+        driver.fail(FailureClass::NotFound, Effect::None);
+        driver.acknowledge_all();
+    }
+    driver.fail(FailureClass::NotFound, Effect::None);
+    assert_eq!((driver.state(), hold_cause(&driver)), (State::Held, Some("forgotten")));
+}
+
+#[test]
+fn a_cancelled_onboarding_does_nothing_until_it_is_resumed() {
+    let mut driver = asked();
+    let trigger = driver.acknowledge_all().begin_trigger();
+    driver.happen(&cancelled());
+    assert_eq!((driver.state(), driver.step()), (State::Cancelled, Step::Nothing));
+    for late in [
+        triggered(trigger, &onramp(ProductStatus::Verified)),
+        profile_set(2, &KYC),
+        held(),
+        retried(),
+        cancelled(),
+    ] {
+        assert_eq!(driver.ignored(&late), Reason::Ended);
+    }
+    driver.happen(&resumed());
+    assert_eq!(
+        (driver.state(), driver.next_call_name()),
+        (State::VerificationTriggered, "check-status")
+    );
+}
+
+#[test]
+fn an_erased_onboarding_keeps_nothing_of_the_person_and_never_comes_back() {
+    for cancel_first in [false, true] {
+        let mut driver = answered(&onramp_lacking(&KYC, &[]));
+        driver.happen(&consent_given(1));
+        driver.happen(&document_added(&PASSPORT, 1));
+        driver.fail(FailureClass::Refused, Effect::None);
+        if cancel_first {
+            driver.happen(&cancelled());
+        }
+        let closed = driver.happen(&erased()).tasks;
+        assert!(closed.iter().all(|task| task.state == TaskState::Closed), "{closed:?}");
+        let erased_one = &driver.onboarding;
+        assert_eq!((driver.state(), driver.step()), (State::Erased, Step::Nothing));
+        assert!(erased_one.profile.is_none() && erased_one.consent.is_none());
+        assert!(erased_one.documents.is_empty() && erased_one.tasks.is_empty());
+        assert!(erased_one.hold.is_none() && erased_one.last_error.is_none());
+        assert_eq!(driver.ignored(&erased()), Reason::AlreadySo);
+        assert_eq!(driver.ignored(&resumed()), Reason::Ended);
+        assert_eq!(driver.ignored(&profile_set(1, &KYC)), Reason::Ended);
+    }
+}
+
+#[test]
+fn a_state_keeps_its_beginning_while_it_lasts() {
+    let mut driver = polling();
+    let since = driver.onboarding.state_since;
+    driver.wait_until_due().check(&onramp(ProductStatus::PendingReview));
+    assert_eq!(driver.onboarding.state_since, since);
+    assert_eq!(driver.onboarding.updated_at, driver.now);
+    driver.now = driver.now.plus_ms(5);
+    driver.happen(&held());
+    assert_eq!(driver.onboarding.state_since, driver.now);
+}

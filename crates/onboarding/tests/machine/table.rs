@@ -1,0 +1,125 @@
+//! The full table of states and events: every state meets every event, and what it comes to
+//! keeps the rules that no page is read for.
+
+use std::collections::BTreeSet;
+
+use onboarding::{Reason, State};
+
+use crate::exploration::{Cell, exploration};
+use crate::page::REASONS;
+
+/// Every event, and a failure once for each class.
+const EVENTS: [&str; 21] = [
+    "call-failed (not-found)",
+    "call-failed (provider-closed)",
+    "call-failed (rate-limited)",
+    "call-failed (refused)",
+    "call-failed (transient)",
+    "cancelled",
+    "consent-given",
+    "document-added",
+    "document-uploaded",
+    "erased",
+    "held",
+    "privacy-policy-accepted",
+    "profile-set",
+    "resumed",
+    "retried",
+    "status-checked",
+    "trigger-begun",
+    "user-registered",
+    "verification-requested",
+    "verification-triggered",
+    "wanted-products-set",
+];
+
+fn cells() -> impl Iterator<Item = (State, &'static str, &'static Cell)> {
+    exploration()
+        .cells
+        .iter()
+        .flat_map(|(state, row)| row.iter().map(|(event, cell)| (*state, event.as_str(), cell)))
+}
+
+fn cell(state: State, event: &str) -> &'static Cell {
+    &exploration().cells[&state][event]
+}
+
+fn states(states: &[State]) -> BTreeSet<State> {
+    states.iter().copied().collect()
+}
+
+#[test]
+fn every_state_meets_every_event() {
+    let met: Vec<State> = exploration().cells.keys().copied().collect();
+    assert_eq!(met, State::ALL);
+    for (state, row) in &exploration().cells {
+        assert_eq!(row.keys().collect::<Vec<_>>(), EVENTS, "{state}");
+    }
+    for (state, event, cell) in cells() {
+        assert!(!cell.to.is_empty() || !cell.ignored.is_empty(), "{state} {event}");
+    }
+}
+
+#[test]
+fn every_reason_is_met() {
+    let met: BTreeSet<Reason> = cells().flat_map(|(_, _, cell)| cell.ignored.clone()).collect();
+    assert_eq!(met, BTreeSet::from(REASONS));
+}
+
+#[test]
+fn what_has_ended_ignores_everything_but_the_way_back_and_the_eraser() {
+    for event in EVENTS {
+        let (cancelled, erased) = (cell(State::Cancelled, event), cell(State::Erased, event));
+        match event {
+            "resumed" => assert!(!cancelled.to.is_empty() && cancelled.ignored.is_empty()),
+            "erased" => assert_eq!(cancelled.to, states(&[State::Erased])),
+            _ => assert_eq!((cancelled.to.len(), &cancelled.ignored), (0, &[Reason::Ended].into())),
+        }
+        assert!(erased.to.is_empty(), "{event}");
+    }
+}
+
+#[test]
+fn the_operators_events_lead_where_they_say() {
+    for state in State::ALL.into_iter().filter(|state| state.as_str() != "erased") {
+        assert_eq!(cell(state, "erased").to, states(&[State::Erased]), "{state}");
+        if state != State::Cancelled {
+            assert_eq!(cell(state, "cancelled").to, states(&[State::Cancelled]), "{state}");
+            assert_eq!(cell(state, "held").to, states(&[State::Held]), "{state}");
+        }
+    }
+}
+
+#[test]
+fn only_the_providers_own_word_leads_to_a_verdict() {
+    let words = ["status-checked", "verification-triggered"];
+    // What was known already comes to light again when a hold ends, or less is wanted.
+    let uncovering = ["resumed", "retried", "wanted-products-set"];
+    for (state, event, cell) in cells() {
+        for verdict in [State::Verified, State::Rejected] {
+            if cell.to.contains(&verdict) && state != verdict && state != State::Held {
+                let may = words.contains(&event) || uncovering.contains(&event);
+                assert!(may, "{state} {event} leads to {verdict}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_trigger_begins_only_where_everything_was_sent() {
+    for (state, event, cell) in cells().filter(|(_, event, _)| *event == "trigger-begun") {
+        let begins = [State::DocumentsUploaded, State::RequiresData].contains(&state);
+        assert_eq!(!cell.to.is_empty(), begins, "{state} {event}");
+        assert!(cell.to.is_subset(&states(&[State::VerificationTriggered])), "{state} {event}");
+    }
+}
+
+#[test]
+fn no_failure_but_a_refusal_or_a_lost_user_holds() {
+    for (state, event, cell) in cells().filter(|(state, ..)| *state != State::Held) {
+        let holds = cell.to.contains(&State::Held);
+        for class in ["transient", "rate-limited", "provider-closed"] {
+            assert!(!(event.contains(class) && holds), "{state} {event}");
+        }
+    }
+}
