@@ -1,0 +1,382 @@
+//! The command line: its words and its help. Locators pass through here, so nothing in it
+//! has a `Debug`, and they are parsed by the commands: an error of clap's would repeat them.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use onboarding::{Date, DocumentType, Product, State};
+
+use crate::{exit, settings};
+
+/// Durable onboarding of users through Crossmint's KYC.
+///
+/// Give a user's data and documents, ask for verification, and `gangway serve` carries the user
+/// through to an end, whatever happens to it or to the provider meanwhile. Every other command
+/// works on the database directly, whether `serve` is running or not.
+#[derive(Parser)]
+#[command(name = "gangway", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  gangway sandbox &                                   a provider to try things out on
+  gangway serve &                                     the worker
+  gangway user set userId:ada --file ada.json --verify
+  gangway document add userId:ada --type id-passport --file passport.png
+  gangway status userId:ada --watch
+
+Every command documents itself: `gangway help COMMAND`.";
+
+/// The longest product or document type that is taken.
+const WORD_CHARS_MAX: usize = 64;
+/// The longest reason: it is for a person to read in a table.
+const REASON_CHARS_MAX: usize = 300;
+
+/// What every command takes.
+#[derive(Args)]
+pub(crate) struct Global {
+    /// The file of settings; without it, the one that GANGWAY_CONFIG names
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// The database: sqlite:PATH or PATH (short for --set store.url=…)
+    #[arg(long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub(crate) store: Option<String>,
+    /// Sets one setting, above the environment and the file; `gangway config` lists them
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub(crate) set: Vec<(String, String)>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Run the worker until it is told to stop
+    ///
+    /// Makes every call that is due, within the provider's limits. Ctrl-C or SIGTERM ends it
+    /// once the calls in flight are done; a second one ends it at once. Nothing is lost either
+    /// way. One database takes one worker.
+    Serve,
+    /// Give or change a user's data
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Give a user's documents
+    #[command(subcommand)]
+    Document(DocumentCommand),
+    /// Ask for a user's verification
+    #[command(after_help = exit::HELP)]
+    Verify(Verify),
+    /// Show where a user stands, why, and who must act next
+    #[command(after_help = exit::HELP)]
+    Status(Status),
+    /// List the users
+    Users(Users),
+    /// List what persons have to supply
+    Tasks(Tasks),
+    /// Show everything that happened to a user
+    History(UserJson),
+    /// Stop a user's onboarding until it is resumed
+    #[command(after_help = exit::HELP)]
+    Hold(Operate),
+    /// Let a held or cancelled onboarding go on
+    #[command(after_help = exit::HELP)]
+    Resume(Operate),
+    /// Try the next step now, and read the provider's status again
+    #[command(after_help = exit::HELP)]
+    Retry(Operate),
+    /// End a user's onboarding; the data is kept, and `resume` reopens it
+    #[command(after_help = exit::HELP)]
+    Cancel(Operate),
+    /// End a user's onboarding and destroy the personal data; there is no way back
+    #[command(after_help = exit::HELP)]
+    Erase(Erase),
+    /// Serve a Crossmint of our own on this machine, to try things out on
+    Sandbox(Sandbox),
+    /// Watch a dozen users go through, and the worker survive being killed
+    ///
+    /// Starts a sandbox on a free port and a worker on a database of its own, onboards the users
+    /// in config/demo, kills the worker in the middle and starts it again. Takes about half a
+    /// minute, touches nothing of yours, and exits with 0 only if all came out as it should.
+    Demo(Demo),
+    /// Say what is wrong with the set-up, and what to do about it
+    ///
+    /// Looks at the configuration, the database, the key, the provider and the users at rest.
+    /// Exits with 0 when nothing fails and 1 otherwise; warnings do not count.
+    Doctor(Json),
+    /// Show every setting, and who set it
+    Config(Config),
+    /// Print a shell's completions
+    ///
+    /// For example: gangway completions bash > /etc/bash_completion.d/gangway
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum UserCommand {
+    /// Give or replace a user's whole data
+    ///
+    /// The file is JSON: the body of the provider's quickstart (userDetails, kycData,
+    /// dueDiligence, verificationHistory), and beside it wantedProducts and
+    /// privacyPolicyAcceptedAt. Data that is wrong is refused as a whole, with every problem
+    /// listed by its JSON pointer.
+    #[command(after_help = exit::HELP)]
+    Set(Edit),
+    /// Change some of a user's data, by a JSON merge patch (RFC 7396)
+    ///
+    /// What the patch does not name stays; null takes a field out. The provider gets the whole
+    /// merged record.
+    #[command(after_help = exit::HELP)]
+    Patch(Edit),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum DocumentCommand {
+    /// Add a document; it replaces one of the same type
+    #[command(after_help = exit::HELP)]
+    Add(DocumentAdd),
+}
+
+/// Names a user.
+#[derive(Args)]
+pub(crate) struct User {
+    /// The user: userId:…, email:…, phoneNumber:…, twitter:… or x:…
+    #[arg(value_name = "LOCATOR")]
+    pub(crate) locator: String,
+}
+
+/// Chooses the form of the output.
+#[derive(Args)]
+pub(crate) struct Json {
+    /// Print JSON; docs/cli.md documents it
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct UserJson {
+    #[command(flatten)]
+    pub(crate) user: User,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Edit {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// The JSON file; - reads it from standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The products that the user is onboarded for, above the file's own word
+    #[arg(long, value_name = "PRODUCT,…", value_delimiter = ',', value_parser = product)]
+    pub(crate) want: Vec<Product>,
+    /// Ask for verification, too
+    #[arg(long)]
+    pub(crate) verify: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct DocumentAdd {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// What it is: id-passport, id-idcard-front, id-idcard-back, id-ssn, proof-of-address,
+    /// proof-of-income …
+    #[arg(long = "type", value_name = "TYPE", value_parser = document_type)]
+    pub(crate) document_type: DocumentType,
+    /// The file, of at most 10 MB: png, jpeg, pdf, heic or webp; - reads it from standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The last day on which it is valid
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    pub(crate) expires: Option<Date>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// Wait until a person must act or the provider has judged
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Wait no longer than this, such as 10m
+    #[arg(long, value_name = "DURATION", value_parser = duration_ms, requires = "wait")]
+    pub(crate) timeout: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// Print a line for each change, until a person must act or the provider has judged
+    #[arg(long)]
+    pub(crate) watch: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Users {
+    /// Only those in this state
+    #[arg(long, value_name = "STATE", value_parser = state())]
+    pub(crate) state: Option<State>,
+    /// At most so many, in order of creation
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    /// Only those created after this one: the id of the last one of the page before
+    #[arg(long, value_name = "ID")]
+    pub(crate) after: Option<uuid::Uuid>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Tasks {
+    /// Only this user's
+    #[arg(value_name = "LOCATOR")]
+    pub(crate) locator: Option<String>,
+    /// At most so many, oldest first
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Operate {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// Why; it is kept in the user's history, so leave personal data out
+    #[arg(long, value_name = "TEXT", default_value = "no reason given", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Erase {
+    #[command(flatten)]
+    pub(crate) operate: Operate,
+    /// Yes, destroy it
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Without --scenario every user is verified at once. docs/sandbox.md says how to script refusals,
+delays and faults, and what the admin port can do.")]
+pub(crate) struct Sandbox {
+    /// The age of the provider's contract
+    #[arg(long, value_name = "PROFILE", default_value = "quickstart", value_parser = sandbox_profile())]
+    pub(crate) profile: sandbox::Profile,
+    /// The port to serve on; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) port: u16,
+    /// The port of the levers and the call log; 0 takes a free one
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) admin_port: u16,
+    /// The scenario: what the provider is made to do
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) scenario: Option<PathBuf>,
+    /// Answer no more than 120 writes and 360 reads a minute, as the provider does
+    #[arg(long)]
+    pub(crate) rate_limits: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// The folder with the users, their files and the sandbox's script
+    #[arg(long, value_name = "DIR", default_value = "config/demo", value_hint = ValueHint::DirPath)]
+    pub(crate) files: PathBuf,
+    /// Keep the database, the settings and the worker's log here
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) keep: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Config {
+    /// Print a documented file with every default, to begin with
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) template: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn state() -> impl TypedValueParser<Value = State> {
+    PossibleValuesParser::new(State::ALL.map(State::as_str))
+        .map(|word| State::from_word(&word).expect("the parser lets only states through"))
+}
+
+fn sandbox_profile() -> impl TypedValueParser<Value = sandbox::Profile> {
+    PossibleValuesParser::new(["quickstart", "current"])
+        .map(|word| word.parse().expect("the parser lets only profiles through"))
+}
+
+fn product(text: &str) -> Result<Product, &'static str> {
+    word(text).map(Product::from)
+}
+
+fn document_type(text: &str) -> Result<DocumentType, &'static str> {
+    word(text).map(DocumentType::from)
+}
+
+/// Open sets take words that are not known yet, but none that can't be a word at all.
+fn word(text: &str) -> Result<&str, &'static str> {
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let fits = (1..=WORD_CHARS_MAX).contains(&text.len()) && text.chars().all(is_word);
+    fits.then_some(text).ok_or("write a word of lower-case letters, digits and dashes")
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let fits = text.chars().count() <= REASON_CHARS_MAX && !text.chars().any(char::is_control);
+    let refusal = || format!("write one line of at most {REASON_CHARS_MAX} characters");
+    fits.then(|| text.to_owned()).ok_or_else(refusal)
+}
+
+fn date(text: &str) -> Result<Date, &'static str> {
+    Date::parse(text).map_err(|_| "write a day that exists, such as 2031-05-30")
+}
+
+fn duration_ms(text: &str) -> Result<u64, String> {
+    use settings::duration::{EXPECTED, parse};
+    parse(text).ok_or_else(|| format!("write {EXPECTED}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound_and_every_command_says_what_it_is_for() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            assert!(sub.get_about().is_some(), "{}", sub.get_name());
+            for argument in sub.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", sub.get_name(), argument.get_id());
+            }
+        }
+    }
+}

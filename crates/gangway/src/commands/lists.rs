@@ -1,0 +1,191 @@
+//! `gangway users`, `tasks` and `history`: the lists.
+
+use engine::IntakeError;
+use onboarding::{OnboardingId, Status, TaskView, UserLocator};
+use serde::Serialize;
+use serde_json::Value;
+use store::{HistoryRow, ListRequest, SqliteStore, Store as _, StoredTask};
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{note, print, print_json};
+use crate::settings::Settings;
+use crate::table::Table;
+use crate::{cli, clock, database, view};
+
+/// How many rows of history are read at once.
+const HISTORY_PAGE: usize = 500;
+
+/// `users`.
+pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit, Error> {
+    let store = database::existing(settings).await?;
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let after = args.after.map(OnboardingId);
+    let stored = store.list(ListRequest { state: args.state, after, limit }).await?;
+    let now = clock::now();
+    let statuses: Vec<Status> = stored
+        .iter()
+        .map(|stored| Status::of(&stored.user, &stored.onboarding, &settings.policy, now))
+        .collect();
+    if args.output.json {
+        print_json(&statuses)?;
+    } else {
+        print(&users_table(&statuses, now))?;
+    }
+    if let Some(last) = statuses.last().filter(|_| statuses.len() == limit) {
+        note(&format!("there may be more: --after {}", last.id));
+    }
+    Ok(Exit::Done)
+}
+
+fn users_table(statuses: &[Status], now: onboarding::Timestamp) -> String {
+    let mut table = Table::new(&["USER", "STATE", "SINCE", "WAITING ON", "NEXT STEP", "PRODUCTS"]);
+    for status in statuses {
+        let products = status.products.iter();
+        let wanted = products.filter(|view| status.wanted_products.contains(&view.product));
+        let products: Vec<String> =
+            wanted.map(|view| format!("{}={}", view.product, view.status)).collect();
+        table.row([
+            &status.user,
+            status.state.as_str(),
+            &view::age(&status.state_since, now),
+            status.waiting_on.as_str(),
+            status.next_step.step,
+            &products.join(" "),
+        ]);
+    }
+    table.render()
+}
+
+/// A task, and whose it is.
+#[derive(Serialize)]
+struct UserTask {
+    user: String,
+    #[serde(flatten)]
+    task: TaskView,
+}
+
+impl From<StoredTask> for UserTask {
+    fn from(StoredTask { user, onboarding_id, task }: StoredTask) -> Self {
+        Self {
+            user: user.as_str().to_owned(),
+            task: TaskView {
+                id: format!("{onboarding_id}-{}", task.number),
+                kind: task.request.kind(),
+                name: task.request.name().to_owned(),
+                products: task.products,
+                state: task.state,
+                opened_at: task.opened_at.to_string(),
+                accepts: task.request.accepts(),
+                rounds: task.rounds,
+            },
+        }
+    }
+}
+
+/// `tasks`.
+pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit, Error> {
+    let user = args.locator.map(|locator| locator.parse::<UserLocator>()).transpose()?;
+    let store = database::existing(settings).await?;
+    let id = match &user {
+        Some(user) => Some(id_of(&store, user).await?),
+        None => None,
+    };
+    let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let tasks = store.tasks(id, limit).await?.into_iter().map(UserTask::from);
+    let tasks: Vec<UserTask> = tasks.collect();
+    if args.output.json {
+        print_json(&tasks)?;
+        return Ok(Exit::Done);
+    }
+    let now = clock::now();
+    let mut table =
+        Table::new(&["USER", "TASK", "NAME", "STATE", "ROUND", "OPEN FOR", "SUPPLIED BY"]);
+    for UserTask { user, task } in &tasks {
+        table.row([
+            user,
+            task.kind,
+            &task.name,
+            task.state.as_str(),
+            &task.rounds.to_string(),
+            &view::age(&task.opened_at, now),
+            &view::accepts(task),
+        ]);
+    }
+    print(&table.render())?;
+    Ok(Exit::Done)
+}
+
+/// A row of history; `detail` is what the event says, which is never personal data.
+#[derive(Serialize)]
+struct Entry {
+    version: u64,
+    at: String,
+    event: &'static str,
+    from: &'static str,
+    to: &'static str,
+    actor: &'static str,
+    detail: Value,
+}
+
+impl From<HistoryRow> for Entry {
+    fn from(row: HistoryRow) -> Self {
+        let mut detail = serde_json::to_value(&row.event).expect("an event is plain JSON");
+        if let Some(fields) = detail.as_object_mut() {
+            fields.remove("event");
+        }
+        Self {
+            version: row.version,
+            at: row.at.to_string(),
+            event: row.event.name(),
+            from: row.from.as_str(),
+            to: row.to.as_str(),
+            actor: row.actor.as_str(),
+            detail,
+        }
+    }
+}
+
+/// `history`.
+pub(super) async fn history(settings: &Settings, args: cli::UserJson) -> Result<Exit, Error> {
+    let user: UserLocator = args.user.locator.parse()?;
+    let store = database::existing(settings).await?;
+    let id = id_of(&store, &user).await?;
+    let mut entries: Vec<Entry> = Vec::new();
+    loop {
+        let after = entries.last().map_or(0, |entry| entry.version);
+        let page = store.history(id, after, HISTORY_PAGE).await?;
+        let is_last = page.len() < HISTORY_PAGE;
+        entries.extend(page.into_iter().map(Entry::from));
+        if is_last {
+            break;
+        }
+    }
+    if args.output.json {
+        print_json(&entries)?;
+        return Ok(Exit::Done);
+    }
+    let mut table = Table::new(&["VERSION", "AT", "EVENT", "STATE", "BY", "DETAIL"]);
+    for entry in &entries {
+        let moved = if entry.from == entry.to {
+            entry.to.to_owned()
+        } else {
+            format!("{} -> {}", entry.from, entry.to)
+        };
+        let version = entry.version.to_string();
+        table.row([&version, &entry.at, entry.event, &moved, entry.actor, &brief(&entry.detail)]);
+    }
+    print(&table.render())?;
+    Ok(Exit::Done)
+}
+
+/// The fields of an event on one line.
+fn brief(detail: &Value) -> String {
+    let fields = detail.as_object().into_iter().flatten();
+    fields.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+async fn id_of(store: &SqliteStore, user: &UserLocator) -> Result<OnboardingId, Error> {
+    let stored = store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
+    Ok(stored.onboarding.id)
+}

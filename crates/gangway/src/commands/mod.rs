@@ -1,0 +1,91 @@
+//! The commands, one file a family.
+
+mod config;
+mod doctor;
+mod document;
+mod lists;
+mod operate;
+mod report;
+mod sandbox;
+mod serve;
+mod status;
+mod user;
+mod verify;
+mod watch;
+
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+use onboarding::Event;
+
+use crate::cli::{Cli, Command, DocumentCommand, UserCommand};
+use crate::demo;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::settings::{Loaded, Problems};
+
+/// Runs one command. Some do without settings that are usable.
+pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> Result<Exit, Error> {
+    match command {
+        Command::Completions { shell } => completions(shell),
+        Command::Config(config) if config.template => config::template(),
+        Command::Config(config) => config::show(&loaded?, config.output.json),
+        Command::Doctor(output) => doctor::run(loaded, output.json).await,
+        Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
+        Command::Demo(args) => demo(args).await,
+        Command::Serve => serve::run(&loaded?.settings).await,
+        Command::User(UserCommand::Set(edit)) => user::set(&loaded?.settings, edit).await,
+        Command::User(UserCommand::Patch(edit)) => user::patch(&loaded?.settings, edit).await,
+        Command::Document(DocumentCommand::Add(add)) => document::add(&loaded?.settings, add).await,
+        Command::Verify(verify) => verify::run(&loaded?.settings, verify).await,
+        Command::Status(status) => status::run(&loaded?.settings, status).await,
+        Command::Users(users) => lists::users(&loaded?.settings, users).await,
+        Command::Tasks(tasks) => lists::tasks(&loaded?.settings, tasks).await,
+        Command::History(history) => lists::history(&loaded?.settings, history).await,
+        Command::Hold(operate) => {
+            operate::run(&loaded?.settings, operate, |reason| Event::Held { reason }).await
+        }
+        Command::Resume(operate) => {
+            operate::run(&loaded?.settings, operate, |reason| Event::Resumed { reason }).await
+        }
+        Command::Retry(operate) => {
+            operate::run(&loaded?.settings, operate, |reason| Event::Retried { reason }).await
+        }
+        Command::Cancel(operate) => {
+            operate::run(&loaded?.settings, operate, |reason| Event::Cancelled { reason }).await
+        }
+        Command::Erase(erase) if !erase.yes => Err(Error::NotConfirmed),
+        Command::Erase(erase) => {
+            let event = |reason| Event::Erased { reason };
+            operate::run(&loaded?.settings, erase.operate, event).await
+        }
+    }
+}
+
+async fn demo(args: crate::cli::Demo) -> Result<Exit, Error> {
+    let is_as_expected = demo::run(&args.files, args.keep.as_deref()).await.map_err(Error::Demo)?;
+    Ok(if is_as_expected { Exit::Done } else { Exit::Failed })
+}
+
+fn completions(shell: Shell) -> Result<Exit, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "gangway", &mut script);
+    crate::output::print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
+}
+
+/// The file's bytes, or those of standard input for `-`. Reads no more than one byte above the
+/// limit: the rules refuse what is longer, and nobody's memory is filled.
+fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, Error> {
+    use std::io::Read as _;
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    read.map_err(|source| Error::Read(path.to_owned(), source))?;
+    Ok(bytes)
+}

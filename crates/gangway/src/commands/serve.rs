@@ -1,0 +1,60 @@
+//! `gangway serve`: the worker.
+
+use std::sync::Arc;
+
+use engine::Worker;
+use store::{SqliteStore, Store as _};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::{clock, database, telemetry};
+
+/// Works until it is told to stop.
+pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
+    telemetry::init(&settings.log);
+    let mut signals = Signals::listen()?;
+    let client = settings.client()?;
+    let store = SqliteStore::open_for_worker(&settings.store_url, settings.policy.clone()).await?;
+    let store = Arc::new(store);
+    store.check_writable().await?;
+    let worker = Arc::new(Worker::new(store, client, worker_settings(settings)).await?);
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        store = %database::path(settings).display(),
+        provider = settings.provider_origin(),
+        "ready"
+    );
+    let shutdown = CancellationToken::new();
+    let mut running = std::pin::pin!(worker.run(clock::now, shutdown.clone()));
+    tokio::select! {
+        () = &mut running => {}
+        () = signals.next() => shutdown.cancel(),
+    }
+    tokio::select! {
+        () = &mut running => {
+            info!("stopped");
+            Ok(Exit::Done)
+        }
+        () = signals.next() => {
+            warn!("stopped at once; calls in flight are cut off and fall due again");
+            Ok(Exit::Failed)
+        }
+    }
+}
+
+fn worker_settings(settings: &Settings) -> engine::Settings {
+    let concurrency = settings.worker.concurrency;
+    engine::Settings {
+        worker: store::Worker {
+            id: clock::new_worker_id(clock::now()),
+            lease_ms: settings.worker.lease_ms,
+            budgets: settings.budgets,
+        },
+        concurrency: usize::try_from(concurrency).expect("a concurrency of at most 10,000"),
+        shutdown_grace_ms: settings.worker.shutdown_grace_ms,
+    }
+}

@@ -1,0 +1,373 @@
+//! The one table of keys. The parser, the names of environment variables, the output of
+//! `gangway config` and `config/gangway.toml` all come from it.
+
+use std::collections::BTreeSet;
+
+use crossmint::{ApiKey, DocumentData, DocumentReference};
+use onboarding::Product;
+
+use super::{LogFormat, Settings, duration};
+
+/// What every variable of the environment begins with.
+pub(super) const PREFIX: &str = "GANGWAY_";
+
+/// One setting.
+pub(crate) struct Key {
+    /// Its name: sections and key, joined by dots.
+    pub(crate) name: &'static str,
+    /// What is taken, and where it goes.
+    pub(super) kind: Kind,
+    /// What holds when nobody says otherwise; without one it is unset.
+    pub(super) default: Option<&'static str>,
+    /// What it is for, in lines of the file.
+    pub(super) doc: &'static str,
+}
+
+/// What a key takes, and where in the settings it goes.
+pub(super) enum Kind {
+    Text(fn(&mut Settings, String)),
+    /// Never shown, and never a flag: other users of a machine see its processes' flags.
+    Secret(fn(&mut Settings, String)),
+    Switch(fn(&mut Settings, bool)),
+    Count {
+        min: u32,
+        max: u32,
+        set: fn(&mut Settings, u32),
+    },
+    Duration(fn(&mut Settings, u64)),
+    Choice(&'static [Word]),
+    Products(fn(&mut Settings, BTreeSet<Product>)),
+}
+
+/// A word that is taken, and what it does to the settings.
+type Word = (&'static str, fn(&mut Settings));
+
+impl Key {
+    /// The variable that sets it: `GANGWAY_CROSSMINT__URL` for `crossmint.url`.
+    pub(crate) fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_uppercase().replace('.', "__"))
+    }
+
+    pub(crate) const fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret(_))
+    }
+
+    /// Puts what `text` says into `settings`; `None` when it says nothing that fits.
+    pub(super) fn set(&self, settings: &mut Settings, text: &str) -> Option<()> {
+        match &self.kind {
+            Kind::Text(set) | Kind::Secret(set) => {
+                set(settings, Some(text).filter(|text| !text.is_empty())?.to_owned());
+            }
+            Kind::Switch(set) => set(settings, text.parse().ok()?),
+            Kind::Count { min, max, set } => {
+                set(settings, text.parse().ok().filter(|count| (min..=max).contains(&count))?);
+            }
+            Kind::Duration(set) => {
+                set(
+                    settings,
+                    duration::parse(text).filter(|ms| (1..=DURATION_MS_MAX).contains(ms))?,
+                );
+            }
+            Kind::Choice(words) => words.iter().find(|(word, _)| *word == text)?.1(settings),
+            Kind::Products(set) => set(settings, products(text)?),
+        }
+        Some(())
+    }
+
+    /// The same of a value in a file, as text; `None` when it has another type.
+    pub(super) fn text_of(&self, value: &toml::Value) -> Option<String> {
+        match &self.kind {
+            Kind::Text(_) | Kind::Secret(_) | Kind::Duration(_) | Kind::Choice(_) => {
+                value.as_str().map(str::to_owned)
+            }
+            Kind::Switch(_) => value.as_bool().map(|switch| switch.to_string()),
+            Kind::Count { .. } => value.as_integer().map(|count| count.to_string()),
+            Kind::Products(_) => {
+                let words: Option<Vec<&str>> =
+                    value.as_array()?.iter().map(toml::Value::as_str).collect();
+                words.map(|words| words.join(","))
+            }
+        }
+    }
+
+    /// What it takes, for an error's text.
+    pub(super) fn expected(&self) -> String {
+        match &self.kind {
+            Kind::Text(_) | Kind::Secret(_) => "a text that is not empty".to_owned(),
+            Kind::Switch(_) => "true or false".to_owned(),
+            Kind::Count { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Kind::Duration(_) => format!("{}, up to 366d and not 0", duration::EXPECTED),
+            Kind::Choice(words) => {
+                let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+                words.join(" or ")
+            }
+            Kind::Products(_) => "a list of products, such as onramp and offramp".to_owned(),
+        }
+    }
+
+    /// A value as the file writes it.
+    pub(super) fn toml(&self, text: &str) -> String {
+        match &self.kind {
+            Kind::Text(_) | Kind::Secret(_) | Kind::Duration(_) | Kind::Choice(_) => {
+                toml::Value::from(text).to_string()
+            }
+            Kind::Switch(_) | Kind::Count { .. } => text.to_owned(),
+            Kind::Products(_) => {
+                let words: Vec<String> =
+                    text.split(',').map(|word| format!("\"{word}\"")).collect();
+                format!("[{}]", words.join(", "))
+            }
+        }
+    }
+}
+
+/// Longer is surely a slip, and would overflow a calendar when it is added to a time.
+const DURATION_MS_MAX: u64 = 366 * 86_400_000;
+
+fn products(text: &str) -> Option<BTreeSet<Product>> {
+    let words: Vec<&str> = text.split(',').map(str::trim).collect();
+    if words.iter().any(|word| word.is_empty()) {
+        return None;
+    }
+    Some(words.into_iter().map(Product::from).collect())
+}
+
+const fn key(name: &'static str, default: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, default: Some(default), doc }
+}
+
+const fn unset(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, default: None, doc }
+}
+
+const fn count(min: u32, max: u32, set: fn(&mut Settings, u32)) -> Kind {
+    Kind::Count { min, max, set }
+}
+
+/// More calls a minute than any provider allows.
+const PER_MINUTE_MAX: u32 = 1_000_000;
+/// More tries or rounds than make sense.
+const TIMES_MAX: u32 = 1_000_000;
+
+/// Every key, by sections, in the order of the file.
+pub(crate) static KEYS: &[Key] = &[
+    key(
+        "crossmint.url",
+        "https://staging.crossmint.com",
+        Kind::Text(|s, url| s.crossmint.origin = url),
+        "The provider: scheme and host only. https://www.crossmint.com is production;\n\
+         `gangway sandbox` prints the one to use for the sandbox.",
+    ),
+    unset(
+        "crossmint.api_key",
+        Kind::Secret(|s, key| s.api_key = Some(ApiKey::new(key))),
+        "The server key (sk_staging_… or sk_production_…), with the scopes users.create and\n\
+         users.read. A file of its own (api_key_file) or the environment is a better place.",
+    ),
+    unset(
+        "crossmint.api_key_file",
+        Kind::Text(|s, path| s.api_key_file = Some(path.into())),
+        "A file that holds the key and nothing else. Read by `serve` and `doctor` only.",
+    ),
+    key(
+        "crossmint.writes_per_minute",
+        "120",
+        count(0, PER_MINUTE_MAX, |s, count| s.budgets.writes_per_minute = count),
+        "Calls a minute that change something, over all users. 0 = unlimited.",
+    ),
+    key(
+        "crossmint.reads_per_minute",
+        "360",
+        count(0, PER_MINUTE_MAX, |s, count| s.budgets.reads_per_minute = count),
+        "Calls a minute that only ask. 0 = unlimited.",
+    ),
+    key(
+        "crossmint.document_reference",
+        "user-locator",
+        Kind::Choice(&[
+            ("user-locator", |s| s.crossmint.document_reference = DocumentReference::UserLocator),
+            ("reference", |s| s.crossmint.document_reference = DocumentReference::Reference),
+        ]),
+        "How an upload names its user: user-locator (the quickstart) or reference (the API\n\
+         reference). When one is refused, the other is tried once and remembered.",
+    ),
+    key(
+        "crossmint.document_data",
+        "base64",
+        Kind::Choice(&[
+            ("base64", |s| s.crossmint.document_data = DocumentData::Base64),
+            ("data-url", |s| s.crossmint.document_data = DocumentData::DataUrl),
+        ]),
+        "How an upload carries its file: base64 (the quickstart) or data-url.",
+    ),
+    key(
+        "crossmint.connect_timeout",
+        "5s",
+        Kind::Duration(|s, ms| s.crossmint.connect_timeout_ms = ms),
+        "The longest wait for a connection.",
+    ),
+    key(
+        "crossmint.call_timeout",
+        "30s",
+        Kind::Duration(|s, ms| s.crossmint.call_timeout_ms = ms),
+        "The longest that a call may take.",
+    ),
+    key(
+        "crossmint.upload_timeout",
+        "2m",
+        Kind::Duration(|s, ms| s.crossmint.upload_timeout_ms = ms),
+        "The same for the upload of a document.",
+    ),
+    key(
+        "store.url",
+        "sqlite:gangway.db",
+        Kind::Text(|s, url| s.store_url = url),
+        "The database: sqlite:PATH. A relative path begins at the working directory.",
+    ),
+    key(
+        "store.keep_document_contents",
+        "false",
+        Kind::Switch(|s, keep| s.policy.keep_document_contents = keep),
+        "Whether a document's bytes are kept after the provider has acknowledged them.",
+    ),
+    key(
+        "worker.concurrency",
+        "64",
+        count(1, 10_000, |s, count| s.worker.concurrency = count),
+        "How many users are worked on at once.",
+    ),
+    key(
+        "worker.lease",
+        "5m",
+        Kind::Duration(|s, ms| s.worker.lease_ms = ms),
+        "How long claimed work stays claimed if it is never completed. Longer than every\n\
+         time-out of a call, and than two uploads.",
+    ),
+    key(
+        "worker.shutdown_grace",
+        "10s",
+        Kind::Duration(|s, ms| s.worker.shutdown_grace_ms = ms),
+        "How long `serve` waits for calls in flight when it is told to stop. What is cut off\n\
+         is done again at the next start.",
+    ),
+    key(
+        "products.wanted",
+        "regulated-transfer,onramp,offramp",
+        Kind::Products(|s, products| s.products_wanted = products),
+        "The products of a new user for whom nobody says.",
+    ),
+    key(
+        "policy.fast_polls",
+        "24",
+        count(0, TIMES_MAX, |s, count| s.policy.fast_polls = count),
+        "How many looks at a user in review follow policy.poll before policy.slow_poll.",
+    ),
+    key(
+        "policy.recheck",
+        "7d",
+        Kind::Duration(|s, ms| s.policy.recheck_ms = ms),
+        "The time between looks at a verified user, shortened by up to a fifth to spread them.",
+    ),
+    key(
+        "policy.stalled_after",
+        "1h",
+        Kind::Duration(|s, ms| s.policy.stalled_after_ms = ms),
+        "A step that fails for this long is reported as stalled. It is tried on all the same.",
+    ),
+    key(
+        "policy.rounds_max",
+        "3",
+        count(1, TIMES_MAX, |s, count| s.policy.rounds_max = count),
+        "How often the same thing may be asked for before the onboarding is held.",
+    ),
+    key(
+        "policy.forgotten_max",
+        "3",
+        count(1, TIMES_MAX, |s, count| s.policy.forgotten_max = count),
+        "How often in a row the provider may forget a user before the onboarding is held.",
+    ),
+    key(
+        "policy.unclear_polls_max",
+        "20",
+        count(1, TIMES_MAX, |s, count| s.policy.unclear_polls_max = count),
+        "How many looks in a row may give an answer that can't be understood before it is held.",
+    ),
+    key(
+        "policy.retry.initial",
+        "1s",
+        Kind::Duration(|s, ms| s.policy.retry.initial_ms = ms),
+        "Between tries of a call that failed: the first delay,",
+    ),
+    key(
+        "policy.retry.multiplier_percent",
+        "200",
+        count(100, 1_000, |s, percent| s.policy.retry.multiplier_percent = percent),
+        "each delay in percent of the one before,",
+    ),
+    key(
+        "policy.retry.max",
+        "15m",
+        Kind::Duration(|s, ms| s.policy.retry.max_ms = ms),
+        "the longest delay,",
+    ),
+    key(
+        "policy.retry.jitter_percent",
+        "20",
+        count(0, 100, |s, percent| s.policy.retry.jitter_percent = percent),
+        "and by how much each is longer or shorter, so that not all fall due at once.",
+    ),
+    key(
+        "policy.poll.initial",
+        "2s",
+        Kind::Duration(|s, ms| s.policy.poll.initial_ms = ms),
+        "Between looks at a user in review, at first: the same four.",
+    ),
+    key(
+        "policy.poll.multiplier_percent",
+        "150",
+        count(100, 1_000, |s, percent| s.policy.poll.multiplier_percent = percent),
+        "",
+    ),
+    key("policy.poll.max", "30s", Kind::Duration(|s, ms| s.policy.poll.max_ms = ms), ""),
+    key(
+        "policy.poll.jitter_percent",
+        "10",
+        count(0, 100, |s, percent| s.policy.poll.jitter_percent = percent),
+        "",
+    ),
+    key(
+        "policy.slow_poll.initial",
+        "45s",
+        Kind::Duration(|s, ms| s.policy.slow_poll.initial_ms = ms),
+        "Between looks after that; they never stop.",
+    ),
+    key(
+        "policy.slow_poll.multiplier_percent",
+        "150",
+        count(100, 1_000, |s, percent| s.policy.slow_poll.multiplier_percent = percent),
+        "",
+    ),
+    key("policy.slow_poll.max", "1h", Kind::Duration(|s, ms| s.policy.slow_poll.max_ms = ms), ""),
+    key(
+        "policy.slow_poll.jitter_percent",
+        "10",
+        count(0, 100, |s, percent| s.policy.slow_poll.jitter_percent = percent),
+        "",
+    ),
+    key(
+        "log.format",
+        "human",
+        Kind::Choice(&[
+            ("human", |s| s.log.format = LogFormat::Human),
+            ("json", |s| s.log.format = LogFormat::Json),
+        ]),
+        "The form of the log on stderr: human or json.",
+    ),
+    key(
+        "log.filter",
+        "info",
+        Kind::Text(|s, filter| s.log.filter = filter),
+        "What is logged: a level (error, warn, info, debug, trace), or levels by module\n\
+         (info,engine=debug). Libraries of others log warnings and errors alone.",
+    ),
+];

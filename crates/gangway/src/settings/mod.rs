@@ -1,0 +1,172 @@
+//! Settings: what holds, and who said so.
+//!
+//! A flag beats the environment, that beats the file, and that the default. Every value is
+//! checked, an overridden one too, and all problems are told at once. No text in here shows a
+//! value, because it may be a secret.
+
+pub(crate) mod duration;
+mod keys;
+mod load;
+mod template;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crossmint::ApiKey;
+use onboarding::{Policy, Product};
+use store::Budgets;
+
+pub(crate) use load::{Inputs, Loaded, Problems, load};
+pub(crate) use template::template;
+
+/// What every part of the binary is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// How to reach the provider; its key is put in by [`Settings::provider`].
+    crossmint: crossmint::Settings,
+    api_key: Option<ApiKey>,
+    api_key_file: Option<PathBuf>,
+    /// The provider's limits.
+    pub(crate) budgets: Budgets,
+    /// The database.
+    pub(crate) store_url: String,
+    /// The worker.
+    pub(crate) worker: WorkerSettings,
+    /// The products of a new user for whom nobody says.
+    pub(crate) products_wanted: BTreeSet<Product>,
+    /// The times and limits of the rules.
+    pub(crate) policy: Policy,
+    /// The log.
+    pub(crate) log: LogSettings,
+}
+
+/// What the worker is told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WorkerSettings {
+    pub(crate) concurrency: u32,
+    pub(crate) lease_ms: u64,
+    pub(crate) shutdown_grace_ms: u64,
+}
+
+/// The log's form and what it holds.
+#[derive(Clone, Debug)]
+pub(crate) struct LogSettings {
+    pub(crate) format: LogFormat,
+    pub(crate) filter: String,
+}
+
+/// The form of a line of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Human,
+    Json,
+}
+
+/// Why there is no key to call the provider with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeyError {
+    #[error(
+        "no API key: put a server key into a file and name it by crossmint.api_key_file, or set \
+         GANGWAY_CROSSMINT__API_KEY; without a key, `gangway sandbox` is a provider to try out"
+    )]
+    Missing,
+    #[error("the file of crossmint.api_key_file can't be read: {path}")]
+    File {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Refused(#[from] crossmint::SettingsError),
+}
+
+/// The key for a provider on this machine when none is configured: the sandbox takes any.
+const SANDBOX_KEY: &str = "sandbox";
+
+impl Settings {
+    /// What the table of keys is applied to; every one of its defaults is set before use.
+    fn blank() -> Self {
+        Self {
+            crossmint: crossmint::Settings::new("", ApiKey::new("")),
+            api_key: None,
+            api_key_file: None,
+            budgets: Budgets { writes_per_minute: 0, reads_per_minute: 0 },
+            store_url: String::new(),
+            worker: WorkerSettings { concurrency: 0, lease_ms: 0, shutdown_grace_ms: 0 },
+            products_wanted: BTreeSet::new(),
+            policy: Policy::default(),
+            log: LogSettings { format: LogFormat::Human, filter: String::new() },
+        }
+    }
+
+    /// The provider's origin, which holds no secret.
+    pub(crate) fn provider_origin(&self) -> &str {
+        &self.crossmint.origin
+    }
+
+    /// A client of the provider, whose key is read here.
+    pub(crate) fn client(&self) -> Result<crossmint::Client, KeyError> {
+        let Some(api_key) = self.api_key()? else {
+            return self.client_with(ApiKey::new(SANDBOX_KEY)).map_err(without_key);
+        };
+        self.client_with(api_key).map_err(KeyError::Refused)
+    }
+
+    fn client_with(&self, api_key: ApiKey) -> Result<crossmint::Client, crossmint::SettingsError> {
+        crossmint::Client::new(crossmint::Settings { api_key, ..self.crossmint.clone() })
+    }
+
+    fn api_key(&self) -> Result<Option<ApiKey>, KeyError> {
+        let Some(path) = &self.api_key_file else { return Ok(self.api_key.clone()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| KeyError::File { path: path.clone(), source })?;
+        Ok(Some(ApiKey::new(text)))
+    }
+
+    /// What the keys must be together.
+    fn check(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        // An upload that is refused in one form is tried in the other.
+        let longest_ms =
+            self.crossmint.call_timeout_ms.max(self.crossmint.upload_timeout_ms.saturating_mul(2));
+        if self.worker.lease_ms <= longest_ms {
+            problems.push(format!(
+                "worker.lease must be longer than {}: longer than crossmint.call_timeout and \
+                 twice crossmint.upload_timeout, or one call could be made twice",
+                duration::rough(longest_ms)
+            ));
+        }
+        for (name, curve) in [
+            ("retry", &self.policy.retry),
+            ("poll", &self.policy.poll),
+            ("slow_poll", &self.policy.slow_poll),
+        ] {
+            if curve.max_ms < curve.initial_ms {
+                problems.push(format!(
+                    "policy.{name}.max must not be shorter than policy.{name}.initial"
+                ));
+            }
+        }
+        if self.log.filter.parse::<tracing_subscriber::EnvFilter>().is_err() {
+            problems.push(
+                "log.filter: expected a level, such as info, or levels by module, such as \
+                 info,engine=debug"
+                    .to_owned(),
+            );
+        }
+        problems
+    }
+}
+
+/// What the stand-in for a key was refused for: on another machine there is no key at all.
+fn without_key(refused: crossmint::SettingsError) -> KeyError {
+    use crossmint::SettingsError as E;
+    match refused {
+        E::KeyUnreadable
+        | E::ClientKey
+        | E::KeyNotForStaging
+        | E::KeyNotForProduction
+        | E::NotServerKey => KeyError::Missing,
+        E::BadOrigin | E::PlainHttp | E::Tls(_) => KeyError::Refused(refused),
+    }
+}

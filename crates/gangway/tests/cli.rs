@@ -1,0 +1,304 @@
+//! The binary as a process: what a stranger sees.
+
+#![allow(clippy::unwrap_used, reason = "clippy sees no test in a test's own functions")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+const ADA: &str = r#"{
+    "userDetails": {"firstName": "Ada", "lastName": "Lindqvist",
+                    "dateOfBirth": "1984-03-12", "countryOfResidence": "SE"},
+    "wantedProducts": ["onramp"]
+}"#;
+
+/// A folder with the binary's database, and nothing of this process's environment.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gangway"));
+        command.args(arguments).current_dir(self.0.path()).env_clear().stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    fn with_ada() -> Self {
+        let folder = Self::new();
+        folder.write("ada.json", ADA);
+        let ended = folder.run(&["user", "set", "userId:ada", "--file", "ada.json"]);
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        folder
+    }
+}
+
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+#[test]
+fn every_command_has_a_help() {
+    let folder = Folder::new();
+    for (arguments, said) in [
+        (&["--help"][..], "gangway user set userId:ada --file ada.json --verify"),
+        (&["user", "set", "--help"], "listed by its JSON pointer"),
+        (&["document", "add", "--help"], "png, jpeg, pdf, heic or webp"),
+        (&["status", "--help"], "10  a person must act"),
+        (&["verify", "--help"], "Wait until a person must act"),
+        (&["sandbox", "--help"], "docs/sandbox.md"),
+        (&["serve", "--help"], "Nothing is lost either"),
+    ] {
+        let ended = folder.run(arguments);
+        assert_eq!(ended.code, 0, "{arguments:?}");
+        assert!(ended.stdout.contains(said), "{arguments:?}: {}", ended.stdout);
+    }
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let folder = Folder::new();
+    for arguments in [
+        &[][..],
+        &["frobnicate"],
+        &["status"],
+        &["status", "ada"],
+        &["status", "passport:ada"],
+        &["users", "--state", "asleep"],
+        &["users", "--limit", "0"],
+        &["verify", "userId:ada", "--timeout", "5m"],
+        &["verify", "userId:ada", "--wait", "--timeout", "5"],
+        &["document", "add", "userId:ada", "--type", "Pass Port", "--file", "x"],
+        &["hold", "userId:ada", "--reason", "two\nlines"],
+        &["erase", "userId:ada"],
+    ] {
+        assert_eq!(folder.run(arguments).code, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_locator_that_is_wrong_is_not_repeated() {
+    let ended = Folder::new().run(&["status", "email:canary"]);
+    assert_eq!(ended.code, 2);
+    assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
+}
+
+#[test]
+fn an_unknown_key_is_an_error_that_suggests_the_nearest() {
+    let folder = Folder::new();
+    folder.write("g.toml", "[crossmint]\nurll = 'http://127.0.0.1:1'\n");
+    let ended = folder.run(&["config", "--config", "g.toml"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("did you mean crossmint.url?"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_configuration_is_shown_with_its_sources_and_without_secrets() {
+    let folder = Folder::new();
+    let output = folder
+        .command(&["config", "--json", "--store", "other.db"])
+        .env("GANGWAY_CROSSMINT__API_KEY", "sk_staging_canary")
+        .output()
+        .unwrap();
+    let ended = Ended::of(output);
+    assert!(!ended.stdout.contains("canary"));
+    let settings = ended.json();
+    let of = |key: &str| {
+        let mut all = settings.as_array().unwrap().iter();
+        all.find(|setting| setting["key"] == key).unwrap().clone()
+    };
+    assert_eq!(of("crossmint.api_key")["value"], "***");
+    assert_eq!(of("crossmint.api_key")["source"], "environment GANGWAY_CROSSMINT__API_KEY");
+    assert_eq!(of("store.url")["value"], "other.db");
+    assert_eq!(of("store.url")["source"], "flag --store");
+    assert_eq!(of("worker.lease")["source"], "default");
+    assert_eq!(of("crossmint.api_key_file")["value"], Value::Null);
+}
+
+#[test]
+fn a_command_that_reads_creates_no_database() {
+    let folder = Folder::new();
+    for arguments in [
+        &["status", "userId:ada"][..],
+        &["status", "userId:ada", "--watch"],
+        &["users"],
+        &["tasks"],
+        &["history", "userId:ada"],
+        &["verify", "userId:ada"],
+        &["hold", "userId:ada"],
+    ] {
+        let ended = folder.run(arguments);
+        assert_eq!(ended.code, 1, "{arguments:?}");
+        assert!(ended.stderr.contains("gangway.db; `gangway user set`"), "{}", ended.stderr);
+    }
+    assert!(!folder.path("gangway.db").exists());
+}
+
+#[test]
+fn a_bad_file_is_refused_with_every_problem_and_nothing_is_stored() {
+    let folder = Folder::new();
+    folder.write(
+        "bad.json",
+        r#"{"userDetails": {"firstName": "", "lastName": "Canary", "dateOfBirth": "1984-13-12",
+            "countryOfResidence": "XX"}, "kycdata": {}}"#,
+    );
+    let ended = folder.run(&["user", "set", "userId:ada", "--file", "bad.json"]);
+    assert_eq!(ended.code, 1);
+    for pointer in [
+        "/userDetails/firstName",
+        "/userDetails/dateOfBirth",
+        "/userDetails/countryOfResidence",
+        "/kycdata",
+    ] {
+        assert!(ended.stderr.contains(pointer), "{pointer}: {}", ended.stderr);
+    }
+    assert!(!ended.stderr.contains("Canary"));
+    assert_eq!(folder.run(&["status", "userId:ada"]).code, 3);
+}
+
+#[test]
+fn an_edit_is_stored_and_the_same_again_changes_nothing() {
+    let folder = Folder::with_ada();
+    let again = folder.run(&["user", "set", "userId:ada", "--file", "ada.json", "--json"]);
+    assert_eq!(again.code, 0);
+    assert!(again.stderr.starts_with("unchanged: "), "{}", again.stderr);
+    assert_eq!(again.json()["profileRevision"], 1);
+    folder.write("patch.json", r#"{"userDetails": {"firstName": "Adelheid"}}"#);
+    let patched = folder.run(&["user", "patch", "userId:ada", "--file", "patch.json", "--json"]);
+    assert_eq!(patched.json()["profileRevision"], 2);
+}
+
+#[test]
+fn a_users_file_can_come_from_standard_input() {
+    use std::io::Write as _;
+    let folder = Folder::new();
+    let mut command = folder.command(&[
+        "user",
+        "set",
+        "userId:ada",
+        "--file",
+        "-",
+        "--want",
+        "offramp",
+        "--json",
+    ]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(ADA.as_bytes()).unwrap();
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.json()["wantedProducts"], serde_json::json!(["offramp"]));
+}
+
+#[test]
+fn status_exits_by_where_the_user_stands() {
+    let folder = Folder::with_ada();
+    assert_eq!(folder.run(&["status", "userId:ada"]).code, 11);
+    assert_eq!(folder.run(&["status", "userId:nobody"]).code, 3);
+    assert_eq!(folder.run(&["resume", "userId:ada"]).code, 5);
+    assert_eq!(folder.run(&["hold", "userId:ada", "--reason", "a test"]).code, 0);
+    assert_eq!(folder.run(&["status", "userId:ada"]).code, 13);
+    assert_eq!(folder.run(&["status", "userId:ada", "--watch", "--json"]).code, 13);
+    assert_eq!(folder.run(&["resume", "userId:ada"]).code, 0);
+    let waited = folder.run(&["verify", "userId:ada", "--wait", "--timeout", "1ms"]);
+    assert_eq!(waited.code, 11, "{}", waited.stderr);
+    assert_eq!(folder.run(&["cancel", "userId:ada"]).code, 0);
+    assert_eq!(folder.run(&["hold", "userId:ada"]).code, 5);
+    assert_eq!(folder.run(&["erase", "userId:ada", "--yes"]).code, 0);
+    assert_eq!(folder.run(&["status", "userId:ada"]).code, 3);
+}
+
+#[test]
+fn lists_are_json_arrays_without_personal_data() {
+    let folder = Folder::with_ada();
+    let users = folder.run(&["users", "--json"]).json();
+    assert_eq!(users[0]["user"], "userId:ada");
+    assert_eq!(users[0]["state"], "registering");
+    assert_eq!(folder.run(&["users", "--state", "held", "--json"]).json(), serde_json::json!([]));
+    let last = users[0]["id"].as_str().unwrap();
+    assert_eq!(folder.run(&["users", "--after", last, "--json"]).json(), serde_json::json!([]));
+    assert_eq!(folder.run(&["tasks", "--json"]).json(), serde_json::json!([]));
+    assert_eq!(folder.run(&["tasks", "userId:nobody"]).code, 3);
+    let history = folder.run(&["history", "userId:ada", "--json"]);
+    assert!(!history.stdout.contains("Lindqvist"));
+    let rows = history.json();
+    assert_eq!(rows[0]["event"], "wanted-products-set");
+    assert_eq!(rows[0]["detail"], serde_json::json!({"products": ["onramp"]}));
+    assert_eq!((&rows[1]["version"], &rows[1]["actor"]), (&2.into(), &"cli".into()));
+}
+
+#[test]
+fn serve_without_a_key_says_what_to_do() {
+    let folder = Folder::new();
+    let ended = folder.run(&["serve"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("GANGWAY_CROSSMINT__API_KEY"), "{}", ended.stderr);
+    assert!(!folder.path("gangway.db").exists());
+}
+
+#[test]
+fn the_doctor_fails_on_what_is_wrong_and_says_what_to_do() {
+    let folder = Folder::with_ada();
+    let ended = folder.run(&["doctor", "--json"]);
+    assert_eq!(ended.code, 1);
+    let checks = ended.json();
+    let result = |name: &str| {
+        let mut all = checks["checks"].as_array().unwrap().iter();
+        all.find(|check| check["check"] == name).unwrap()["result"].clone()
+    };
+    for (check, expected) in [
+        ("configuration", "ok"),
+        ("clock", "ok"),
+        ("permissions", "ok"),
+        ("worker", "warn"),
+        ("store", "ok"),
+        ("gate", "ok"),
+        ("users", "ok"),
+        ("key", "fail"),
+    ] {
+        assert_eq!(result(check), expected, "{check}: {}", ended.stdout);
+    }
+    let broken = folder.run(&["doctor", "--set", "worker.leese=1h"]);
+    assert_eq!(broken.code, 1);
+    assert!(broken.stdout.contains("did you mean worker.lease?"), "{}", broken.stdout);
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_error() {
+    let folder = Folder::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = folder.command(&["config"]);
+    let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    let ended = Ended::of(output);
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
+}
