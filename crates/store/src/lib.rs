@@ -5,7 +5,9 @@
 //! and never reads a clock.
 
 mod budget;
+mod due;
 mod memory;
+mod snapshot;
 mod sqlite;
 
 pub mod conformance;
@@ -14,8 +16,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use onboarding::{
-    Call, DocumentType, Event, Lane, Onboarding, OnboardingId, Policy, Revision, State, Task, Timestamp,
-    Transition, UserLocator,
+    Call, DocumentType, Event, Lane, Onboarding, OnboardingId, Policy, Revision, State, Task,
+    Timestamp, Transition, UserLocator,
 };
 
 pub use budget::Budgets;
@@ -40,6 +42,23 @@ pub enum Actor {
     Cli,
 }
 
+impl Actor {
+    const ALL: [Self; 2] = [Self::Worker, Self::Cli];
+
+    /// The word in the store and in status output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Worker => "worker",
+            Self::Cli => "cli",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|actor| actor.as_str() == word)
+    }
+}
+
 /// A change to one onboarding, committed whole or not at all.
 pub struct Commit {
     /// Whose onboarding it is; it is created by the first transition.
@@ -57,6 +76,23 @@ pub struct Commit {
     pub id: OnboardingId,
     /// The time of the commit.
     pub now: Timestamp,
+}
+
+impl Commit {
+    /// The version that the change builds on; 0 creates the onboarding.
+    fn version_before(&self) -> u64 {
+        self.transitions.first().map_or(0, |first| first.onboarding.version - 1)
+    }
+
+    /// Transitions that do not follow each other could never be replayed: whoever made them
+    /// is broken.
+    fn assert_without_gaps(&self) {
+        for (transition, version) in self.transitions.iter().zip(self.version_before() + 1..) {
+            let onboarding = &transition.onboarding;
+            assert_eq!(onboarding.version, version, "a gap in the versions of {}", self.id);
+            assert_eq!(onboarding.id, self.id, "a transition of another than {}", self.id);
+        }
+    }
 }
 
 /// What becomes of a claim at a commit.
@@ -94,8 +130,18 @@ pub enum PersonalData {
     },
 }
 
+impl PersonalData {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Profile { json, .. } => json.len(),
+            Self::DocumentContent { bytes, .. } => bytes.len(),
+        }
+    }
+}
+
 /// What a commit led to.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one a commit; it is moved, never kept")]
 pub enum Committed {
     /// It is stored.
     Stored {
@@ -158,7 +204,8 @@ pub struct Claims {
     /// What was claimed.
     pub claimed: Vec<Claimed>,
     /// When more could be claimed at the earliest: something falls due, a lease runs out, or
-    /// the budget allows another call. `None` when nothing is waiting.
+    /// the budget allows another call. Not later than now if the limit left some unclaimed;
+    /// `None` when nothing is waiting.
     pub next_at: Option<Timestamp>,
 }
 
@@ -256,7 +303,9 @@ pub enum StoreError {
     #[error("the store can't be used now; check the disk's space and health, then try again")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Nobody can tell whether it was written. Load, and see.
-    #[error("it is not known whether the change was stored; read the status, then repeat what is missing")]
+    #[error(
+        "it is not known whether the change was stored; read the status, then repeat what is missing"
+    )]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A row can't be read.
     #[error("onboarding {id} is damaged in the store ({what}); restore it from a backup")]
@@ -271,16 +320,27 @@ pub enum StoreError {
     Closed,
 }
 
+/// The locator that an erased user keeps in place of the own one.
+fn erased_user(id: OnboardingId) -> UserLocator {
+    format!("userId:erased-{id}").parse().expect("an id is a valid value of a userId locator")
+}
+
 /// Durable state. One transaction a method; what a method that writes has answered is on disk.
 pub trait Store: Send + Sync + 'static {
     /// The policy under which this process applies events.
     fn policy(&self) -> &Policy;
 
     /// The onboarding of a user.
-    fn find(&self, user: &UserLocator) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
+    fn find(
+        &self,
+        user: &UserLocator,
+    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
     /// An onboarding by its id.
-    fn load(&self, id: OnboardingId) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
+    fn load(
+        &self,
+        id: OnboardingId,
+    ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
     /// The one way to change an onboarding: the row (only if its version is still the one
     /// that the change builds on), its history, its tasks and its personal data.
@@ -288,10 +348,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Claims due work: takes each call from its budget, sets the lease, and records
     /// [`Event::TriggerBegun`] before a trigger, in one transaction.
-    fn claim(&self, request: ClaimRequest) -> impl Future<Output = Result<Claims, StoreError>> + Send;
+    fn claim(
+        &self,
+        request: ClaimRequest,
+    ) -> impl Future<Output = Result<Claims, StoreError>> + Send;
 
-    /// The provider answered 429: nobody calls in `lane` before `until`, and the pace is halved
-    /// for a while.
+    /// The provider answered 429: nobody calls in `lane` before `until` (but an hour later at
+    /// most), and the pace is halved for a while.
     fn slow_down(
         &self,
         lane: Lane,
@@ -303,7 +366,10 @@ pub trait Store: Send + Sync + 'static {
     fn provider_gate(&self) -> impl Future<Output = Result<ProviderGate, StoreError>> + Send;
 
     /// Records whether it does.
-    fn set_provider_gate(&self, gate: ProviderGate) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn set_provider_gate(
+        &self,
+        gate: ProviderGate,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The profile that is held for an onboarding.
     fn profile(
@@ -319,7 +385,10 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<DocumentContent>, StoreError>> + Send;
 
     /// A page of onboardings, in order of creation.
-    fn list(&self, request: ListRequest) -> impl Future<Output = Result<Vec<Stored>, StoreError>> + Send;
+    fn list(
+        &self,
+        request: ListRequest,
+    ) -> impl Future<Output = Result<Vec<Stored>, StoreError>> + Send;
 
     /// How many onboardings there are in each state.
     fn counts(&self) -> impl Future<Output = Result<BTreeMap<State, u64>, StoreError>> + Send;

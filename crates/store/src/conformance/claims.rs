@@ -1,0 +1,272 @@
+//! Claims: what is due, leases, budgets, probes.
+
+use onboarding::{Lane, State};
+
+use super::*;
+use crate::Probe;
+
+/// By their times, over both lanes.
+pub async fn due_work_is_claimed_in_order_and_up_to_the_limit(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    for (number, ms) in [(1, 300), (2, 100), (3, 200), (4, 900)] {
+        begin(&store, number, at(ms)).await;
+    }
+    begin_to_trigger(&store, 5, at(50)).await;
+    let doubtful = claim(&store, at(60)).await;
+    assert_eq!(ids(&doubtful), [id(5)]);
+    give_back(&store, 5, WORKER).await;
+
+    let request = ClaimRequest { worker: WORKER, now: at(500), limit: 3, only: None };
+    let first = store.claim(request).await.unwrap();
+    assert_eq!(ids(&first), [id(5), id(2), id(3)]);
+    assert!(matches!(first.claimed[0].call, Call::CheckStatus { .. }));
+    assert_eq!(first.claimed[1].call, Call::RegisterUser { revision: Revision(1) });
+    assert_eq!(first.claimed[1].stored, stored(&store, 2).await);
+    assert_eq!(first.next_at, Some(at(300)));
+
+    let rest = store.claim(request).await.unwrap();
+    assert_eq!(ids(&rest), [id(1)]);
+    assert_eq!(rest.next_at, Some(at(900)));
+    let none = ClaimRequest { limit: 0, now: at(1_000), ..request };
+    assert_eq!(ids(&store.claim(none).await.unwrap()), []);
+}
+
+/// A store with nothing to do says that nothing is to be waited for.
+pub async fn what_is_not_due_is_not_claimed_and_says_when_it_will_be(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    let nothing = claim(&store, NOW).await;
+    assert_eq!((ids(&nothing), nothing.next_at), (vec![], None));
+
+    begin(&store, 1, at(1_000)).await;
+    let early = claim(&store, at(999)).await;
+    assert_eq!((ids(&early), early.next_at), (vec![], Some(at(1_000))));
+    let taken = claim(&store, at(1_000)).await;
+    assert_eq!((ids(&taken), taken.next_at), (vec![id(1)], Some(at(1_000 + WORKER.lease_ms))));
+}
+
+/// Nothing is called for them until someone lets them go on.
+pub async fn held_and_ended_onboardings_are_not_claimed(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    let reason = || "check".to_owned();
+    begin(&store, 1, NOW).await;
+    more(&store, 1, &[Event::Held { reason: reason() }], NOW).await;
+    begin(&store, 2, NOW).await;
+    more(&store, 2, &[Event::Cancelled { reason: reason() }], NOW).await;
+    let claims = claim(&store, at(1_000)).await;
+    assert_eq!((ids(&claims), claims.next_at), (vec![], None));
+    more(&store, 1, &[Event::Resumed { reason: reason() }], at(2_000)).await;
+    assert_eq!(ids(&claim(&store, at(2_000)).await), [id(1)]);
+}
+
+/// A worker that is never heard of again loses its claim when the lease ends.
+pub async fn a_claim_keeps_others_away_until_its_lease_runs_out(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    assert_eq!(ids(&claim(&store, NOW).await), [id(1)]);
+    let other = Worker { id: WorkerId(8), ..WORKER };
+    let early = claim_by(&store, other, at(WORKER.lease_ms - 1)).await;
+    assert_eq!((ids(&early), early.next_at), (vec![], Some(at(WORKER.lease_ms))));
+    assert_eq!(ids(&claim_by(&store, other, at(WORKER.lease_ms)).await), [id(1)]);
+}
+
+/// A worker whose lease ran out can't give away the one of its successor.
+pub async fn a_worker_gives_back_only_its_own_claim(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    claim(&store, NOW).await;
+    give_back(&store, 1, Worker { id: WorkerId(8), ..WORKER }).await;
+    assert_eq!(ids(&claim(&store, at(1)).await), []);
+    give_back(&store, 1, WORKER).await;
+    assert_eq!(ids(&claim(&store, at(1)).await), [id(1)]);
+}
+
+/// A person may change an onboarding while a call is made for it.
+pub async fn a_change_from_outside_leaves_a_claim_alone(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    let claims = claim(&store, NOW).await;
+    more(&store, 1, &[profile_set(2)], at(1)).await;
+    assert_eq!(ids(&claim(&store, at(2)).await), []);
+
+    let release = ClaimAfter::Release(WORKER.id);
+    let verified = ProductStatus::Verified;
+    let late = answered(&claims.claimed[0], verified, release, at(3), store.policy());
+    assert!(matches!(store.commit(late).await.unwrap(), Committed::Conflict));
+    assert_eq!(ids(&claim(&store, at(4)).await), [], "a conflict leaves the claim alone as well");
+}
+
+/// The intent of a trigger is durable before the call may be made; a crash leaves it in doubt.
+pub async fn a_trigger_is_on_record_when_it_is_claimed(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin_to_trigger(&store, 1, NOW).await;
+    let before = stored(&store, 1).await.onboarding.version;
+
+    let claims = claim(&store, at(10)).await;
+    let [claimed] = &claims.claimed[..] else { panic!("the trigger is due") };
+    assert_eq!(claimed.call, Call::TriggerVerification { trigger: 1 });
+    assert_eq!(claimed.stored.onboarding.state, State::VerificationTriggered);
+    drop(store);
+
+    let store = backend.open(Policy::default()).await;
+    assert_eq!(stored(&store, 1).await, claimed.stored);
+    let rows = store.history(id(1), before, 10).await.unwrap();
+    assert_eq!(rows.len(), 1);
+    assert_eq!((&rows[0].event, rows[0].at), (&Event::TriggerBegun { trigger: 1 }, at(10)));
+    assert_eq!(rows[0].actor, Actor::Worker);
+    let after_the_lease = claim(&store, at(10 + WORKER.lease_ms)).await;
+    assert!(matches!(after_the_lease.claimed[0].call, Call::CheckStatus { .. }));
+}
+
+/// An answer's commit claims the next call, and records a trigger's intent.
+pub async fn the_next_call_rides_on_the_commit_before_it(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    more(&store, 1, &[passport_added(1), Event::VerificationRequested], NOW).await;
+    let mut claimed = claim(&store, NOW).await.claimed.remove(0);
+    let mut calls = Vec::new();
+    for ms in 1..=3 {
+        let go_on = ClaimAfter::Continue(WORKER);
+        let status = ProductStatus::PendingReview;
+        let commit = answered(&claimed, status, go_on, at(ms), store.policy());
+        calls.push(claimed.call.name());
+        let Some(next) = put(&store, commit).await else { break };
+        assert_eq!(next.stored, stored(&store, 1).await);
+        assert_eq!(ids(&claim(&store, at(ms)).await), [], "it is claimed");
+        claimed = next;
+    }
+    assert_eq!(calls, ["register-user", "upload-document", "trigger-verification"]);
+    assert_eq!(stored(&store, 1).await.onboarding.state, State::Polling);
+    let rows = store.history(id(1), 0, 100).await.unwrap();
+    let begun = rows.iter().filter(|row| matches!(row.event, Event::TriggerBegun { .. }));
+    assert_eq!(begun.count(), 1);
+    let poll = claim(&store, at(60_000)).await;
+    assert!(matches!(poll.claimed[0].call, Call::CheckStatus { .. }), "the claim was given back");
+}
+
+/// A worker that comes back after its lease ran out finds its answer stored, and no more.
+pub async fn the_next_call_does_not_ride_along_where_another_worker_has_it(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    more(&store, 1, &[passport_added(1)], NOW).await;
+    let slow = claim(&store, NOW).await.claimed.remove(0);
+    let other = Worker { id: WorkerId(8), ..WORKER };
+    let later = at(WORKER.lease_ms);
+    assert_eq!(ids(&claim_by(&store, other, later).await), [id(1)]);
+    let go_on = ClaimAfter::Continue(WORKER);
+    let commit = answered(&slow, ProductStatus::Verified, go_on, later, store.policy());
+    assert!(put(&store, commit).await.is_none());
+}
+
+/// One call an interval, and each lane has its own.
+pub async fn the_budget_is_a_smooth_rate_for_each_lane(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    for number in 1..=3 {
+        begin(&store, number, NOW).await;
+    }
+    begin_to_trigger(&store, 4, NOW).await;
+    assert_eq!(claim(&store, NOW).await.claimed.len(), 4);
+    for number in 1..=4 {
+        give_back(&store, number, WORKER).await;
+    }
+    // 11 a minute is one every six seconds; the trigger in doubt is a read.
+    let budgets = Budgets { writes_per_minute: 11, reads_per_minute: 360 };
+    let worker = Worker { budgets, ..WORKER };
+    let first = claim_by(&store, worker, at(10)).await;
+    assert_eq!(ids(&first).len(), 2);
+    assert_eq!(first.next_at, Some(at(6_010)));
+    assert_eq!(ids(&claim_by(&store, worker, at(6_009)).await).len(), 0);
+    assert_eq!(ids(&claim_by(&store, worker, at(6_010)).await).len(), 1);
+}
+
+/// A restart grants no fresh budget.
+pub async fn the_budget_survives_a_restart(backend: &impl Backend) {
+    let budgets = Budgets { writes_per_minute: 2, reads_per_minute: 2 };
+    let worker = Worker { budgets, ..WORKER };
+    let mut claimed = Vec::new();
+    for restart in 0..5 {
+        let store = backend.open(Policy::default()).await;
+        begin(&store, restart, NOW).await;
+        let now = at(restart as u64 * 20_000);
+        claimed.push(claim_by(&store, worker, now).await.claimed.len());
+    }
+    assert_eq!(claimed, [1, 0, 0, 1, 0]);
+}
+
+/// It is claimed later, by whoever comes first.
+pub async fn the_next_call_does_not_ride_along_past_the_budget(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    more(&store, 1, &[passport_added(1)], NOW).await;
+    let budgets = Budgets { writes_per_minute: 61, reads_per_minute: 0 };
+    let worker = Worker { budgets, ..WORKER };
+    let claimed = claim_by(&store, worker, NOW).await.claimed.remove(0);
+    let go_on = ClaimAfter::Continue(worker);
+    let commit = answered(&claimed, ProductStatus::Verified, go_on, at(999), store.policy());
+    assert!(put(&store, commit).await.is_none());
+    assert_eq!(ids(&claim_by(&store, worker, at(1_000)).await), [id(1)]);
+}
+
+/// Over a restart as well; the other lane goes on.
+pub async fn a_429_stops_its_lane_alone(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin_to_trigger(&store, 1, NOW).await;
+    claim(&store, NOW).await;
+    give_back(&store, 1, WORKER).await;
+    begin(&store, 2, NOW).await;
+    store.slow_down(Lane::Write, at(10), at(5_000)).await.unwrap();
+    drop(store);
+
+    let store = backend.open(Policy::default()).await;
+    let claims = claim(&store, at(4_999)).await;
+    assert_eq!(ids(&claims), [id(1)], "a trigger in doubt is read");
+    assert_eq!(claims.next_at, Some(at(5_000)));
+    assert_eq!(ids(&claim(&store, at(5_000)).await), [id(2)]);
+}
+
+/// Otherwise one user whom the provider refuses could close the door for all.
+pub async fn a_probe_is_one_call_of_its_lane_and_not_the_suspects_if_another_is_due(
+    backend: &impl Backend,
+) {
+    let store = backend.open(Policy::default()).await;
+    for number in 1..=3 {
+        begin(&store, number, at(number as u64)).await;
+    }
+    let probe = |lane| ClaimRequest {
+        worker: WORKER,
+        now: at(100),
+        limit: 64,
+        only: Some(Probe { lane, suspect: id(1) }),
+    };
+    let reads = store.claim(probe(Lane::Read)).await.unwrap();
+    assert_eq!((ids(&reads), reads.next_at), (vec![], None));
+    for expected in [id(2), id(3), id(1)] {
+        assert_eq!(ids(&store.claim(probe(Lane::Write)).await.unwrap()), [expected]);
+    }
+}
+
+/// Due times follow from the policy, so a row that was written under another is corrected.
+pub async fn another_policy_moves_what_was_due(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin_to_trigger(&store, 1, NOW).await;
+    let trigger = claim(&store, NOW).await.claimed.remove(0);
+    let pending = ProductStatus::PendingReview;
+    let release = ClaimAfter::Release(WORKER.id);
+    put(&store, answered(&trigger, pending, release, NOW, store.policy())).await;
+    drop(store);
+
+    let mut patient = Policy::default();
+    (patient.poll.initial_ms, patient.poll.max_ms, patient.poll.jitter_percent) =
+        (100_000, 100_000, 0);
+    let store = backend.open(patient).await;
+    assert_eq!(ids(&claim(&store, at(50_000)).await), []);
+    let corrected = claim(&store, at(50_000)).await;
+    assert_eq!((ids(&corrected), corrected.next_at), (vec![], Some(at(100_000))));
+    assert_eq!(ids(&claim(&store, at(100_000)).await), [id(1)]);
+}
+
+/// Gives back a claim without an answer.
+async fn give_back(store: &impl Store, number: u128, worker: Worker) {
+    let claim = ClaimAfter::Release(worker.id);
+    let before = stored(store, number).await;
+    put(store, Commit { claim, ..change(&before, &[], NOW, store.policy()) }).await;
+}

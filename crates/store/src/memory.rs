@@ -1,0 +1,403 @@
+//! A store in memory, for tests: what it answers is what the others answer.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use onboarding::{
+    DocumentType, Event, Lane, Onboarding, OnboardingId, Policy, State, Task, TaskState, Timestamp,
+    Transition, UserLocator,
+};
+
+use crate::budget::Pace;
+use crate::due::{self, Due, Ready};
+use crate::{
+    Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
+    HistoryRow, ListRequest, PersonalData, ProfileContent, ProviderGate, Store, StoreError, Stored,
+    StoredTask, Worker, WorkerId,
+};
+
+/// A store in memory. Clones share what is stored, as processes share a database.
+#[derive(Clone)]
+pub struct MemoryStore {
+    policy: Arc<Policy>,
+    shared: Arc<Mutex<Tables>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self { policy: Arc::new(policy), shared: Arc::default() }
+    }
+
+    /// The same store as another process would open it.
+    #[must_use]
+    pub fn with_policy(&self, policy: Policy) -> Self {
+        Self { policy: Arc::new(policy), shared: Arc::clone(&self.shared) }
+    }
+
+    /// A change either panics before it begins or is whole, so a poisoned lock harms nothing.
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Default)]
+struct Tables {
+    /// In order of creation; the place of a row is its key.
+    rows: Vec<Row>,
+    paces: BTreeMap<Lane, Pace>,
+    gate: ProviderGate,
+}
+
+struct Row {
+    user: UserLocator,
+    onboarding: Onboarding,
+    due: Option<Due>,
+    lease: Option<Lease>,
+    history: Vec<HistoryRow>,
+    tasks: BTreeMap<u32, Task>,
+    profile: Option<ProfileContent>,
+    contents: BTreeMap<DocumentType, DocumentContent>,
+}
+
+#[derive(Clone, Copy)]
+struct Lease {
+    by: WorkerId,
+    until: Timestamp,
+}
+
+impl Row {
+    fn stored(&self) -> Stored {
+        Stored { user: self.user.clone(), onboarding: self.onboarding.clone() }
+    }
+
+    fn is_leased(&self, now: Timestamp) -> bool {
+        self.lease.is_some_and(|lease| lease.until > now)
+    }
+
+    fn append(&mut self, transition: &Transition, actor: Actor, policy: &Policy) {
+        self.history.push(HistoryRow {
+            version: transition.onboarding.version,
+            at: transition.at,
+            event: transition.event.clone(),
+            from: transition.from,
+            to: transition.onboarding.state,
+            actor,
+            policy: policy.clone(),
+        });
+        for task in &transition.tasks {
+            self.tasks.insert(task.number, task.clone());
+        }
+        self.onboarding = transition.onboarding.clone();
+        self.due = due::due(&self.onboarding, policy);
+        if matches!(transition.event, Event::DocumentUploaded { .. }) {
+            self.delete_contents_not_held();
+        }
+        if matches!(transition.event, Event::Erased { .. }) {
+            self.erase();
+        }
+    }
+
+    fn put(&mut self, personal: &PersonalData) {
+        match personal {
+            PersonalData::Profile { revision, json } => {
+                self.profile = Some(ProfileContent { revision: *revision, json: json.clone() });
+            }
+            PersonalData::DocumentContent { document_type, revision, media_type, bytes } => {
+                let content = DocumentContent {
+                    revision: *revision,
+                    media_type: media_type.clone(),
+                    bytes: bytes.clone(),
+                };
+                self.contents.insert(document_type.clone(), content);
+            }
+        }
+    }
+
+    fn delete_contents_not_held(&mut self) {
+        let documents = &self.onboarding.documents;
+        self.contents
+            .retain(|kind, _| documents.get(kind).is_some_and(|document| document.content_held));
+    }
+
+    fn erase(&mut self) {
+        self.profile = None;
+        self.contents.clear();
+        self.user = crate::erased_user(self.onboarding.id);
+    }
+}
+
+impl Tables {
+    fn key_of(&self, id: OnboardingId) -> Option<usize> {
+        self.rows.iter().position(|row| row.onboarding.id == id)
+    }
+
+    fn row(&self, id: OnboardingId) -> Option<&Row> {
+        self.rows.iter().find(|row| row.onboarding.id == id)
+    }
+
+    /// Stores the change, and answers the key of its row; `None` is a conflict.
+    fn change(&mut self, commit: &Commit, policy: &Policy) -> Option<usize> {
+        let stored = self.key_of(commit.id);
+        let Some(first) = commit.transitions.first() else { return stored };
+        let before = commit.version_before();
+        let key = match stored {
+            Some(key) if self.rows[key].onboarding.version == before => key,
+            None if before == 0 && self.rows.iter().all(|row| row.user != commit.user) => {
+                self.rows.push(Row {
+                    user: commit.user.clone(),
+                    onboarding: first.onboarding.clone(),
+                    due: None,
+                    lease: None,
+                    history: Vec::new(),
+                    tasks: BTreeMap::new(),
+                    profile: None,
+                    contents: BTreeMap::new(),
+                });
+                self.rows.len() - 1
+            }
+            Some(_) | None => return None,
+        };
+        let row = &mut self.rows[key];
+        commit.personal.iter().for_each(|personal| row.put(personal));
+        for transition in &commit.transitions {
+            row.append(transition, commit.actor, policy);
+        }
+        Some(key)
+    }
+
+    fn release(&mut self, key: usize, worker: WorkerId) {
+        let row = &mut self.rows[key];
+        row.lease = row.lease.filter(|lease| lease.by != worker);
+    }
+
+    fn claim_next(
+        &mut self,
+        key: usize,
+        worker: &Worker,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Option<Claimed> {
+        let row = &self.rows[key];
+        if row.is_leased(now) {
+            return None;
+        }
+        let ready = due::ready(&row.onboarding, policy, now).ok().flatten()?;
+        self.take(key, ready, worker, now, policy)
+    }
+
+    /// Takes a call that is due, if its budget allows it.
+    fn take(
+        &mut self,
+        key: usize,
+        ready: Ready,
+        worker: &Worker,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Option<Claimed> {
+        let lane = ready.call.lane();
+        if !self.pace(lane, now).allows(now) {
+            return None;
+        }
+        self.pace(lane, now).take(now, worker.budgets.per_minute(lane));
+        let row = &mut self.rows[key];
+        if let Some(begun) = &ready.begun {
+            row.append(begun, Actor::Worker, policy);
+        }
+        row.lease = Some(Lease { by: worker.id, until: now.plus_ms(worker.lease_ms) });
+        Some(Claimed { stored: row.stored(), call: ready.call })
+    }
+
+    fn pace(&mut self, lane: Lane, now: Timestamp) -> &mut Pace {
+        let pace = self.paces.entry(lane).or_default();
+        pace.notice_clock(now);
+        pace
+    }
+
+    fn claim(&mut self, request: &ClaimRequest, policy: &Policy) -> Vec<Claimed> {
+        let limit = if request.only.is_some() { request.limit.min(1) } else { request.limit };
+        let suspect = |key: usize| {
+            request.only.is_some_and(|probe| self.rows[key].onboarding.id == probe.suspect)
+        };
+        let mut candidates: Vec<(bool, Timestamp, usize)> = self
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| !row.is_leased(request.now))
+            .filter_map(|(key, row)| Some((key, row.due.filter(|due| request.takes(due.lane))?)))
+            .filter(|(_, due)| due.at <= request.now)
+            .map(|(key, due)| (suspect(key), due.at, key))
+            .collect();
+        candidates.sort_unstable();
+        let mut claimed = Vec::new();
+        for (_, _, key) in candidates {
+            if claimed.len() == limit {
+                break;
+            }
+            let lane = self.rows[key].due.map(|due| due.lane);
+            match due::ready(&self.rows[key].onboarding, policy, request.now) {
+                Ok(Some(ready)) if Some(ready.call.lane()) == lane => {
+                    claimed.extend(self.take(key, ready, &request.worker, request.now, policy));
+                }
+                // The row was written under another policy.
+                Ok(_) | Err(_) => {
+                    self.rows[key].due = due::due(&self.rows[key].onboarding, policy);
+                }
+            }
+        }
+        claimed
+    }
+
+    fn next_at(&mut self, request: &ClaimRequest) -> Option<Timestamp> {
+        let mut earliest: BTreeMap<Lane, Timestamp> = BTreeMap::new();
+        for row in &self.rows {
+            let Some(due) = row.due.filter(|due| request.takes(due.lane)) else { continue };
+            let at = row.lease.map_or(due.at, |lease| due.at.max(lease.until));
+            let lane = earliest.entry(due.lane).or_insert(at);
+            *lane = at.min(*lane);
+        }
+        earliest.into_iter().map(|(lane, at)| at.max(self.pace(lane, request.now).next_at)).min()
+    }
+}
+
+impl ClaimRequest {
+    fn takes(&self, lane: Lane) -> bool {
+        self.only.is_none_or(|probe| probe.lane == lane)
+    }
+}
+
+impl Store for MemoryStore {
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    async fn find(&self, user: &UserLocator) -> Result<Option<Stored>, StoreError> {
+        Ok(self.tables().rows.iter().find(|row| row.user == *user).map(Row::stored))
+    }
+
+    async fn load(&self, id: OnboardingId) -> Result<Option<Stored>, StoreError> {
+        Ok(self.tables().row(id).map(Row::stored))
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        commit.assert_without_gaps();
+        let mut tables = self.tables();
+        let Some(key) = tables.change(&commit, &self.policy) else {
+            return Ok(Committed::Conflict);
+        };
+        let next = match commit.claim {
+            ClaimAfter::Untouched => None,
+            ClaimAfter::Release(worker) => {
+                tables.release(key, worker);
+                None
+            }
+            ClaimAfter::Continue(worker) => {
+                tables.release(key, worker.id);
+                tables.claim_next(key, &worker, commit.now, &self.policy)
+            }
+        };
+        Ok(Committed::Stored { next })
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claims, StoreError> {
+        let mut tables = self.tables();
+        let claimed = tables.claim(&request, &self.policy);
+        Ok(Claims { claimed, next_at: tables.next_at(&request) })
+    }
+
+    async fn slow_down(
+        &self,
+        lane: Lane,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.tables().pace(lane, now).slow_down(now, until);
+        Ok(())
+    }
+
+    async fn provider_gate(&self) -> Result<ProviderGate, StoreError> {
+        Ok(self.tables().gate.clone())
+    }
+
+    async fn set_provider_gate(&self, gate: ProviderGate) -> Result<(), StoreError> {
+        self.tables().gate = gate;
+        Ok(())
+    }
+
+    async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {
+        let tables = self.tables();
+        let profile = tables.row(id).and_then(|row| row.profile.as_ref());
+        Ok(profile.map(|held| ProfileContent { revision: held.revision, json: held.json.clone() }))
+    }
+
+    async fn document_content(
+        &self,
+        id: OnboardingId,
+        document_type: &DocumentType,
+    ) -> Result<Option<DocumentContent>, StoreError> {
+        let tables = self.tables();
+        let content = tables.row(id).and_then(|row| row.contents.get(document_type));
+        Ok(content.map(|held| DocumentContent {
+            revision: held.revision,
+            media_type: held.media_type.clone(),
+            bytes: held.bytes.clone(),
+        }))
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {
+        let tables = self.tables();
+        let first = match request.after {
+            Some(id) => tables.key_of(id).map_or(tables.rows.len(), |key| key + 1),
+            None => 0,
+        };
+        let in_state = |row: &&Row| request.state.is_none_or(|state| row.onboarding.state == state);
+        let rows = tables.rows.iter().skip(first).filter(in_state);
+        Ok(rows.take(request.limit).map(Row::stored).collect())
+    }
+
+    async fn counts(&self) -> Result<BTreeMap<State, u64>, StoreError> {
+        let mut counts = BTreeMap::new();
+        for row in &self.tables().rows {
+            *counts.entry(row.onboarding.state).or_default() += 1;
+        }
+        Ok(counts)
+    }
+
+    async fn tasks(
+        &self,
+        id: Option<OnboardingId>,
+        limit: usize,
+    ) -> Result<Vec<StoredTask>, StoreError> {
+        let tables = self.tables();
+        let rows = tables.rows.iter().filter(|row| id.is_none_or(|id| row.onboarding.id == id));
+        let mut tasks: Vec<StoredTask> = rows
+            .flat_map(|row| row.tasks.values().map(move |task| (row, task)))
+            .filter(|(_, task)| task.state != TaskState::Closed)
+            .map(|(row, task)| StoredTask {
+                user: row.user.clone(),
+                onboarding_id: row.onboarding.id,
+                task: task.clone(),
+            })
+            .collect();
+        tasks.sort_by_key(|stored| stored.task.opened_at);
+        tasks.truncate(limit);
+        Ok(tasks)
+    }
+
+    async fn history(
+        &self,
+        id: OnboardingId,
+        after_version: u64,
+        limit: usize,
+    ) -> Result<Vec<HistoryRow>, StoreError> {
+        let tables = self.tables();
+        let rows = tables.row(id).map_or(&[][..], |row| &row.history);
+        let after = rows.iter().filter(|row| row.version > after_version);
+        Ok(after.take(limit).cloned().collect())
+    }
+
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

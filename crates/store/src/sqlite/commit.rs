@@ -1,0 +1,92 @@
+//! The one way to change an onboarding.
+
+use onboarding::{Event, Onboarding};
+
+use super::writer::{Tx, Write};
+use super::{claim, personal, rows};
+use crate::{ClaimAfter, Commit, Committed, PersonalData, StoreError, WorkerId};
+
+impl Write for Commit {
+    type Answer = Committed;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Committed, StoreError> {
+        let Some(key) = self.change(tx).await? else { return Ok(Committed::Conflict) };
+        let next = match self.claim {
+            ClaimAfter::Untouched => None,
+            ClaimAfter::Release(worker) => {
+                release(tx, key, worker).await?;
+                None
+            }
+            ClaimAfter::Continue(worker) => {
+                release(tx, key, worker.id).await?;
+                claim::claim_next(tx, key, &worker, self.now).await?
+            }
+        };
+        Ok(Committed::Stored { next })
+    }
+
+    fn bytes(&self) -> usize {
+        self.personal.iter().map(PersonalData::bytes).sum()
+    }
+}
+
+impl Commit {
+    /// Stores the change, and answers the key of its row; `None` is a conflict.
+    async fn change(&self, tx: &mut Tx) -> Result<Option<i64>, StoreError> {
+        let stored = rows::version_of(&mut tx.conn, self.id).await?;
+        let Some(last) = self.transitions.last() else { return Ok(stored.map(|(key, _)| key)) };
+        let before = self.version_before();
+        let key = match stored {
+            Some((key, version)) if version == before => {
+                rows::update(tx, key, &last.onboarding).await?;
+                key
+            }
+            None if before == 0 && personal::key_of(&mut tx.conn, &self.user).await?.is_none() => {
+                let key = rows::insert(tx, &last.onboarding).await?;
+                personal::insert_user(&mut tx.conn, key, &self.user).await?;
+                key
+            }
+            Some(_) | None => return Ok(None),
+        };
+        for transition in &self.transitions {
+            rows::append(tx, key, transition, self.actor).await?;
+        }
+        self.change_personal(tx, key, &last.onboarding).await?;
+        Ok(Some(key))
+    }
+
+    async fn change_personal(
+        &self,
+        tx: &mut Tx,
+        key: i64,
+        onboarding: &Onboarding,
+    ) -> Result<(), StoreError> {
+        for personal in &self.personal {
+            personal::put(&mut tx.conn, key, personal).await?;
+        }
+        let mut events = self.transitions.iter().map(|transition| &transition.event);
+        if events.clone().any(|event| matches!(event, Event::DocumentUploaded { .. })) {
+            personal::delete_contents_not_held(&mut tx.conn, key, onboarding).await?;
+        }
+        if events.any(|event| matches!(event, Event::Erased { .. })) {
+            personal::erase(&mut tx.conn, key, self.id).await?;
+            tx.destroyed = true;
+        }
+        Ok(())
+    }
+}
+
+/// Gives a claim back, unless its lease ran out and another worker has one now.
+async fn release(tx: &mut Tx, key: i64, worker: WorkerId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update onboardings set leased_by = null, lease_until_at = null, commit_id = ?3 \
+         where key = ?1 and leased_by = ?2",
+    )
+    .bind(key)
+    .bind(worker.0)
+    .bind(tx.commit_id)
+    .execute(&mut tx.conn)
+    .await?;
+    tx.mark = Some(key);
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! The store in one SQLite file. Several processes may write; one of them may be the worker.
+
+mod claim;
+mod commit;
+mod open;
+mod paces;
+mod personal;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::Arc;
+
+use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, UserLocator};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub use open::OpenError;
+
+use crate::{
+    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest,
+    ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
+};
+use writer::{BATCH_WRITES_MAX, Job, Tx, Write, Writer, ask};
+
+/// How many reads go on at once.
+const READERS: u32 = 4;
+
+/// The store in one SQLite file.
+pub struct SqliteStore {
+    policy: Arc<Policy>,
+    readers: SqlitePool,
+    writes: mpsc::Sender<Box<dyn Job>>,
+    /// The writer; it ends with the store.
+    _writer: JoinSet<()>,
+    /// Held by the one worker, for as long as it lives.
+    _lock: Option<File>,
+}
+
+impl SqliteStore {
+    /// Opens the store for reading, and for changes beside a worker. Creates it if there is none.
+    ///
+    /// # Errors
+    /// When it can't be opened; the text says what to do.
+    pub async fn open(url: &str, policy: Policy) -> Result<Self, OpenError> {
+        let path = open::path_of(url)?;
+        Self::open_with(&open::options(&path), policy, Role::Beside).await
+    }
+
+    /// Opens the store for the worker. There can be only one, so work that was claimed before
+    /// can be claimed again at once.
+    ///
+    /// # Errors
+    /// When it can't be opened, or another worker runs on it; the text says what to do.
+    pub async fn open_for_worker(url: &str, policy: Policy) -> Result<Self, OpenError> {
+        let path = open::path_of(url)?;
+        let store = Self::open_with(&open::options(&path), policy, Role::Worker).await?;
+        let voided = store.write(claim::VoidLeases).await;
+        voided.map_err(|error| OpenError::Database { path, source: Box::new(error) })?;
+        Ok(store)
+    }
+
+    async fn open_with(
+        options: &SqliteConnectOptions,
+        policy: Policy,
+        role: Role,
+    ) -> Result<Self, OpenError> {
+        let path = options.get_filename();
+        open::create_file(path)?;
+        let lock = match role {
+            Role::Worker => Some(open::lock_for_worker(path)?),
+            Role::Beside => None,
+        };
+        let mut conn = open::connect(options).await?;
+        open::migrate(&mut conn, path).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.clone().read_only(true));
+        let policy = Arc::new(policy);
+        let (writes, waiting) = mpsc::channel(BATCH_WRITES_MAX);
+        let mut writer = JoinSet::new();
+        writer.spawn(
+            Writer {
+                options: options.clone(),
+                policy: Arc::clone(&policy),
+                conn: Some(conn),
+                log_holds_destroyed: false,
+                waiting,
+            }
+            .run(),
+        );
+        Ok(Self { policy, readers, writes, _writer: writer, _lock: lock })
+    }
+
+    async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
+        let (job, answered) = ask(write);
+        self.writes.send(job).await.map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// One moment of the store: what is read from it fits together.
+    async fn moment(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.readers.begin().await?)
+    }
+}
+
+/// What a process is to the store.
+enum Role {
+    /// The one that makes the calls.
+    Worker,
+    /// Any other.
+    Beside,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(Box::new(error))
+    }
+}
+
+impl Store for SqliteStore {
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    async fn find(&self, user: &UserLocator) -> Result<Option<Stored>, StoreError> {
+        let mut moment = self.moment().await?;
+        match personal::key_of(&mut moment, user).await? {
+            Some(key) => rows::stored(&mut moment, key).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn load(&self, id: OnboardingId) -> Result<Option<Stored>, StoreError> {
+        let mut moment = self.moment().await?;
+        match rows::key_of(&mut moment, id).await? {
+            Some(key) => rows::stored(&mut moment, key).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        commit.assert_without_gaps();
+        self.write(commit).await
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claims, StoreError> {
+        self.write(request).await
+    }
+
+    async fn slow_down(
+        &self,
+        lane: Lane,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(paces::SlowDown { lane, now, until }).await
+    }
+
+    async fn provider_gate(&self) -> Result<ProviderGate, StoreError> {
+        paces::gate(&mut *self.moment().await?).await
+    }
+
+    async fn set_provider_gate(&self, gate: ProviderGate) -> Result<(), StoreError> {
+        self.write(gate).await
+    }
+
+    async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {
+        let mut moment = self.moment().await?;
+        match rows::key_of(&mut moment, id).await? {
+            Some(key) => personal::profile(&mut moment, key).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn document_content(
+        &self,
+        id: OnboardingId,
+        document_type: &DocumentType,
+    ) -> Result<Option<DocumentContent>, StoreError> {
+        let mut moment = self.moment().await?;
+        match rows::key_of(&mut moment, id).await? {
+            Some(key) => personal::document_content(&mut moment, key, document_type).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {
+        rows::list(&mut *self.moment().await?, request).await
+    }
+
+    async fn counts(&self) -> Result<BTreeMap<State, u64>, StoreError> {
+        rows::counts(&mut *self.moment().await?).await
+    }
+
+    async fn tasks(
+        &self,
+        id: Option<OnboardingId>,
+        limit: usize,
+    ) -> Result<Vec<StoredTask>, StoreError> {
+        rows::tasks(&mut *self.moment().await?, id, limit).await
+    }
+
+    async fn history(
+        &self,
+        id: OnboardingId,
+        after_version: u64,
+        limit: usize,
+    ) -> Result<Vec<HistoryRow>, StoreError> {
+        rows::history(&mut *self.moment().await?, id, after_version, limit).await
+    }
+
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        self.write(CheckWritable).await
+    }
+}
+
+/// SQLite opens a file on a read-only disk without complaint, so only a write proves anything.
+struct CheckWritable;
+
+impl Write for CheckWritable {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        sqlx::query("insert or replace into write_checks (singleton, commit_id) values (1, ?1)")
+            .bind(tx.commit_id)
+            .execute(&mut tx.conn)
+            .await?;
+        Ok(())
+    }
+}

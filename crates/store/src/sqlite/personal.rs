@@ -1,0 +1,170 @@
+//! The only module that reads or writes personal data in clear, so that it can be sealed here
+//! and nowhere else: who the user is, the profile, and the documents' bytes.
+//! No other module names the tables `users`, `profiles` and `document_contents`.
+
+use std::collections::BTreeMap;
+
+use onboarding::{DocumentType, Onboarding, OnboardingId, UserLocator};
+use sqlx::SqliteConnection;
+
+use super::rows::{damaged, revision};
+use crate::{DocumentContent, PersonalData, ProfileContent, StoreError};
+
+/// The key of a user's onboarding.
+pub(super) async fn key_of(
+    conn: &mut SqliteConnection,
+    user: &UserLocator,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("select onboarding_key from users where locator = ?1")
+        .bind(user.as_str())
+        .fetch_optional(conn)
+        .await
+}
+
+/// The users of some onboardings, by their keys.
+pub(super) async fn users(
+    conn: &mut SqliteConnection,
+    keys: &[i64],
+) -> Result<BTreeMap<i64, UserLocator>, StoreError> {
+    let keys = serde_json::to_string(keys).expect("a list of numbers has a JSON form");
+    let rows: Vec<(i64, String)> = sqlx::query_as(
+        "select onboarding_key, locator from users \
+         where onboarding_key in (select value from json_each(?1))",
+    )
+    .bind(keys)
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(key, locator)| match locator.parse() {
+            Ok(user) => Ok((key, user)),
+            Err(error) => Err(damaged(format!("number {key}"), error)),
+        })
+        .collect()
+}
+
+/// Notes whose a new onboarding is.
+pub(super) async fn insert_user(
+    conn: &mut SqliteConnection,
+    key: i64,
+    user: &UserLocator,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("insert into users (onboarding_key, locator) values (?1, ?2)")
+        .bind(key)
+        .bind(user.as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Stores personal data; it replaces an earlier revision.
+pub(super) async fn put(
+    conn: &mut SqliteConnection,
+    key: i64,
+    personal: &PersonalData,
+) -> Result<(), sqlx::Error> {
+    let query = match personal {
+        PersonalData::Profile { revision, json } => sqlx::query(
+            "insert into profiles (onboarding_key, revision, json) values (?1, ?2, ?3) \
+             on conflict (onboarding_key) do update set \
+             revision = excluded.revision, json = excluded.json",
+        )
+        .bind(key)
+        .bind(revision.0)
+        .bind(json.as_slice()),
+        PersonalData::DocumentContent { document_type, revision, media_type, bytes } => {
+            sqlx::query(
+                "insert into document_contents \
+                 (onboarding_key, document_type, revision, media_type, bytes) \
+                 values (?1, ?2, ?3, ?4, ?5) \
+                 on conflict (onboarding_key, document_type) do update set \
+                 revision = excluded.revision, media_type = excluded.media_type, \
+                 bytes = excluded.bytes",
+            )
+            .bind(key)
+            .bind(document_type.as_str())
+            .bind(revision.0)
+            .bind(media_type.as_str())
+            .bind(bytes.as_slice())
+        }
+    };
+    query.execute(conn).await?;
+    Ok(())
+}
+
+/// Deletes the bytes of every document that the onboarding says is no longer held.
+pub(super) async fn delete_contents_not_held(
+    conn: &mut SqliteConnection,
+    key: i64,
+    onboarding: &Onboarding,
+) -> Result<(), sqlx::Error> {
+    let held: Vec<&str> = onboarding
+        .documents
+        .iter()
+        .filter(|(_, document)| document.content_held)
+        .map(|(document_type, _)| document_type.as_str())
+        .collect();
+    let held = serde_json::to_string(&held).expect("a list of words has a JSON form");
+    sqlx::query(
+        "delete from document_contents where onboarding_key = ?1 \
+         and document_type not in (select value from json_each(?2))",
+    )
+    .bind(key)
+    .bind(held)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Destroys everything personal of an onboarding.
+pub(super) async fn erase(
+    conn: &mut SqliteConnection,
+    key: i64,
+    id: OnboardingId,
+) -> Result<(), sqlx::Error> {
+    for statement in [
+        "delete from profiles where onboarding_key = ?1",
+        "delete from document_contents where onboarding_key = ?1",
+    ] {
+        sqlx::query(statement).bind(key).execute(&mut *conn).await?;
+    }
+    sqlx::query("update users set locator = ?2 where onboarding_key = ?1")
+        .bind(key)
+        .bind(crate::erased_user(id).as_str())
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The profile that is held.
+pub(super) async fn profile(
+    conn: &mut SqliteConnection,
+    key: i64,
+) -> Result<Option<ProfileContent>, StoreError> {
+    let row: Option<(i64, Vec<u8>)> =
+        sqlx::query_as("select revision, json from profiles where onboarding_key = ?1")
+            .bind(key)
+            .fetch_optional(conn)
+            .await?;
+    row.map(|(number, json)| Ok(ProfileContent { revision: revision(key, number)?, json }))
+        .transpose()
+}
+
+/// The bytes that are held of a document.
+pub(super) async fn document_content(
+    conn: &mut SqliteConnection,
+    key: i64,
+    document_type: &DocumentType,
+) -> Result<Option<DocumentContent>, StoreError> {
+    let row: Option<(i64, String, Vec<u8>)> = sqlx::query_as(
+        "select revision, media_type, bytes from document_contents \
+         where onboarding_key = ?1 and document_type = ?2",
+    )
+    .bind(key)
+    .bind(document_type.as_str())
+    .fetch_optional(conn)
+    .await?;
+    row.map(|(number, media_type, bytes)| {
+        Ok(DocumentContent { revision: revision(key, number)?, media_type, bytes })
+    })
+    .transpose()
+}

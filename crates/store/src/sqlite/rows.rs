@@ -1,0 +1,337 @@
+//! Rows without personal data: onboardings, their history and their tasks.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use onboarding::{
+    Event, Lane, Onboarding, OnboardingId, Policy, Revision, State, Task, TaskState, Timestamp,
+    Transition, UserLocator,
+};
+use sqlx::SqliteConnection;
+use uuid::Uuid;
+
+use super::personal;
+use super::writer::Tx;
+use crate::due::{self, Due};
+use crate::{Actor, HistoryRow, ListRequest, StoreError, Stored, StoredTask, snapshot};
+
+/// The columns of an onboarding that are read back: key, id, version, snapshot.
+type OnboardingColumns = (i64, Vec<u8>, i64, String);
+
+fn read_stored(
+    (key, id, version, json): OnboardingColumns,
+    users: &mut BTreeMap<i64, UserLocator>,
+) -> Result<Stored, StoreError> {
+    let id = onboarding_id(&id)?;
+    let onboarding = snapshot::read(&json).map_err(|what| damaged(id, what))?;
+    if onboarding.id != id || i64::try_from(onboarding.version) != Ok(version) {
+        return Err(damaged(id, "its snapshot is another row's or another version's"));
+    }
+    let user = users.remove(&key).ok_or_else(|| damaged(id, "it has no user"))?;
+    Ok(Stored { user, onboarding })
+}
+
+/// The key of an onboarding.
+pub(super) async fn key_of(
+    conn: &mut SqliteConnection,
+    id: OnboardingId,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("select key from onboardings where id = ?1")
+        .bind(id_bytes(&id))
+        .fetch_optional(conn)
+        .await
+}
+
+/// The key and the stored version of an onboarding.
+pub(super) async fn version_of(
+    conn: &mut SqliteConnection,
+    id: OnboardingId,
+) -> Result<Option<(i64, u64)>, StoreError> {
+    let row: Option<(i64, i64)> =
+        sqlx::query_as("select key, version from onboardings where id = ?1")
+            .bind(id_bytes(&id))
+            .fetch_optional(conn)
+            .await?;
+    row.map(|(key, version)| Ok((key, number(id, version)?))).transpose()
+}
+
+/// The onboarding of a row, and whose it is.
+pub(super) async fn stored(conn: &mut SqliteConnection, key: i64) -> Result<Stored, StoreError> {
+    let row = sqlx::query_as("select key, id, version, snapshot from onboardings where key = ?1")
+        .bind(key)
+        .fetch_one(&mut *conn)
+        .await?;
+    let mut users = personal::users(conn, &[key]).await?;
+    read_stored(row, &mut users)
+}
+
+/// A page of onboardings in order of creation.
+pub(super) async fn list(
+    conn: &mut SqliteConnection,
+    request: ListRequest,
+) -> Result<Vec<Stored>, StoreError> {
+    let rows: Vec<OnboardingColumns> = sqlx::query_as(
+        "select key, id, version, snapshot from onboardings \
+         where (?1 is null or state = ?1) \
+         and (?2 is null or key > (select key from onboardings where id = ?2)) \
+         order by key limit ?3",
+    )
+    .bind(request.state.map(State::as_str))
+    .bind(request.after.as_ref().map(id_bytes))
+    .bind(limit(request.limit))
+    .fetch_all(&mut *conn)
+    .await?;
+    let keys: Vec<i64> = rows.iter().map(|(key, ..)| *key).collect();
+    let mut users = personal::users(conn, &keys).await?;
+    rows.into_iter().map(|row| read_stored(row, &mut users)).collect()
+}
+
+/// How many onboardings there are in each state.
+pub(super) async fn counts(
+    conn: &mut SqliteConnection,
+) -> Result<BTreeMap<State, u64>, StoreError> {
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("select state, count(*) from onboardings group by state")
+            .fetch_all(conn)
+            .await?;
+    rows.into_iter()
+        .map(|(word, count)| Ok((state("counts", &word)?, number("counts", count)?)))
+        .collect()
+}
+
+/// The tasks that are not closed, oldest first.
+pub(super) async fn tasks(
+    conn: &mut SqliteConnection,
+    id: Option<OnboardingId>,
+    task_limit: usize,
+) -> Result<Vec<StoredTask>, StoreError> {
+    let rows: Vec<(i64, Vec<u8>, String)> = sqlx::query_as(
+        "select o.key, o.id, t.snapshot from tasks t join onboardings o on o.key = t.onboarding_key \
+         where t.closed_at is null and (?1 is null or o.id = ?1) \
+         order by t.opened_at, t.key limit ?2",
+    )
+    .bind(id.as_ref().map(id_bytes))
+    .bind(limit(task_limit))
+    .fetch_all(&mut *conn)
+    .await?;
+    let keys: Vec<i64> = rows.iter().map(|(key, ..)| *key).collect();
+    let users = personal::users(conn, &keys).await?;
+    rows.into_iter()
+        .map(|(key, id, json)| {
+            let onboarding_id = onboarding_id(&id)?;
+            let user =
+                users.get(&key).ok_or_else(|| damaged(onboarding_id, "it has no user"))?.clone();
+            let task = parse(onboarding_id, &json)?;
+            Ok(StoredTask { user, onboarding_id, task })
+        })
+        .collect()
+}
+
+/// The history of an onboarding after a version.
+pub(super) async fn history(
+    conn: &mut SqliteConnection,
+    id: OnboardingId,
+    after_version: u64,
+    row_limit: usize,
+) -> Result<Vec<HistoryRow>, StoreError> {
+    let rows: Vec<(i64, i64, String, String, String, String, String)> = sqlx::query_as(
+        "select h.version, h.happened_at, h.event, h.from_state, h.to_state, h.actor, p.policy \
+         from history h join policies p on p.key = h.policy_key \
+         where h.onboarding_key = (select key from onboardings where id = ?1) and h.version > ?2 \
+         order by h.version limit ?3",
+    )
+    .bind(id_bytes(&id))
+    .bind(column(after_version))
+    .bind(limit(row_limit))
+    .fetch_all(conn)
+    .await?;
+    rows.into_iter()
+        .map(|(version, at, event, from, to, actor, policy)| {
+            Ok(HistoryRow {
+                version: number(id, version)?,
+                at: Timestamp(at),
+                event: parse(id, &event)?,
+                from: state(id, &from)?,
+                to: state(id, &to)?,
+                actor: Actor::from_word(&actor)
+                    .ok_or_else(|| damaged(id, format!("there is no actor {actor}")))?,
+                policy: parse(id, &policy)?,
+            })
+        })
+        .collect()
+}
+
+/// Adds the row of a new onboarding, and answers its key.
+pub(super) async fn insert(tx: &mut Tx, onboarding: &Onboarding) -> Result<i64, StoreError> {
+    let due = due::due(onboarding, &tx.policy);
+    let key = sqlx::query_scalar(
+        "insert into onboardings (id, version, state, state_since_at, snapshot, lane, due_at, \
+         commit_id, created_at, updated_at) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) returning key",
+    )
+    .bind(id_bytes(&onboarding.id))
+    .bind(column(onboarding.version))
+    .bind(onboarding.state.as_str())
+    .bind(onboarding.state_since.0)
+    .bind(snapshot::write(onboarding))
+    .bind(due.map(|due| due.lane.as_str()))
+    .bind(due.map(|due| due.at.0))
+    .bind(tx.commit_id)
+    .bind(onboarding.created_at.0)
+    .bind(onboarding.updated_at.0)
+    .fetch_one(&mut tx.conn)
+    .await?;
+    tx.mark = Some(key);
+    Ok(key)
+}
+
+/// Stores an onboarding's newest version; its lease is left as it is.
+pub(super) async fn update(
+    tx: &mut Tx,
+    key: i64,
+    onboarding: &Onboarding,
+) -> Result<(), StoreError> {
+    let due = due::due(onboarding, &tx.policy);
+    sqlx::query(
+        "update onboardings set version = ?2, state = ?3, state_since_at = ?4, snapshot = ?5, \
+         lane = ?6, due_at = ?7, commit_id = ?8, updated_at = ?9 where key = ?1",
+    )
+    .bind(key)
+    .bind(column(onboarding.version))
+    .bind(onboarding.state.as_str())
+    .bind(onboarding.state_since.0)
+    .bind(snapshot::write(onboarding))
+    .bind(due.map(|due| due.lane.as_str()))
+    .bind(due.map(|due| due.at.0))
+    .bind(tx.commit_id)
+    .bind(onboarding.updated_at.0)
+    .execute(&mut tx.conn)
+    .await?;
+    tx.mark = Some(key);
+    Ok(())
+}
+
+/// Corrects when the next call is due.
+pub(super) async fn set_due(
+    conn: &mut SqliteConnection,
+    key: i64,
+    due: Option<Due>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("update onboardings set lane = ?2, due_at = ?3 where key = ?1")
+        .bind(key)
+        .bind(due.map(|due| due.lane.as_str()))
+        .bind(due.map(|due| due.at.0))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Appends a transition to history, and brings the tasks up to date.
+pub(super) async fn append(
+    tx: &mut Tx,
+    key: i64,
+    transition: &Transition,
+    actor: Actor,
+) -> Result<(), StoreError> {
+    let policy_key = tx.policy_key().await?;
+    sqlx::query(
+        "insert into history (onboarding_key, version, happened_at, event, from_state, to_state, \
+         actor, policy_key, commit_id) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )
+    .bind(key)
+    .bind(column(transition.onboarding.version))
+    .bind(transition.at.0)
+    .bind(event_json(&transition.event))
+    .bind(transition.from.as_str())
+    .bind(transition.onboarding.state.as_str())
+    .bind(actor.as_str())
+    .bind(policy_key)
+    .bind(tx.commit_id)
+    .execute(&mut tx.conn)
+    .await?;
+    for task in &transition.tasks {
+        put_task(tx, key, task, transition.at).await?;
+    }
+    Ok(())
+}
+
+async fn put_task(tx: &mut Tx, key: i64, task: &Task, now: Timestamp) -> Result<(), sqlx::Error> {
+    let closed_at = (task.state == TaskState::Closed).then_some(now.0);
+    sqlx::query(
+        "insert into tasks (onboarding_key, number, kind, name, state, rounds, opened_at, \
+         closed_at, snapshot) values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
+         on conflict (onboarding_key, number) do update set state = excluded.state, \
+         rounds = excluded.rounds, closed_at = excluded.closed_at, snapshot = excluded.snapshot",
+    )
+    .bind(key)
+    .bind(task.number)
+    .bind(task.request.kind())
+    .bind(task.request.name())
+    .bind(task.state.as_str())
+    .bind(task.rounds)
+    .bind(task.opened_at.0)
+    .bind(closed_at)
+    .bind(serde_json::to_string(task).expect("a task has only text keys"))
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+fn event_json(event: &Event) -> String {
+    serde_json::to_string(event).expect("an event has only text keys")
+}
+
+/// The policy as it is stored.
+pub(super) fn policy_json(policy: &Policy) -> String {
+    serde_json::to_string(policy).expect("a policy has only text keys")
+}
+
+/// The error for a row that can't be read.
+pub(super) fn damaged(id: impl Display, what: impl Display) -> StoreError {
+    StoreError::Damaged { id: id.to_string(), what: what.to_string() }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(id: OnboardingId, json: &str) -> Result<T, StoreError> {
+    serde_json::from_str(json).map_err(|error| damaged(id, error))
+}
+
+fn state(id: impl Display, word: &str) -> Result<State, StoreError> {
+    State::from_word(word).ok_or_else(|| damaged(id, format!("there is no state {word}")))
+}
+
+/// A lane from its column.
+pub(super) fn lane(word: &str) -> Result<Lane, StoreError> {
+    let lane = Lane::ALL.into_iter().find(|lane| lane.as_str() == word);
+    lane.ok_or_else(|| damaged("of the closed provider", format!("there is no lane {word}")))
+}
+
+fn number(id: impl Display, column: i64) -> Result<u64, StoreError> {
+    u64::try_from(column).map_err(|_| damaged(id, format!("{column} is negative")))
+}
+
+/// A revision as it is stored.
+pub(super) fn revision(key: i64, column: i64) -> Result<Revision, StoreError> {
+    let number =
+        u32::try_from(column).map_err(|_| damaged(format!("number {key}"), "no such revision"))?;
+    Ok(Revision(number))
+}
+
+/// An id as it is stored.
+pub(super) fn id_bytes(id: &OnboardingId) -> &[u8] {
+    id.0.as_bytes()
+}
+
+/// An id from its column.
+pub(super) fn onboarding_id(column: &[u8]) -> Result<OnboardingId, StoreError> {
+    Uuid::from_slice(column).map(OnboardingId).map_err(|error| damaged("without an id", error))
+}
+
+/// Versions count events, of which there are never as many as would not fit.
+fn column(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+/// A limit of rows; SQLite takes a negative one for none, which `usize` can't be.
+pub(super) fn limit(rows: usize) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}

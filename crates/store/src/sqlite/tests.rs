@@ -1,0 +1,518 @@
+//! What only the SQLite store promises: each line of the design's section on SQLite.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use onboarding::Event;
+use sqlx::sqlite::{SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::writer::Outcome;
+use super::*;
+use crate::conformance::{
+    NOW, WORKER, at, begin, blank, change, claim, id, ids, more, passport, passport_added, profile,
+    put, stored, user, wanted,
+};
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("gangway.db")
+    }
+
+    fn file(&self, suffix: &str) -> PathBuf {
+        self.0.path().join(format!("gangway.db{suffix}"))
+    }
+
+    fn url(&self) -> String {
+        format!("sqlite:{}", self.path().display())
+    }
+
+    async fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.url(), Policy::default()).await.unwrap()
+    }
+
+    /// A connection past the store, such as another program's.
+    async fn raw(&self) -> SqliteConnection {
+        open::options(&self.path()).connect().await.unwrap()
+    }
+
+    async fn run(&self, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&mut self.raw().await).await.unwrap();
+    }
+}
+
+/// The store with options that make it fail.
+async fn open_with(options: &SqliteConnectOptions) -> SqliteStore {
+    SqliteStore::open_with(options, Policy::default(), Role::Beside).await.unwrap()
+}
+
+fn hold() -> Event {
+    Event::Held { reason: "check".into() }
+}
+
+#[tokio::test]
+async fn settings_that_lose_acknowledged_work_are_refused() {
+    type Spoil = fn(SqliteConnectOptions) -> SqliteConnectOptions;
+    let spoils: [(Spoil, &str); 4] = [
+        (|options| options.synchronous(SqliteSynchronous::Normal), "synchronous"),
+        (|options| options.journal_mode(SqliteJournalMode::Delete), "journal_mode"),
+        (|options| options.foreign_keys(false), "foreign_keys"),
+        (|options| options.pragma("secure_delete", "off"), "secure_delete"),
+    ];
+    for (spoil, setting) in spoils {
+        let place = Place::new();
+        let options = spoil(open::options(&place.path()));
+        let refused = SqliteStore::open_with(&options, Policy::default(), Role::Beside).await.err();
+        let Some(OpenError::Setting { setting: found, .. }) = refused else {
+            panic!("{setting}: {refused:?}");
+        };
+        assert_eq!(found, setting);
+    }
+    Place::new().open().await.check_writable().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_files_are_readable_by_their_owner_alone() {
+    let place = Place::new();
+    let store = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
+    begin(&store, 1, NOW).await;
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        let mode = std::fs::metadata(place.file(suffix)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{suffix}");
+    }
+}
+
+#[tokio::test]
+async fn what_can_not_be_opened_says_what_to_do() {
+    let place = Place::new();
+    let missing = place.0.path().join("missing/gangway.db");
+    let error = SqliteStore::open(missing.to_str().unwrap(), Policy::default()).await.err();
+    let Some(OpenError::NoFolder { path }) = &error else { panic!("{error:?}") };
+    assert!(path.ends_with("missing"));
+    assert!(error.unwrap().to_string().contains("create it"));
+
+    std::fs::write(place.path(), "This is a letter, and no database at all. ".repeat(100)).unwrap();
+    let error = SqliteStore::open(&place.url(), Policy::default()).await.err();
+    assert!(matches!(error, Some(OpenError::NotOurs { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn another_programs_database_is_left_alone() {
+    let place = Place::new();
+    let options = open::options(&place.path()).create_if_missing(true);
+    let mut other = options.connect().await.unwrap();
+    sqlx::query("create table recipes (name text)").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+    let error = SqliteStore::open(&place.url(), Policy::default()).await.err();
+    assert!(matches!(error, Some(OpenError::NotOurs { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_newer_versions_database_is_refused() {
+    let place = Place::new();
+    drop(place.open().await);
+    place
+        .run(
+            "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+             values (999, 'later', true, x'00', 0)",
+        )
+        .await;
+    let error = SqliteStore::open(&place.url(), Policy::default()).await.err();
+    assert!(matches!(error, Some(OpenError::Newer { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn many_processes_may_create_the_store_at_once() {
+    let place = Place::new();
+    let mut opening = JoinSet::new();
+    for number in 0..8 {
+        let url = place.url();
+        opening.spawn(async move {
+            let store = SqliteStore::open(&url, Policy::default()).await.unwrap();
+            begin(&store, number, NOW).await;
+        });
+    }
+    opening.join_all().await;
+    assert_eq!(place.open().await.counts().await.unwrap().values().sum::<u64>(), 8);
+}
+
+#[tokio::test]
+async fn there_is_one_worker_and_its_lock_ends_with_it() {
+    let place = Place::new();
+    let worker = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
+    let second = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.err();
+    assert!(matches!(second, Some(OpenError::WorkerRunning { .. })), "{second:?}");
+    begin(&place.open().await, 1, NOW).await;
+    drop(worker);
+    SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restarted_worker_takes_up_claimed_work_at_once() {
+    let place = Place::new();
+    let store = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
+    begin(&store, 1, NOW).await;
+    assert_eq!(ids(&claim(&store, NOW).await), [id(1)]);
+    drop(store);
+    assert_eq!(ids(&claim(&place.open().await, at(1)).await), [], "the command line voids nothing");
+    let store = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
+    assert_eq!(ids(&claim(&store, at(1)).await), [id(1)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_write_without_losing_anything() {
+    let place = Place::new();
+    drop(place.open().await);
+    let mut writers = JoinSet::new();
+    for writer in 0..2 {
+        let store = place.open().await;
+        writers.spawn(async move {
+            for number in 0..50 {
+                begin(&store, writer * 100 + number, NOW).await;
+            }
+        });
+    }
+    writers.join_all().await;
+    assert_eq!(place.open().await.counts().await.unwrap().values().sum::<u64>(), 100);
+}
+
+#[tokio::test]
+async fn writes_that_wait_share_one_transaction() {
+    let place = Place::new();
+    let store = Arc::new(place.open().await);
+    let mut other = place.raw().await;
+    sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+    let before = commits_in_log(&place);
+
+    let mut writes = JoinSet::new();
+    for number in 0..100 {
+        let store = Arc::clone(&store);
+        writes.spawn(async move { begin(&*store, number, NOW).await });
+    }
+    // One turn of this one-threaded runtime: all have asked by then.
+    tokio::task::yield_now().await;
+    sqlx::query("rollback").execute(&mut other).await.unwrap();
+    writes.join_all().await;
+    assert_eq!(store.counts().await.unwrap().values().sum::<u64>(), 100);
+    let commits = commits_in_log(&place) - before;
+    assert!(commits <= 2, "{commits} transactions");
+}
+
+/// Counts the frames of the write-ahead log that end a transaction.
+fn commits_in_log(place: &Place) -> usize {
+    const HEADER: usize = 32;
+    const FRAME: usize = 24 + 4096;
+    let log = std::fs::read(place.file("-wal")).unwrap();
+    log[HEADER.min(log.len())..].chunks_exact(FRAME).filter(|frame| frame[4..8] != [0; 4]).count()
+}
+
+struct Large;
+
+impl Write for Large {
+    type Answer = ();
+
+    async fn run(&self, _tx: &mut Tx) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        10 << 20
+    }
+}
+
+#[tokio::test]
+async fn large_documents_do_not_pile_up_in_one_transaction() {
+    let place = Place::new();
+    let (writes, waiting) = mpsc::channel(8);
+    let mut writer = writer(&place, waiting).await;
+    for _ in 0..4 {
+        writes.try_send(ask(Large).0).unwrap_or_else(|_| panic!("there is room"));
+    }
+    let first = writer.waiting.recv().await.unwrap();
+    assert_eq!(writer.gather(first).len(), 2);
+}
+
+/// A writer that no store has, to be driven by hand.
+async fn writer(place: &Place, waiting: mpsc::Receiver<Box<dyn Job>>) -> Writer {
+    drop(place.open().await);
+    let options = open::options(&place.path());
+    Writer {
+        conn: Some(open::connect(&options).await.unwrap()),
+        options,
+        policy: Arc::new(Policy::default()),
+        log_holds_destroyed: false,
+        waiting,
+    }
+}
+
+#[tokio::test]
+async fn a_commit_that_failed_is_written_again_only_if_it_is_not_stored() {
+    let place = Place::new();
+    let mut writer = writer(&place, mpsc::channel(1).1).await;
+    let hooked = writer.conn.as_mut().unwrap();
+    hooked.lock_handle().await.unwrap().set_commit_hook(|| false);
+
+    let mut answers = Vec::new();
+    let mut batch = Vec::new();
+    for number in 1..=3 {
+        let commit = change(&blank(number, NOW), &[wanted()], NOW, &writer.policy);
+        let (job, answer) = ask(commit);
+        batch.push(job);
+        answers.push(answer);
+    }
+    writer.write(batch).await;
+    for answer in answers {
+        assert!(matches!(answer.await.unwrap(), Ok(Committed::Stored { .. })));
+    }
+
+    let (key, commit_id): (i64, i64) =
+        sqlx::query_as("select key, commit_id from onboardings where key = 1")
+            .fetch_one(&mut place.raw().await)
+            .await
+            .unwrap();
+    let error = || Arc::new(sqlx::Error::WorkerCrashed);
+    let found = writer.clear_up(error(), Some(key), commit_id).await;
+    assert!(matches!(found, Outcome::Stored));
+    more(&place.open().await, 1, &[hold()], NOW).await;
+    let found = writer.clear_up(error(), Some(key), commit_id).await;
+    assert!(matches!(found, Outcome::Stored), "the row was written since, but history stays");
+    let missed = writer.clear_up(error(), Some(key), commit_id ^ 1).await;
+    assert!(matches!(missed, Outcome::NotStored(_)));
+    writer.options = open::options(&place.0.path().join("gone/gangway.db"));
+    let unread = writer.clear_up(error(), Some(key), commit_id).await;
+    assert!(matches!(unread, Outcome::Unknown(_)));
+}
+
+#[tokio::test]
+async fn writes_go_on_after_the_database_was_locked_for_too_long() {
+    let place = Place::new();
+    let options = open::options(&place.path()).busy_timeout(Duration::from_millis(20));
+    let store = open_with(&options).await;
+    let before = begin(&store, 1, NOW).await;
+    let mut other = place.raw().await;
+    sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+    let commit = || change(&before, &[hold()], NOW, store.policy());
+    let refused = store.commit(commit()).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(stored(&store, 1).await, before, "reads go on meanwhile");
+
+    sqlx::query("rollback").execute(&mut other).await.unwrap();
+    put(&store, commit()).await;
+}
+
+#[tokio::test]
+async fn a_write_that_does_not_fit_on_the_disk_spoils_neither_its_neighbours_nor_what_follows() {
+    let place = Place::new();
+    drop(place.open().await);
+    let options = open::options(&place.path()).pragma("max_page_count", "200");
+    let store = Arc::new(open_with(&options).await);
+    let large = {
+        let mut commit = change(&blank(1, NOW), &[wanted()], NOW, store.policy());
+        commit.personal.push(passport(1, &vec![1; 1 << 20]));
+        commit
+    };
+    let mut writes = JoinSet::new();
+    let writer = Arc::clone(&store);
+    writes.spawn(async move { writer.commit(large).await });
+    for number in 2..10 {
+        let commit = change(&blank(number, NOW), &[wanted()], NOW, store.policy());
+        let writer = Arc::clone(&store);
+        writes.spawn(async move { writer.commit(commit).await });
+    }
+    let refused = writes.join_all().await.into_iter().filter_map(Result::err);
+    let refused: Vec<StoreError> = refused.collect();
+    assert!(matches!(refused[..], [StoreError::Unavailable(_)]), "{refused:?}");
+    assert!(store.load(id(1)).await.unwrap().is_none());
+    begin(&*store, 10, NOW).await;
+    assert_eq!(store.counts().await.unwrap().values().sum::<u64>(), 9);
+}
+
+#[tokio::test]
+async fn a_write_that_fails_halfway_leaves_nothing_and_the_next_one_goes_on() {
+    let place = Place::new();
+    let store = place.open().await;
+    let mut impossible = change(&blank(1, NOW), &[wanted()], NOW, store.policy());
+    impossible.personal.push(passport(0, b"the database refuses revision 0"));
+    let refused = store.commit(impossible).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    begin(&store, 2, NOW).await;
+    assert!(store.load(id(1)).await.unwrap().is_none());
+    assert!(store.find(&user(1)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_store_on_a_read_only_disk_is_read_but_not_ready() {
+    let place = Place::new();
+    let before = begin(&place.open().await, 1, NOW).await;
+    // This is how SQLite opens a file that it may not write.
+    let store = open_with(&open::options(&place.path()).read_only(true)).await;
+    assert_eq!(stored(&store, 1).await, before);
+    let refused = store.check_writable().await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn readers_see_nothing_half_written() {
+    let place = Place::new();
+    let store = place.open().await;
+    let before = begin(&store, 1, NOW).await;
+    let mut other = place.raw().await;
+    sqlx::query("begin immediate").execute(&mut other).await.unwrap();
+    for table in ["profiles", "tasks", "history", "users", "onboardings"] {
+        let delete = AssertSqlSafe(format!("delete from {table}"));
+        sqlx::query(delete).execute(&mut other).await.unwrap();
+    }
+    assert_eq!(store.find(&user(1)).await.unwrap(), Some(before));
+}
+
+const CANARY: &str = "canary-7261";
+
+async fn begin_with_canary(store: &SqliteStore) {
+    let whose = Stored { user: format!("userId:{CANARY}").parse().unwrap(), ..blank(1, NOW) };
+    let events = [wanted(), crate::conformance::profile_set(1), passport_added(1)];
+    let mut commit = change(&whose, &events, NOW, store.policy());
+    commit.personal = vec![
+        profile(1, &format!(r#"{{"name":"{CANARY}"}}"#)),
+        passport(1, format!("png {CANARY}").repeat(2_000).as_bytes()),
+    ];
+    put(store, commit).await;
+}
+
+#[tokio::test]
+async fn personal_data_is_in_its_own_tables_alone() {
+    let place = Place::new();
+    let store = place.open().await;
+    begin_with_canary(&store).await;
+    claim(&store, NOW).await;
+    more(&store, 1, &[hold()], NOW).await;
+
+    let mut conn = place.raw().await;
+    let columns: Vec<(String, String)> = sqlx::query_as(
+        "select t.name, c.name from sqlite_schema t join pragma_table_info(t.name) c \
+         where t.type = 'table'",
+    )
+    .fetch_all(&mut conn)
+    .await
+    .unwrap();
+    let mut found = Vec::new();
+    for (table, column) in columns {
+        let sql = format!(
+            "select count(*) from {table} where instr(cast({column} as blob), cast(?1 as blob))"
+        );
+        let rows: i64 =
+            sqlx::query_scalar(AssertSqlSafe(sql)).bind(CANARY).fetch_one(&mut conn).await.unwrap();
+        if rows > 0 {
+            found.push(format!("{table}.{column}"));
+        }
+    }
+    assert_eq!(found, ["users.locator", "profiles.json", "document_contents.bytes"]);
+}
+
+#[tokio::test]
+async fn erased_data_is_in_no_file() {
+    let place = Place::new();
+    let store = place.open().await;
+    begin_with_canary(&store).await;
+    let found = || {
+        ["", "-wal"].iter().any(|suffix| {
+            let bytes = std::fs::read(place.file(suffix)).unwrap();
+            bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes())
+        })
+    };
+    assert!(found());
+    more(&store, 1, &[Event::Erased { reason: "asked".into() }], NOW).await;
+    assert!(!found());
+}
+
+#[tokio::test]
+async fn a_damaged_row_stops_nobody_else() {
+    let place = Place::new();
+    let store = place.open().await;
+    for number in 1..=3 {
+        begin(&store, number, NOW).await;
+    }
+    place
+        .run(
+            r#"update onboardings set snapshot = '{"schema":1,"onboarding":{}}' where key = 1;
+            update onboardings set snapshot = json_set(snapshot, '$.schema', 999) where key = 2;"#,
+        )
+        .await;
+    let claims = claim(&store, NOW).await;
+    assert_eq!(ids(&claims), [id(3)]);
+    for (number, what) in [(1, "missing field"), (2, "its schema is 999")] {
+        let error = store.load(id(number)).await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Damaged { id: whose, what: found }
+            if *whose == id(number).to_string() && found.contains(what)),
+            "{error}"
+        );
+    }
+    assert_eq!(ids(&claim(&store, at(WORKER.lease_ms)).await), [id(3)], "it is not tried at once");
+}
+
+#[tokio::test]
+async fn a_claim_reads_due_rows_by_index() {
+    let place = Place::new();
+    drop(place.open().await);
+    let mut conn = place.raw().await;
+    for (sql, index) in [
+        (claim::DUE_ROWS, "USING INDEX onboardings_due (lane=? AND due_at<?)"),
+        (claim::NEXT_AT, "USING INDEX onboardings_due (lane=?"),
+        (claim::NEXT_AT, "USING INDEX onboardings_leased (lane=?"),
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(AssertSqlSafe(format!("explain query plan {sql}")))
+                .bind("write")
+                .bind(NOW.0)
+                .bind(None::<Vec<u8>>)
+                .bind(1)
+                .fetch_all(&mut conn)
+                .await
+                .unwrap();
+        let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
+        assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}");
+        assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_database_refuses_impossible_rows() {
+    let place = Place::new();
+    let store = place.open().await;
+    begin(&store, 1, NOW).await;
+    begin(&store, 2, NOW).await;
+    let mut conn = place.raw().await;
+    for impossible in [
+        "update onboardings set state = 'lost'",
+        "update onboardings set version = 0",
+        "update onboardings set snapshot = 'no json'",
+        "update onboardings set due_at = null",
+        "update onboardings set lane = 'both'",
+        "update onboardings set leased_by = 1",
+        "update onboardings set state = 'held'",
+        "update onboardings set due_at = 'soon'",
+        "update onboardings set id = x'00'",
+        "update users set locator = 'userId:user-1'",
+        "update users set onboarding_key = 99 where onboarding_key = 1",
+        "update history set version = 1",
+        "update history set actor = 'nobody'",
+        "update history set policy_key = 99",
+        "insert into tasks (onboarding_key, number, kind, name, state, rounds, opened_at, snapshot) \
+         values (1, 1, 'data', 'kyc-data', 'closed', 1, 0, '{}')",
+        "insert into budgets values ('write', 0, 0, 16, 0)",
+        "insert into write_checks values (2, 0)",
+    ] {
+        let refused = sqlx::query(impossible).execute(&mut conn).await;
+        let error = refused.expect_err(impossible).to_string();
+        assert!(error.contains("constraint failed") || error.contains("cannot store"), "{error}");
+    }
+}

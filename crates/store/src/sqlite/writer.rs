@@ -1,0 +1,288 @@
+//! The one writer: a task that owns the only connection that writes, and takes all waiting
+//! writes into one transaction (group commit).
+//!
+//! A transaction that fails in any way costs its connection: SQLite rolls back when it is
+//! closed, and a connection that saw a failed COMMIT is never used again.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use onboarding::Policy;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
+
+use super::{open, rows};
+use crate::StoreError;
+
+/// How many writes may wait, and how many one transaction takes.
+pub(super) const BATCH_WRITES_MAX: usize = 256;
+
+/// A transaction takes no further write once it has this many bytes of personal data.
+const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// Something to be written, whole or not at all. It may be run again after a failed
+/// transaction, so it keeps nothing from one run to the next.
+pub(super) trait Write: Send + Sync + 'static {
+    /// What the caller learns once it is on disk.
+    type Answer: Send + 'static;
+
+    /// Writes it.
+    fn run(&self, tx: &mut Tx) -> impl Future<Output = Result<Self::Answer, StoreError>> + Send;
+
+    /// How many bytes of personal data it carries.
+    fn bytes(&self) -> usize {
+        0
+    }
+}
+
+/// The transaction that a write is part of.
+pub(super) struct Tx {
+    pub conn: SqliteConnection,
+    pub policy: Arc<Policy>,
+    /// Written with each row, so that after a failed COMMIT a look tells whether it is stored.
+    pub commit_id: i64,
+    /// The key of an onboarding whose row has the commit id, if one was written.
+    pub mark: Option<i64>,
+    /// Whether it destroyed personal data, which then has to leave the write-ahead log as well.
+    pub destroyed: bool,
+    policy_key: Option<i64>,
+}
+
+impl Tx {
+    /// The key of the policy under which this process applies events.
+    pub async fn policy_key(&mut self) -> Result<i64, sqlx::Error> {
+        if let Some(key) = self.policy_key {
+            return Ok(key);
+        }
+        let policy = rows::policy_json(&self.policy);
+        sqlx::query("insert into policies (policy) values (?1) on conflict do nothing")
+            .bind(policy.as_str())
+            .execute(&mut self.conn)
+            .await?;
+        let key = sqlx::query_scalar("select key from policies where policy = ?1")
+            .bind(policy)
+            .fetch_one(&mut self.conn)
+            .await?;
+        self.policy_key = Some(key);
+        Ok(key)
+    }
+}
+
+/// Where the answer to a write will come.
+pub(super) type Answered<A> = oneshot::Receiver<Result<A, StoreError>>;
+
+/// A write that someone waits for.
+struct Waiting<W: Write> {
+    write: W,
+    answer: Option<Result<W::Answer, StoreError>>,
+    reply: oneshot::Sender<Result<W::Answer, StoreError>>,
+}
+
+/// A write to hand to the writer, and where its answer will come.
+pub(super) fn ask<W: Write>(write: W) -> (Box<dyn Job>, Answered<W::Answer>) {
+    let (reply, answered) = oneshot::channel();
+    (Box::new(Waiting { write, answer: None, reply }), answered)
+}
+
+/// A [`Waiting`] of any kind of write.
+pub(super) trait Job: Send {
+    fn bytes(&self) -> usize;
+
+    /// Runs the write, keeps its answer, and says whether it succeeded.
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
+    /// Answers whoever waits, once it is known what became of the transaction.
+    fn settle(self: Box<Self>, outcome: &Outcome);
+}
+
+impl<W: Write> Job for Waiting<W> {
+    fn bytes(&self) -> usize {
+        self.write.bytes()
+    }
+
+    fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move { self.answer.insert(self.write.run(tx).await).is_ok() })
+    }
+
+    fn settle(self: Box<Self>, outcome: &Outcome) {
+        let answer = match outcome {
+            Outcome::Stored | Outcome::Spoiled => {
+                self.answer.expect("each write ran before its transaction ended so")
+            }
+            Outcome::NotBegun(error) | Outcome::NotStored(error) => {
+                Err(StoreError::Unavailable(Box::new(Arc::clone(error))))
+            }
+            Outcome::Unknown(error) => Err(StoreError::Unknown(Box::new(Arc::clone(error)))),
+        };
+        // Whoever asked may have gone away; what is stored stays stored.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// What became of a transaction.
+pub(super) enum Outcome {
+    /// It is on disk.
+    Stored,
+    /// One of its writes failed, and nothing is stored.
+    Spoiled,
+    /// It could not begin, whatever was to be written.
+    NotBegun(Shared),
+    /// COMMIT failed, and nothing is stored.
+    NotStored(Shared),
+    /// COMMIT failed, and nobody can tell.
+    Unknown(Shared),
+}
+
+/// An error that several writes are answered with.
+type Shared = Arc<dyn Error + Send + Sync>;
+
+/// The task that writes.
+pub(super) struct Writer {
+    pub options: SqliteConnectOptions,
+    pub policy: Arc<Policy>,
+    /// None after a failure, until the next transaction opens a new one.
+    pub conn: Option<SqliteConnection>,
+    /// Whether the write-ahead log may hold personal data that was destroyed since.
+    pub log_holds_destroyed: bool,
+    pub waiting: mpsc::Receiver<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Writes until nobody can ask for more.
+    pub async fn run(mut self) {
+        while let Some(first) = self.waiting.recv().await {
+            let batch = self.gather(first);
+            self.write(batch).await;
+        }
+    }
+
+    pub(super) fn gather(&mut self, first: Box<dyn Job>) -> Vec<Box<dyn Job>> {
+        let mut bytes = first.bytes();
+        let mut batch = vec![first];
+        while batch.len() < BATCH_WRITES_MAX && bytes < BATCH_BYTES_MAX {
+            let Ok(job) = self.waiting.try_recv() else { break };
+            bytes += job.bytes();
+            batch.push(job);
+        }
+        batch
+    }
+
+    /// Writes all in one transaction; if that fails by what is in it, each in its own, so that
+    /// no write can spoil its neighbours.
+    pub(super) async fn write(&mut self, mut batch: Vec<Box<dyn Job>>) {
+        let outcome = self.with_tx(&mut batch).await;
+        let divide = matches!(outcome, Outcome::Spoiled | Outcome::NotStored(_));
+        if !divide || batch.len() == 1 {
+            return batch.into_iter().for_each(|job| job.settle(&outcome));
+        }
+        for mut job in batch {
+            let outcome = self.with_tx(std::slice::from_mut(&mut job)).await;
+            job.settle(&outcome);
+        }
+    }
+
+    /// The one way in which anything is written.
+    async fn with_tx(&mut self, jobs: &mut [Box<dyn Job>]) -> Outcome {
+        let mut tx = match self.begin().await {
+            Ok(tx) => tx,
+            Err(error) => return Outcome::NotBegun(error),
+        };
+        for job in jobs {
+            if !job.run(&mut tx).await {
+                close(tx.conn).await;
+                return Outcome::Spoiled;
+            }
+        }
+        if let Err(error) = execute(&mut tx.conn, "commit").await {
+            close(tx.conn).await;
+            return self.clear_up(Arc::new(error), tx.mark, tx.commit_id).await;
+        }
+        self.log_holds_destroyed |= tx.destroyed;
+        if self.log_holds_destroyed {
+            self.log_holds_destroyed = !empty_log(&mut tx.conn).await;
+        }
+        self.conn = Some(tx.conn);
+        Outcome::Stored
+    }
+
+    async fn begin(&mut self) -> Result<Tx, Shared> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => {
+                open::connect(&self.options).await.map_err(|error| Arc::new(error) as Shared)?
+            }
+        };
+        if let Err(error) = execute(&mut conn, "begin immediate").await {
+            close(conn).await;
+            return Err(Arc::new(error));
+        }
+        Ok(Tx {
+            conn,
+            policy: Arc::clone(&self.policy),
+            commit_id: Uuid::new_v4().as_u64_pair().0.cast_signed(),
+            mark: None,
+            destroyed: false,
+            policy_key: None,
+        })
+    }
+
+    /// After a COMMIT that failed: it may be stored all the same, and a look tells.
+    pub(super) async fn clear_up(
+        &mut self,
+        error: Shared,
+        mark: Option<i64>,
+        commit_id: i64,
+    ) -> Outcome {
+        // A transaction without a mark wrote nothing that may not be written twice.
+        let Some(key) = mark else { return Outcome::NotStored(error) };
+        let Ok(mut conn) = open::connect(&self.options).await else {
+            return Outcome::Unknown(error);
+        };
+        let outcome = match is_stored(&mut conn, key, commit_id).await {
+            Ok(true) => Outcome::Stored,
+            Ok(false) => Outcome::NotStored(error),
+            Err(_) => Outcome::Unknown(error),
+        };
+        self.conn = Some(conn);
+        outcome
+    }
+}
+
+/// Whether a transaction that wrote to the onboarding `key` is stored. Another process may
+/// have written to the row since, but nobody overwrites history.
+async fn is_stored(
+    conn: &mut SqliteConnection,
+    key: i64,
+    commit_id: i64,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "select exists (select 1 from onboardings where key = ?1 and commit_id = ?2) \
+         or exists (select 1 from history where onboarding_key = ?1 and commit_id = ?2)",
+    )
+    .bind(key)
+    .bind(commit_id)
+    .fetch_one(conn)
+    .await
+}
+
+/// Moves everything from the write-ahead log into the database and empties it, so that what
+/// was destroyed is in neither. Says whether it did: someone who reads just now prevents it,
+/// and it is tried again after the next transaction.
+async fn empty_log(conn: &mut SqliteConnection) -> bool {
+    let result: Result<(i64, i64, i64), sqlx::Error> =
+        sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(conn).await;
+    matches!(result, Ok((busy, ..)) if busy == 0)
+}
+
+async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::query(sql).execute(conn).await.map(drop)
+}
+
+/// Closes a connection that failed; SQLite rolls back. How that goes changes nothing.
+async fn close(conn: SqliteConnection) {
+    let _ = conn.close().await;
+}
