@@ -1,6 +1,5 @@
 //! Opens the configured database. A command that only reads never creates one.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use store::SqliteStore;
@@ -8,19 +7,10 @@ use store::SqliteStore;
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// The database's file.
-pub(crate) fn path(settings: &Settings) -> PathBuf {
-    let url = settings.store_url.as_str();
-    let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    let path = Path::new(path.strip_prefix("//").unwrap_or(path));
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
 /// The database, which has to be there.
 pub(crate) async fn existing(settings: &Settings) -> Result<Arc<SqliteStore>, Error> {
-    let path = path(settings);
-    // What is no SQLite URL has no file; the store says what is wrong with it.
-    if !path.exists() && !settings.store_url.contains("://") {
+    let path = store::path_of(&settings.store_url)?;
+    if !path.exists() {
         return Err(Error::NoDatabase(path));
     }
     created(settings).await

@@ -1,18 +1,11 @@
 //! The one place where an onboarding changes.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use crate::event::Event;
-use crate::onboarding::{
-    Consent, Document, Ended, Hold, HoldCause, LastError, Observation, Onboarding, ProfileRecord,
-    Retry, TriggerInDoubt,
-};
-use crate::step::Call;
+use crate::onboarding::{Consent, Document, Ended, Hold, HoldCause, Onboarding, ProfileRecord};
 use crate::task::{Request, Task, TaskState};
-use crate::{
-    DocumentType, Effect, Eligibility, Failure, FailureClass, Policy, Product, ProductStatus,
-    Revision, State, Timestamp,
-};
+use crate::{DocumentType, Policy, Product, ProductStatus, Revision, Section, State, Timestamp};
 
 /// What an event is applied in.
 #[derive(Clone, Copy, Debug)]
@@ -209,14 +202,14 @@ impl Onboarding {
     fn set_profile(
         &mut self,
         revision: Revision,
-        present: &std::collections::BTreeSet<crate::Section>,
-        changed: &std::collections::BTreeSet<crate::Section>,
+        present: &BTreeSet<Section>,
+        changed: &BTreeSet<Section>,
     ) -> Result<(), Reason> {
         let current = self.profile.as_ref();
         if revision != Revision::following(current.map(|profile| profile.revision)) {
             return Err(Reason::NotTheNextRevision);
         }
-        let last_changed = |section: &crate::Section| {
+        let last_changed = |section: &Section| {
             let before = current.and_then(|profile| profile.sections.get(section).copied());
             before.filter(|_| !changed.contains(section)).unwrap_or(revision)
         };
@@ -251,11 +244,7 @@ impl Onboarding {
         Ok(())
     }
 
-    fn set_wanted(
-        &mut self,
-        products: &std::collections::BTreeSet<Product>,
-        cx: &Context<'_>,
-    ) -> Result<(), Reason> {
+    fn set_wanted(&mut self, products: &BTreeSet<Product>, cx: &Context<'_>) -> Result<(), Reason> {
         if self.version > 0 && self.wanted == *products {
             return Err(Reason::AlreadySo);
         }
@@ -317,260 +306,19 @@ impl Onboarding {
     }
 
     /// The provider was told something: earlier observations say nothing of it.
-    fn told(&mut self) {
+    pub(crate) fn told(&mut self) {
         self.epoch += 1;
         self.succeeded();
     }
 
-    fn succeeded(&mut self) {
+    pub(crate) fn succeeded(&mut self) {
         self.retry = None;
         self.last_error = None;
     }
 
-    fn begin_trigger(&mut self, trigger: u32) -> Result<(), Reason> {
-        if self.verification.in_doubt.is_some() {
-            return Err(Reason::TriggerInDoubt);
-        }
-        if self.hold.is_some() || self.next_call() != Some(Call::TriggerVerification { trigger }) {
-            return Err(Reason::NothingToTrigger);
-        }
-        self.epoch += 1;
-        self.verification.triggers = trigger;
-        self.verification.in_doubt = Some(TriggerInDoubt {
-            trigger,
-            sent: self.acknowledged_revisions(),
-            epoch: self.epoch,
-            requested_again: false,
-        });
-        Ok(())
-    }
-
-    fn take_trigger_answer(
-        &mut self,
-        trigger: u32,
-        eligibility: &[Eligibility],
-        cx: &Context<'_>,
-    ) -> Result<(), Reason> {
-        let doubt = self.verification.in_doubt.as_ref();
-        let epoch = doubt
-            .filter(|doubt| doubt.trigger == trigger)
-            .map(|doubt| doubt.epoch)
-            .ok_or(Reason::NotTheTriggerInDoubt)?;
-        self.trigger_took_effect();
-        self.observe(epoch, eligibility, cx);
-        Ok(())
-    }
-
-    fn trigger_took_effect(&mut self) {
-        if let Some(doubt) = self.verification.in_doubt.take() {
-            self.verification.triggered_with = Some(doubt.sent);
-            self.verification.requested = doubt.requested_again;
-            self.verification.renew = false;
-            self.observation = None;
-        }
-    }
-
-    fn trigger_had_no_effect(&mut self) {
-        if let Some(doubt) = self.verification.in_doubt.take() {
-            self.verification.requested |= doubt.requested_again;
-        }
-    }
-
-    fn take_status(
-        &mut self,
-        epoch: u32,
-        eligibility: &[Eligibility],
-        cx: &Context<'_>,
-    ) -> Result<(), Reason> {
-        if epoch != self.epoch {
-            return Err(Reason::StaleObservation);
-        }
-        if self.verification.in_doubt.is_some() {
-            if !self.shows_effect(eligibility) {
-                self.trigger_had_no_effect();
-                // The same answer, come twice, has nothing more to say.
-                self.told();
-                return Ok(());
-            }
-            self.trigger_took_effect();
-        }
-        self.observe(epoch, eligibility, cx);
-        Ok(())
-    }
-
-    /// Whether a status shows that the trigger in doubt reached the provider: the wanted
-    /// products stand otherwise than before it.
-    fn shows_effect(&self, eligibility: &[Eligibility]) -> bool {
-        let now: BTreeMap<&Product, &Eligibility> =
-            eligibility.iter().map(|word| (&word.product, word)).collect();
-        self.wanted.iter().any(|product| {
-            let started = |word: &&Eligibility| word.status != ProductStatus::NotStarted;
-            let before =
-                self.observation.as_ref().and_then(|observation| observation.products.get(product));
-            let now = now.get(product).copied().filter(started);
-            now.is_some() && now != before.filter(started)
-        })
-    }
-
-    /// Takes in the provider's word on each product, for which it was asked in `epoch`.
-    fn observe(&mut self, epoch: u32, eligibility: &[Eligibility], cx: &Context<'_>) {
-        self.succeeded();
-        self.forgotten = 0;
-        self.look = false;
-        let before = self.observation.take();
-        let products =
-            eligibility.iter().map(|word| (word.product.clone(), word.clone())).collect();
-        let same_look = before.as_ref().is_some_and(|before| before.products == products);
-        let (polls, unclear) = before.map_or((0, 0), |before| (before.polls + 1, before.unclear));
-        self.observation = Some(Observation {
-            epoch,
-            observed_at: cx.now,
-            products,
-            // A change is followed closely again.
-            polls: if same_look { polls } else { 0 },
-            unclear,
-        });
-        self.reconcile_tasks(cx.now);
-        self.hold_if_rounds_are_spent(cx);
-        self.hold_if_unclear(cx);
-    }
-
-    fn hold_if_rounds_are_spent(&mut self, cx: &Context<'_>) {
-        let spent =
-            |task: &&Task| task.state == TaskState::Open && task.rounds > cx.policy.rounds_max;
-        if let Some(task) = self.tasks.iter().find(spent) {
-            let message = format!(
-                "the provider asked for {} {} times, and what was supplied did not do",
-                task.request.name(),
-                task.rounds
-            );
-            self.stop(HoldCause::RoundsSpent, message, cx);
-        }
-    }
-
-    fn hold_if_unclear(&mut self, cx: &Context<'_>) {
-        let is_unclear = self.is_unclear();
-        let Some(observation) = self.observation.as_mut() else { return };
-        observation.unclear = if is_unclear { observation.unclear + 1 } else { 0 };
-        if observation.unclear > cx.policy.unclear_polls_max {
-            let message = "the provider's answer on a wanted product can't be understood: it is missing, \
-                           not started after a trigger, or an unknown word";
-            self.stop(HoldCause::Unclear, message.to_owned(), cx);
-        }
-    }
-
-    fn stop(&mut self, cause: HoldCause, message: String, cx: &Context<'_>) {
+    pub(crate) fn stop(&mut self, cause: HoldCause, message: String, cx: &Context<'_>) {
         if self.hold.is_none() {
             self.hold = Some(Hold { cause, message, since: cx.now });
-        }
-    }
-
-    fn take_failure(
-        &mut self,
-        call: &Call,
-        failure: &Failure,
-        cx: &Context<'_>,
-    ) -> Result<(), Reason> {
-        if !self.awaits(call) {
-            return Err(Reason::NotTheAwaitedCall);
-        }
-        self.last_error =
-            Some(LastError { class: failure.class, message: failure.message.clone(), at: cx.now });
-        if matches!(call, Call::TriggerVerification { .. }) && failure.effect == Effect::None {
-            self.trigger_had_no_effect();
-        }
-        let class = match (failure.class, call) {
-            // Some providers say 400 of a user that they do not know; a question for the
-            // status holds nothing that could be refused.
-            (FailureClass::Refused, Call::CheckStatus { .. }) => FailureClass::NotFound,
-            (class, _) => class,
-        };
-        match class {
-            FailureClass::Transient | FailureClass::RateLimited => self.try_later(failure, cx),
-            FailureClass::Refused => {
-                let message = format!("the provider refused {}: {}", call.name(), failure.message);
-                self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
-            }
-            FailureClass::NotFound => self.not_found(call, failure, cx),
-            // Not this user's fault: no attempt is lost, and the worker stops calling.
-            FailureClass::ProviderClosed => {}
-        }
-        Ok(())
-    }
-
-    /// Whether a failure of `call` still says something about what is to be done.
-    fn awaits(&self, call: &Call) -> bool {
-        match call {
-            Call::AcceptPrivacyPolicy { revision } => self.consent.as_ref().is_some_and(|held| {
-                held.revision == *revision && held.acknowledged != Some(*revision)
-            }),
-            Call::RegisterUser { revision } => self.profile.as_ref().is_some_and(|held| {
-                held.revision == *revision && held.acknowledged != Some(*revision)
-            }),
-            Call::UploadDocument { document_type, revision } => {
-                self.documents.get(document_type).is_some_and(|held| {
-                    held.revision == *revision && held.acknowledged != Some(*revision)
-                })
-            }
-            Call::TriggerVerification { trigger } => {
-                self.verification.in_doubt.as_ref().is_some_and(|doubt| doubt.trigger == *trigger)
-                    || self.next_call().as_ref() == Some(call)
-            }
-            Call::CheckStatus { epoch } => *epoch == self.epoch,
-        }
-    }
-
-    fn try_later(&mut self, failure: &Failure, cx: &Context<'_>) {
-        let before = self.retry;
-        self.retry = Some(Retry {
-            attempt: before.map_or(0, |retry| retry.attempt).saturating_add(1),
-            failing_since: before.map_or(cx.now, |retry| retry.failing_since),
-            failed_at: cx.now,
-            floor_at: failure.retry_after_ms.map(|ms| cx.now.plus_ms(ms)),
-        });
-    }
-
-    fn not_found(&mut self, call: &Call, failure: &Failure, cx: &Context<'_>) {
-        match call {
-            Call::AcceptPrivacyPolicy { .. } | Call::RegisterUser { .. } => {
-                let message =
-                    format!("the provider does not know {}: {}", call.name(), failure.message);
-                self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
-            }
-            // Some answer so when nothing was ever triggered: then the trigger had no effect.
-            Call::CheckStatus { .. }
-                if self.verification.in_doubt.is_some()
-                    && self.verification.triggered_with.is_none() =>
-            {
-                self.trigger_had_no_effect();
-                self.retry = None;
-            }
-            Call::UploadDocument { .. }
-            | Call::TriggerVerification { .. }
-            | Call::CheckStatus { .. } => {
-                self.forget(failure, cx);
-            }
-        }
-    }
-
-    /// The provider lost the user: everything that we hold is sent again.
-    fn forget(&mut self, failure: &Failure, cx: &Context<'_>) {
-        self.forgotten += 1;
-        self.trigger_had_no_effect();
-        self.verification.renew = self.verification.asked;
-        self.epoch += 1;
-        if let Some(profile) = &mut self.profile {
-            profile.acknowledged = None;
-        }
-        if let Some(consent) = &mut self.consent {
-            consent.acknowledged = None;
-        }
-        for document in self.documents.values_mut() {
-            document.acknowledged = None;
-        }
-        if self.forgotten > cx.policy.forgotten_max {
-            let message = format!("the provider keeps forgetting the user: {}", failure.message);
-            self.stop(HoldCause::Forgotten, message, cx);
         }
     }
 

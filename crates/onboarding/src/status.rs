@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::onboarding::{Ended, Onboarding};
+use crate::onboarding::{Ended, Onboarding, OnboardingId};
 use crate::step::{Step, next_step};
 use crate::task::{Request, Task, TaskState};
 use crate::{
@@ -197,7 +197,7 @@ impl Status {
             pending_tasks: onboarding
                 .tasks
                 .iter()
-                .map(|task| TaskView::of(onboarding, task))
+                .map(|task| TaskView::of(onboarding.id, task))
                 .collect(),
             waiting_on: waiting_on(onboarding, &step),
             next_step: StepView::of(&step),
@@ -228,11 +228,11 @@ impl Status {
 }
 
 impl TaskView {
-    /// The view of one task of `onboarding`.
+    /// The view of one task of the onboarding `id`.
     #[must_use]
-    pub fn of(onboarding: &Onboarding, task: &Task) -> Self {
+    pub fn of(id: OnboardingId, task: &Task) -> Self {
         Self {
-            id: format!("{}-{}", onboarding.id, task.number),
+            id: format!("{id}-{}", task.number),
             kind: task.request.kind(),
             name: task.request.name().to_owned(),
             products: task.products.clone(),

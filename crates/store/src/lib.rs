@@ -22,7 +22,7 @@ use onboarding::{
 
 pub use budget::Budgets;
 pub use memory::MemoryStore;
-pub use sqlite::{OpenError, SqliteStore};
+pub use sqlite::{OpenError, SqliteStore, path_of};
 
 /// An onboarding, and the user whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -102,24 +102,32 @@ fn text(checks: &[Check]) -> String {
 
 async fn checks(loaded: &Loaded) -> Vec<Check> {
     let settings = &loaded.settings;
-    let path = database::path(settings);
+    let mut checks = vec![configuration(loaded)];
+    match store::path_of(&settings.store_url) {
+        Ok(path) => checks.extend(file_checks(&path, settings).await),
+        Err(error) => checks.push(Check::error("store", &error)),
+    }
+    checks.extend(provider(settings).await);
+    checks
+}
+
+async fn file_checks(path: &Path, settings: &Settings) -> Vec<Check> {
     let now = clock::now();
-    let mut checks = vec![configuration(loaded), clock(now, &path)];
-    if path.exists() {
-        checks.push(permissions(&path));
-        checks.push(worker(settings).await);
-        match database::existing(settings).await {
-            Ok(store) => checks.extend(store_checks(&store, settings, now).await),
-            Err(error) => checks.push(Check::error("store", &error)),
-        }
-    } else {
+    let mut checks = vec![clock(now, path)];
+    if !path.exists() {
         checks.push(Check::warn(
             "store",
             format!("there is no database at {} yet", path.display()),
             "`gangway user set` and `gangway serve` create it",
         ));
+        return checks;
     }
-    checks.extend(provider(settings).await);
+    checks.push(permissions(path));
+    checks.push(worker(settings).await);
+    match database::existing(settings).await {
+        Ok(store) => checks.extend(store_checks(&store, settings, now).await),
+        Err(error) => checks.push(Check::error("store", &error)),
+    }
     checks
 }
 

@@ -67,19 +67,7 @@ struct UserTask {
 
 impl From<StoredTask> for UserTask {
     fn from(StoredTask { user, onboarding_id, task }: StoredTask) -> Self {
-        Self {
-            user: user.as_str().to_owned(),
-            task: TaskView {
-                id: format!("{onboarding_id}-{}", task.number),
-                kind: task.request.kind(),
-                name: task.request.name().to_owned(),
-                products: task.products,
-                state: task.state,
-                opened_at: task.opened_at.to_string(),
-                accepts: task.request.accepts(),
-                rounds: task.rounds,
-            },
-        }
+        Self { user: user.as_str().to_owned(), task: TaskView::of(onboarding_id, &task) }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::{clock, database, telemetry};
+use crate::{clock, telemetry};
 
 /// Works until it is told to stop.
 pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
@@ -24,7 +24,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     let worker = Arc::new(Worker::new(store, client, worker_settings(settings)).await?);
     info!(
         version = env!("CARGO_PKG_VERSION"),
-        store = %database::path(settings).display(),
+        store = settings.store_url,
         provider = settings.provider_origin(),
         "ready"
     );

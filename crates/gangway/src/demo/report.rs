@@ -1,6 +1,8 @@
 //! What the demo came to: a table of users, one user's whole history, and the sandbox's own
 //! count of what was triggered.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use onboarding::Status;
 use store::HistoryRow;
@@ -65,21 +67,11 @@ impl Report<'_> {
     fn cells(&self, member: &Member) -> Result<[String; 8]> {
         let counted = self.counted(member)?;
         let status = self.status(member);
-        let products = status.map_or_else(String::new, |status| {
-            let wanted = status
-                .products
-                .iter()
-                .filter(|view| status.wanted_products.contains(&view.product));
-            wanted
-                .map(|view| format!("{} {}", view.product, view.status))
-                .collect::<Vec<_>>()
-                .join(", ")
-        });
         Ok([
             member.user.to_string(),
             member.road.clone(),
             status.map_or_else(String::new, |status| status.state.to_string()),
-            summary(&products),
+            status.map_or_else(String::new, products),
             status.map_or(0, |status| status.version).to_string(),
             counted.calls.to_string(),
             format!("{} of {}", counted.triggers_effective, member.expect.triggers_max),
@@ -143,17 +135,13 @@ fn table_of(history: &[HistoryRow]) -> String {
     table.render()
 }
 
-/// One word where all products agree.
-fn summary(products: &str) -> String {
-    let words: Vec<&str> = products
-        .split(", ")
-        .filter_map(|view| view.split_once(' '))
-        .map(|(_, word)| word)
-        .collect();
-    match words.first() {
-        Some(first) if words.len() > 1 && words.iter().all(|word| word == first) => {
-            format!("all {} {first}", words.len())
-        }
-        _ => products.to_owned(),
+/// How many of the wanted products have which word: `1 verified, 2 rejected`.
+fn products(status: &Status) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for view in status.products.iter().filter(|view| status.wanted_products.contains(&view.product))
+    {
+        *counts.entry(view.status.as_str()).or_default() += 1;
     }
+    let words: Vec<String> = counts.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    words.join(", ")
 }

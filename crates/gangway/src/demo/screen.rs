@@ -106,7 +106,7 @@ fn note(status: &Status) -> String {
     let tasks: Vec<&str> = status.pending_tasks.iter().map(|task| task.name.as_str()).collect();
     let note = if let Some(hold) = &status.hold {
         hold.message.clone()
-    } else if let Some(error) = &status.last_error {
+    } else if let Some(error) = status.last_error.as_ref().filter(|_| status.attempt > 0) {
         format!("try {} comes: {}", status.attempt + 1, error.message)
     } else if status.state == State::RequiresData {
         format!("asks for {}", tasks.join(", "))

@@ -20,7 +20,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-pub use open::OpenError;
+pub use open::{OpenError, path_of};
 
 use crate::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest,
@@ -48,7 +48,7 @@ impl SqliteStore {
     /// # Errors
     /// When it can't be opened; the text says what to do.
     pub async fn open(url: &str, policy: Policy) -> Result<Self, OpenError> {
-        let path = open::path_of(url)?;
+        let path = path_of(url)?;
         Self::open_with(&open::options(&path), policy, Role::Beside).await
     }
 
@@ -58,7 +58,7 @@ impl SqliteStore {
     /// # Errors
     /// When it can't be opened, or another worker runs on it; the text says what to do.
     pub async fn open_for_worker(url: &str, policy: Policy) -> Result<Self, OpenError> {
-        let path = open::path_of(url)?;
+        let path = path_of(url)?;
         let store = Self::open_with(&open::options(&path), policy, Role::Worker).await?;
         let voided = store.write(claim::VoidLeases).await;
         voided.map_err(|error| OpenError::Database { path, source: Box::new(error) })?;

@@ -84,7 +84,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
 /// The file that a URL names: `sqlite:PATH`, `sqlite://PATH`, or a bare path.
-pub(super) fn path_of(url: &str) -> Result<PathBuf, OpenError> {
+///
+/// # Errors
+/// When it names another kind of database, or none that is in a file.
+pub fn path_of(url: &str) -> Result<PathBuf, OpenError> {
     let path = match url.strip_prefix("sqlite:") {
         Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
         None if url.contains("://") => return Err(OpenError::Url),

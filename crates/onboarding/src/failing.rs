@@ -1,0 +1,132 @@
+//! What a call that did not succeed changes: try again later, stop, or send everything again.
+
+use crate::apply::{Context, Reason};
+use crate::onboarding::{HoldCause, LastError, Onboarding, Retry};
+use crate::step::Call;
+use crate::{Effect, Failure, FailureClass};
+
+impl Onboarding {
+    pub(crate) fn take_failure(
+        &mut self,
+        call: &Call,
+        failure: &Failure,
+        cx: &Context<'_>,
+    ) -> Result<(), Reason> {
+        if !self.awaits(call) {
+            return Err(Reason::NotTheAwaitedCall);
+        }
+        let class = self.class_for(call, failure);
+        self.last_error =
+            Some(LastError { class: failure.class, message: failure.message.clone(), at: cx.now });
+        if matches!(call, Call::TriggerVerification { .. }) && failure.effect == Effect::None {
+            self.trigger_had_no_effect();
+        }
+        match class {
+            FailureClass::Transient | FailureClass::RateLimited => self.try_later(failure, cx),
+            FailureClass::Refused => {
+                let message = format!("the provider refused {}: {}", call.name(), failure.message);
+                self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
+            }
+            FailureClass::NotFound => self.not_found(call, failure, cx),
+            // Not this user's fault: no attempt is lost, and the worker stops calling.
+            FailureClass::ProviderClosed => {}
+        }
+        Ok(())
+    }
+
+    /// What the failure means for this call. Some providers say 400 of a user that they do not
+    /// know, and a question for the status holds nothing that could be refused; but to send
+    /// everything again is much to do for one answer, so it has to come twice in a row.
+    fn class_for(&self, call: &Call, failure: &Failure) -> FailureClass {
+        match (failure.class, call) {
+            (FailureClass::Refused, Call::CheckStatus { .. }) => {
+                let was_refused = self
+                    .last_error
+                    .as_ref()
+                    .is_some_and(|last| last.class == FailureClass::Refused);
+                if self.retry.is_some() && was_refused {
+                    FailureClass::NotFound
+                } else {
+                    FailureClass::Transient
+                }
+            }
+            (class, _) => class,
+        }
+    }
+
+    /// Whether a failure of `call` still says something about what is to be done.
+    fn awaits(&self, call: &Call) -> bool {
+        match call {
+            Call::AcceptPrivacyPolicy { revision } => self.consent.as_ref().is_some_and(|held| {
+                held.revision == *revision && held.acknowledged != Some(*revision)
+            }),
+            Call::RegisterUser { revision } => self.profile.as_ref().is_some_and(|held| {
+                held.revision == *revision && held.acknowledged != Some(*revision)
+            }),
+            Call::UploadDocument { document_type, revision } => {
+                self.documents.get(document_type).is_some_and(|held| {
+                    held.revision == *revision && held.acknowledged != Some(*revision)
+                })
+            }
+            Call::TriggerVerification { trigger } => {
+                self.verification.in_doubt.as_ref().is_some_and(|doubt| doubt.trigger == *trigger)
+                    || self.next_call().as_ref() == Some(call)
+            }
+            Call::CheckStatus { epoch } => *epoch == self.epoch,
+        }
+    }
+
+    fn try_later(&mut self, failure: &Failure, cx: &Context<'_>) {
+        let before = self.retry;
+        self.retry = Some(Retry {
+            attempt: before.map_or(0, |retry| retry.attempt).saturating_add(1),
+            failing_since: before.map_or(cx.now, |retry| retry.failing_since),
+            failed_at: cx.now,
+            floor_at: failure.retry_after_ms.map(|ms| cx.now.plus_ms(ms)),
+        });
+    }
+
+    fn not_found(&mut self, call: &Call, failure: &Failure, cx: &Context<'_>) {
+        match call {
+            Call::AcceptPrivacyPolicy { .. } | Call::RegisterUser { .. } => {
+                let message =
+                    format!("the provider does not know {}: {}", call.name(), failure.message);
+                self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
+            }
+            // Some answer so when nothing was ever triggered: then the trigger had no effect.
+            Call::CheckStatus { .. }
+                if self.verification.in_doubt.is_some()
+                    && self.verification.triggered_with.is_none() =>
+            {
+                self.trigger_had_no_effect();
+                self.retry = None;
+            }
+            Call::UploadDocument { .. }
+            | Call::TriggerVerification { .. }
+            | Call::CheckStatus { .. } => {
+                self.forget(failure, cx);
+            }
+        }
+    }
+
+    /// The provider lost the user: everything that we hold is sent again.
+    fn forget(&mut self, failure: &Failure, cx: &Context<'_>) {
+        self.forgotten += 1;
+        self.trigger_had_no_effect();
+        self.verification.renew = self.verification.asked;
+        self.epoch += 1;
+        if let Some(profile) = &mut self.profile {
+            profile.acknowledged = None;
+        }
+        if let Some(consent) = &mut self.consent {
+            consent.acknowledged = None;
+        }
+        for document in self.documents.values_mut() {
+            document.acknowledged = None;
+        }
+        if self.forgotten > cx.policy.forgotten_max {
+            let message = format!("the provider keeps forgetting the user: {}", failure.message);
+            self.stop(HoldCause::Forgotten, message, cx);
+        }
+    }
+}
