@@ -36,12 +36,12 @@ impl Report<'_> {
     /// Prints it to stdout.
     pub(super) fn print(&self, history: &[HistoryRow]) -> Result<()> {
         print("\nWhere everyone stands, and what the provider counted:\n")?;
-        print(&self.table()?)?;
+        print(&format!("\n{}", self.table()?))?;
         print(
             "\n(TRIGGERS: how many took effect, of how many rounds of data; CALLS: what arrived, \
              repeats included)\n\nThe whole history of userId:johnd-123, the quickstart's own case:\n",
         )?;
-        print(&table_of(history))?;
+        print(&format!("\n{}", table_of(history)))?;
         print(&format!("\n{}", self.verdict()?))?;
         Ok(())
     }
@@ -91,8 +91,9 @@ impl Report<'_> {
         }
         let well = self.cast.members.iter().filter(|member| self.is_well(member)).count();
         Ok(format!(
-            "{well} of {} users came out as they should; worker killed {} time(s); the sandbox counts \
-             {effective} triggers for {rounds} rounds of data ({received} arrived, faults included).",
+            "{well} of {} users came out as they should, though the worker was killed {} time(s).\n\
+             The sandbox counts {effective} triggers for {rounds} rounds of data \
+             ({received} arrived, faults included).",
             self.cast.members.len(),
             self.restarts,
         ))

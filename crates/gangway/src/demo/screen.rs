@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Instant;
 
-use onboarding::{State, Status};
+use onboarding::{ProductStatus, ProductView, State, Status, WaitingOn};
 
 const USER_WIDTH: usize = 30;
 const STATE_WIDTH: usize = 22;
@@ -103,17 +103,31 @@ impl Screen {
 
 /// Why it stands there, in a few words.
 fn note(status: &Status) -> String {
-    let tasks: Vec<&str> = status.pending_tasks.iter().map(|task| task.name.as_str()).collect();
     let note = if let Some(hold) = &status.hold {
         hold.message.clone()
     } else if let Some(error) = status.last_error.as_ref().filter(|_| status.attempt > 0) {
         format!("try {} comes: {}", status.attempt + 1, error.message)
-    } else if status.state == State::RequiresData {
-        format!("asks for {}", tasks.join(", "))
     } else {
-        String::new()
+        match status.waiting_on {
+            WaitingOn::Gangway => format!("next: {}", status.next_step.step),
+            WaitingOn::Provider => format!("in review: {}", products_in_review(status)),
+            WaitingOn::User | WaitingOn::Operator => format!("asks for {}", names_of_tasks(status)),
+            WaitingOn::Nobody => String::new(),
+        }
     };
     shortened(&note)
+}
+
+fn products_in_review(status: &Status) -> String {
+    let in_review = |view: &&ProductView| view.status == ProductStatus::PendingReview;
+    let names: Vec<&str> =
+        status.products.iter().filter(in_review).map(|view| view.product.as_str()).collect();
+    names.join(", ")
+}
+
+fn names_of_tasks(status: &Status) -> String {
+    let names: Vec<&str> = status.pending_tasks.iter().map(|task| task.name.as_str()).collect();
+    names.join(", ")
 }
 
 fn shortened(text: &str) -> String {
