@@ -1,7 +1,7 @@
 //! Whether the provider takes our calls at all. A revoked key or a project that is not
 //! enabled is not one user's fault: the whole worker stops, and one call at a time probes.
 
-use onboarding::{Call, Failure, FailureClass, OnboardingId, Timestamp};
+use onboarding::{Call, Failure, FailureClass, Lane, OnboardingId, Timestamp};
 use store::{Closed, Probe, ProviderGate};
 
 /// The time to the first probe of a closed provider.
@@ -16,6 +16,8 @@ pub(crate) struct Gate {
     /// Nobody but the suspect was refused since the gate closed. Not known after a restart,
     /// and then nobody is suspected.
     only_suspect_refused: bool,
+    /// The last probe was the suspect's own, as no other call of its lane was due.
+    suspect_is_alone: bool,
     probing: bool,
 }
 
@@ -24,8 +26,8 @@ pub(crate) struct Gate {
 pub(crate) enum Passage {
     /// Whatever is due.
     Free,
-    /// One call, to find out whether the provider is open again.
-    Probe(Probe),
+    /// One call, to find out whether the provider is open again: the first of these that is due.
+    Probe([Probe; 2]),
     /// Nothing before this time.
     Shut(Timestamp),
 }
@@ -39,7 +41,8 @@ pub(crate) enum Turn {
     Closed,
     /// It stays closed; the next probe is later.
     StillClosed,
-    /// It opened. If someone is named, their calls alone are refused: they closed it for all.
+    /// The provider is open. If someone is named, their calls alone are refused: they closed it
+    /// for all, and nobody passes until they are held and [`Gate::open`] is called.
     Opened {
         /// Whose calls are refused while others' are not.
         culprit: Option<OnboardingId>,
@@ -50,7 +53,7 @@ pub(crate) enum Turn {
 
 impl Gate {
     pub(crate) const fn new(state: ProviderGate) -> Self {
-        Self { state, only_suspect_refused: false, probing: false }
+        Self { state, only_suspect_refused: false, suspect_is_alone: false, probing: false }
     }
 
     pub(crate) const fn state(&self) -> &ProviderGate {
@@ -61,17 +64,30 @@ impl Gate {
     pub(crate) fn passage(&self, now: Timestamp) -> Passage {
         match &self.state {
             ProviderGate::Open => Passage::Free,
-            ProviderGate::Closed(closed) if self.probing => Passage::Shut(now.max(closed.probe_at).plus_ms(1)),
-            ProviderGate::Closed(closed) if closed.probe_at > now => Passage::Shut(closed.probe_at),
-            ProviderGate::Closed(closed) => {
-                Passage::Probe(Probe { lane: closed.lane, suspect: closed.suspect })
+            ProviderGate::Closed(closed) if self.probing => {
+                Passage::Shut(now.max(closed.probe_at).plus_ms(1))
             }
+            ProviderGate::Closed(closed) if closed.probe_at > now => Passage::Shut(closed.probe_at),
+            ProviderGate::Closed(closed) => Passage::Probe(self.probes(closed)),
         }
+    }
+
+    /// A call of the same lane tells most. But where only the suspect has one, others must not
+    /// wait for the suspect for ever: then a call of the other lane comes first.
+    fn probes(&self, closed: &Closed) -> [Probe; 2] {
+        let same = Probe { lane: closed.lane, suspect: closed.suspect };
+        let other = Probe { lane: other_lane(closed.lane), ..same };
+        if self.suspect_is_alone { [other, same] } else { [same, other] }
     }
 
     /// A probe is under way: nothing else is claimed until it has ended.
     pub(crate) const fn probe_begun(&mut self) {
         self.probing = true;
+    }
+
+    /// No probe is under way any more.
+    pub(crate) const fn probe_ended(&mut self) {
+        self.probing = false;
     }
 
     /// Takes in how a call ended.
@@ -84,13 +100,14 @@ impl Gate {
         now: Timestamp,
     ) -> Turn {
         if is_probe {
-            self.probing = false;
+            self.probe_ended();
         }
         let refused = failure.filter(|failure| failure.class == FailureClass::ProviderClosed);
         match (&mut self.state, refused) {
             (ProviderGate::Open, None) => Turn::None,
             (ProviderGate::Open, Some(failure)) => {
                 self.only_suspect_refused = true;
+                self.suspect_is_alone = false;
                 self.state = ProviderGate::Closed(Closed {
                     since: now,
                     probe_at: now.plus_ms(PROBE_FIRST_MS),
@@ -106,6 +123,7 @@ impl Gate {
                 if !is_probe {
                     return Turn::None;
                 }
+                self.suspect_is_alone = closed.suspect == id;
                 postpone(closed, now);
                 Turn::StillClosed
             }
@@ -119,10 +137,27 @@ impl Gate {
                 let culprit =
                     (self.only_suspect_refused && closed.suspect != id).then_some(closed.suspect);
                 let since = closed.since;
-                self.state = ProviderGate::Open;
+                match culprit {
+                    None => self.open(),
+                    // Whoever passed before the culprit is held might be the culprit.
+                    Some(_) => self.probing = true,
+                }
                 Turn::Opened { culprit, since }
             }
         }
+    }
+
+    /// Whatever is due may pass again.
+    pub(crate) fn open(&mut self) {
+        self.state = ProviderGate::Open;
+        self.probing = false;
+    }
+}
+
+const fn other_lane(lane: Lane) -> Lane {
+    match lane {
+        Lane::Write => Lane::Read,
+        Lane::Read => Lane::Write,
     }
 }
 
@@ -139,7 +174,7 @@ fn postpone(closed: &mut Closed, now: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use onboarding::{Effect, Lane};
+    use onboarding::Effect;
 
     const NOW: Timestamp = Timestamp(1_000_000);
 
@@ -171,7 +206,9 @@ mod tests {
         let mut gate = closed_by(1);
         assert_eq!(gate.passage(NOW), Passage::Shut(NOW.plus_ms(PROBE_FIRST_MS)));
         let later = NOW.plus_ms(PROBE_FIRST_MS);
-        assert_eq!(gate.passage(later), Passage::Probe(Probe { lane: Lane::Read, suspect: id(1) }));
+        let probe = |lane| Probe { lane, suspect: id(1) };
+        let same_lane_first = Passage::Probe([probe(Lane::Read), probe(Lane::Write)]);
+        assert_eq!(gate.passage(later), same_lane_first);
         gate.probe_begun();
         assert!(matches!(gate.passage(later), Passage::Shut(_)));
     }
@@ -194,7 +231,31 @@ mod tests {
         let mut gate = closed_by(1);
         let opened = gate.turn(id(2), &CHECK, None, true, NOW);
         assert_eq!(opened, Turn::Opened { culprit: Some(id(1)), since: NOW });
+        assert!(
+            matches!(gate.passage(NOW.plus_ms(PROBE_FIRST_MS)), Passage::Shut(_)),
+            "until it is held"
+        );
+        gate.open();
         assert_eq!(gate.passage(NOW), Passage::Free);
+    }
+
+    #[test]
+    fn after_a_probe_of_the_suspects_own_the_other_lane_comes_first() {
+        let mut gate = closed_by(1);
+        let refused = failure(FailureClass::ProviderClosed);
+        let lanes = |gate: &Gate| {
+            let later = NOW.plus_ms(PROBE_LONGEST_MS);
+            let Passage::Probe(probes) = gate.passage(later) else { panic!("a probe is due") };
+            probes.map(|probe| probe.lane)
+        };
+        for (prober, expected) in [
+            (1, [Lane::Write, Lane::Read]),
+            (1, [Lane::Write, Lane::Read]),
+            (2, [Lane::Read, Lane::Write]),
+        ] {
+            gate.turn(id(prober), &CHECK, Some(&refused), true, NOW);
+            assert_eq!(lanes(&gate), expected, "after a probe of {prober}");
+        }
     }
 
     #[test]
@@ -202,10 +263,16 @@ mod tests {
         let refused = failure(FailureClass::ProviderClosed);
         let mut gate = closed_by(1);
         gate.turn(id(2), &CHECK, Some(&refused), true, NOW);
-        assert_eq!(gate.turn(id(3), &CHECK, None, true, NOW), Turn::Opened { culprit: None, since: NOW });
+        assert_eq!(
+            gate.turn(id(3), &CHECK, None, true, NOW),
+            Turn::Opened { culprit: None, since: NOW }
+        );
 
         let mut restarted = Gate::new(closed_by(1).state().clone());
-        assert_eq!(restarted.turn(id(3), &CHECK, None, true, NOW), Turn::Opened { culprit: None, since: NOW });
+        assert_eq!(
+            restarted.turn(id(3), &CHECK, None, true, NOW),
+            Turn::Opened { culprit: None, since: NOW }
+        );
     }
 
     #[test]

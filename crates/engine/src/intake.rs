@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use onboarding::{
-    Context, Date, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome, Problems, Product,
-    Profile, Reason, Revision, Timestamp, Transition, UserFile, UserLocator, apply, changed_sections,
-    check_document,
+    Context, Date, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
+    Problems, Product, Profile, Reason, Revision, Timestamp, Transition, UserFile, UserLocator,
+    apply, changed_sections, check_document,
 };
-use store::{Actor, ClaimAfter, Commit, Committed, PersonalData, ProfileContent, Store, StoreError, Stored};
+use store::{
+    Actor, ClaimAfter, Commit, Committed, PersonalData, ProfileContent, Store, StoreError, Stored,
+};
 
 /// How often an edit is applied anew to an onboarding that others keep changing.
 const CONFLICTS_MAX: u32 = 20;
@@ -191,7 +193,10 @@ impl<S: Store> Intake<S> {
         let checked = check_document(document_type, bytes, file_name, expires_at, now.date())
             .map_err(IntakeError::Refused)?;
         self.change(user, now, |onboarding| {
-            let before = onboarding.documents.get(document_type).map(|document: &Document| document.revision);
+            let before = onboarding
+                .documents
+                .get(document_type)
+                .map(|document: &Document| document.revision);
             let revision = Revision::following(before);
             Request {
                 events: vec![Event::DocumentAdded {
@@ -216,7 +221,12 @@ impl<S: Store> Intake<S> {
     ///
     /// # Errors
     /// When there is no such user, the onboarding ended, or the store can't be used.
-    pub async fn tell(&self, user: &UserLocator, event: Event, now: Timestamp) -> Result<Settled, IntakeError> {
+    pub async fn tell(
+        &self,
+        user: &UserLocator,
+        event: Event,
+        now: Timestamp,
+    ) -> Result<Settled, IntakeError> {
         self.change(user, now, |_| Request {
             events: vec![event.clone()],
             personal: Vec::new(),
@@ -298,11 +308,14 @@ fn edit_request(
     .map_err(IntakeError::Refused)?;
     let file = checked.value;
     let onboarding = found.map(|stored| &stored.onboarding);
-    let mut request = Request { events: Vec::new(), personal: Vec::new(), warnings: checked.warnings };
+    let mut request =
+        Request { events: Vec::new(), personal: Vec::new(), warnings: checked.warnings };
 
     let wanted = added.wanted.clone().or(file.wanted_products);
     let wanted = wanted.or_else(|| onboarding.is_none().then(|| added.wanted_default.clone()));
-    if let Some(products) = wanted.filter(|products| onboarding.is_none_or(|held| held.wanted != *products)) {
+    if let Some(products) =
+        wanted.filter(|products| onboarding.is_none_or(|held| held.wanted != *products))
+    {
         request.events.push(Event::WantedProductsSet { products });
     }
     if let Some(accepted_at) = file.privacy_policy_accepted_at {

@@ -54,8 +54,16 @@ pub trait Provider: Send + Sync + 'static {
 }
 
 impl Provider for crossmint::Client {
-    async fn accept_privacy_policy(&self, user: &UserLocator, accepted_at: Timestamp) -> Result<(), Failure> {
-        let acceptance = LegalAcceptance { document: LegalDocument::CrossmintPrivacyPolicy, accepted_at, region: None };
+    async fn accept_privacy_policy(
+        &self,
+        user: &UserLocator,
+        accepted_at: Timestamp,
+    ) -> Result<(), Failure> {
+        let acceptance = LegalAcceptance {
+            document: LegalDocument::CrossmintPrivacyPolicy,
+            accepted_at,
+            region: None,
+        };
         self.accept_legal_document(user, acceptance).await
     }
 

@@ -1,0 +1,112 @@
+//! What an answer means for the gate, and for whoever closed it.
+
+use onboarding::{
+    Call, Event, Failure, FailureClass, OnboardingId, Step, Timestamp, Transition, next_step,
+};
+use store::{Actor, ClaimAfter, Commit, Committed, ProviderGate, Store, Stored};
+use tracing::{error, info, warn};
+
+use super::Worker;
+use super::call::no_effect;
+use crate::Clock;
+use crate::gate::Turn;
+use crate::provider::Provider;
+
+impl<S: Store, P: Provider> Worker<S, P> {
+    pub(super) async fn turn_gate(
+        &self,
+        id: OnboardingId,
+        call: &Call,
+        failure: Option<&Failure>,
+        is_probe: bool,
+        now: Timestamp,
+    ) -> Turn {
+        let (turn, state) = self.with_gate(|gate| {
+            let turn = gate.turn(id, call, failure, is_probe, now);
+            (turn, gate.state().clone())
+        });
+        match (&turn, &state) {
+            (Turn::None, _) => return turn,
+            (Turn::Opened { since, .. }, _) => {
+                info!(closed_for_ms = now.ms_since(*since), "the provider is open again");
+            }
+            (Turn::Closed | Turn::StillClosed, ProviderGate::Closed(closed)) => error!(
+                message = closed.message,
+                probe_at = %closed.probe_at,
+                "the provider refuses every call: check the API key, its scopes and that the project \
+                 is enabled for KYC; nothing is called until a probe succeeds"
+            ),
+            (Turn::Closed | Turn::StillClosed, ProviderGate::Open) => {}
+        }
+        self.keep_gate(state).await;
+        turn
+    }
+
+    pub(super) async fn keep_gate(&self, state: ProviderGate) {
+        if let Err(unusable) = self.store.set_provider_gate(state).await {
+            error!(
+                error = &unusable as &dyn std::error::Error,
+                "the provider's gate can't be recorded"
+            );
+        }
+    }
+
+    /// Others' calls succeed while this user's closed the provider for all: it is stopped, so
+    /// that it can't do so again.
+    pub(super) async fn hold_culprit(&self, id: OnboardingId, clock: &impl Clock) {
+        let stored = match self.store.load(id).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return,
+            Err(unusable) => {
+                error!(error = &unusable as &dyn std::error::Error, "an onboarding can't be read");
+                return;
+            }
+        };
+        let Step::Call { call, .. } = next_step(&stored.onboarding, self.store.policy()) else {
+            return;
+        };
+        let message =
+            stored.onboarding.last_error.as_ref().map_or("no reason given", |error| &error.message);
+        let event = held_for_it(call, format!("{message} (other users' calls succeed)"));
+        for transition in self.transitions(&stored.onboarding, &event, clock.now()) {
+            self.commit_unclaimed(&stored, transition, clock.now()).await;
+        }
+    }
+
+    async fn commit_unclaimed(&self, stored: &Stored, transition: Transition, now: Timestamp) {
+        let id = stored.onboarding.id;
+        let commit = Commit {
+            id,
+            user: stored.user.clone(),
+            transitions: vec![transition],
+            actor: Actor::Worker,
+            personal: Vec::new(),
+            claim: ClaimAfter::Untouched,
+            now,
+        };
+        match self.store.commit(commit).await {
+            Ok(Committed::Stored { .. }) => {
+                warn!(onboarding = %id, "held: its calls alone are refused")
+            }
+            // Someone changed it just now: if it is still refused, it is found again.
+            Ok(Committed::Conflict) => {}
+            Err(unusable) => {
+                error!(error = &unusable as &dyn std::error::Error, "an onboarding can't be held");
+            }
+        }
+    }
+}
+
+/// What holds an onboarding for a call that is refused to it alone. Data that is refused can be
+/// corrected; a look holds no data, and only an operator can find out why it is refused.
+fn held_for_it(call: Call, reason: String) -> Event {
+    match call {
+        Call::CheckStatus { .. } => Event::Held { reason },
+        Call::AcceptPrivacyPolicy { .. }
+        | Call::RegisterUser { .. }
+        | Call::UploadDocument { .. }
+        | Call::TriggerVerification { .. } => {
+            Event::CallFailed { call, failure: no_effect(FailureClass::Refused, reason) }
+        }
+    }
+}

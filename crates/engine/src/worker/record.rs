@@ -1,0 +1,149 @@
+//! What happened, applied and committed.
+
+use std::time::Duration;
+
+use onboarding::{Context, Event, Onboarding, OnboardingId, Outcome, Timestamp, Transition, apply};
+use store::{
+    Actor, ClaimAfter, Claimed, Commit, Committed, ProviderGate, Store, StoreError, Stored,
+};
+use tracing::{debug, error, info, warn};
+
+use super::{STORE_PAUSE_FIRST_MS, STORE_PAUSE_LONGEST_MS, Worker};
+use crate::Clock;
+use crate::provider::Provider;
+
+/// How often an event is applied anew to an onboarding that others keep changing.
+const CONFLICTS_MAX: u32 = 100;
+
+impl<S: Store, P: Provider> Worker<S, P> {
+    /// Applies and commits what happened, however often others change the onboarding
+    /// meanwhile and however long the store can't be used; only a shutdown ends the tries.
+    pub(super) async fn record(
+        &self,
+        stored: Stored,
+        event: &Event,
+        clock: &impl Clock,
+    ) -> Option<Claimed> {
+        let Stored { user, onboarding } = stored;
+        let id = onboarding.id;
+        let mut current = onboarding;
+        let mut pause_ms = STORE_PAUSE_FIRST_MS;
+        let mut conflicts = 0;
+        // A commit that failed may be stored all the same, as this version.
+        let mut doubtful = None;
+        let mut is_recorded = false;
+        loop {
+            let now = clock.now();
+            let transitions =
+                if is_recorded { Vec::new() } else { self.transitions(&current, event, now) };
+            let version = transitions.first().map(|transition| transition.onboarding.version);
+            let moved = transitions
+                .first()
+                .map(|transition| (transition.from, transition.onboarding.state));
+            let commit = Commit {
+                id,
+                user: user.clone(),
+                transitions,
+                actor: Actor::Worker,
+                personal: Vec::new(),
+                claim: self.claim_after(),
+                now,
+            };
+            match self.store.commit(commit).await {
+                Ok(Committed::Stored { next }) => {
+                    if let Some((from, to)) = moved.filter(|(from, to)| from != to) {
+                        info!(%from, %to, event = event.name(), "onboarding moved");
+                    }
+                    return next;
+                }
+                Ok(Committed::Conflict) => conflicts += 1,
+                Err(unusable) => {
+                    doubtful = version;
+                    error!(
+                        error = &unusable as &dyn std::error::Error,
+                        "an answer can't be recorded yet"
+                    );
+                    if self.pause(pause_ms).await == Paused::Stopping {
+                        return None;
+                    }
+                    pause_ms = (pause_ms * 2).min(STORE_PAUSE_LONGEST_MS);
+                }
+            }
+            if conflicts > CONFLICTS_MAX {
+                warn!(
+                    conflicts,
+                    "others keep changing the onboarding; its answer is dropped and asked for again"
+                );
+                return None;
+            }
+            match self.reload(id, event, doubtful).await {
+                Ok(Some((onboarding, found))) => {
+                    current = onboarding;
+                    is_recorded |= found;
+                    doubtful = None;
+                }
+                Ok(None) => return None,
+                Err(unusable) => {
+                    error!(
+                        error = &unusable as &dyn std::error::Error,
+                        "an onboarding can't be read"
+                    );
+                    if self.pause(pause_ms).await == Paused::Stopping {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn transitions(
+        &self,
+        current: &Onboarding,
+        event: &Event,
+        now: Timestamp,
+    ) -> Vec<Transition> {
+        match apply(current, event, &Context { now, policy: self.store.policy() }) {
+            Outcome::Changed(transition) => vec![*transition],
+            Outcome::Ignored(reason) => {
+                debug!(event = event.name(), reason = reason.as_str(), "event ignored");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The onboarding as it is now, and whether `event` is on record as its `doubtful` version.
+    async fn reload(
+        &self,
+        id: OnboardingId,
+        event: &Event,
+        doubtful: Option<u64>,
+    ) -> Result<Option<(Onboarding, bool)>, StoreError> {
+        let Some(stored) = self.store.load(id).await? else { return Ok(None) };
+        let Some(version) = doubtful else { return Ok(Some((stored.onboarding, false))) };
+        let rows = self.store.history(id, version - 1, 1).await?;
+        let is_recorded = rows.iter().any(|row| row.version == version && row.event == *event);
+        Ok(Some((stored.onboarding, is_recorded)))
+    }
+
+    fn claim_after(&self) -> ClaimAfter {
+        let open = self.with_gate(|gate| *gate.state() == ProviderGate::Open);
+        if open && !self.stopping.is_cancelled() {
+            ClaimAfter::Continue(self.settings.worker)
+        } else {
+            ClaimAfter::Release(self.settings.worker.id)
+        }
+    }
+
+    async fn pause(&self, ms: u64) -> Paused {
+        tokio::select! {
+            () = self.stopping.cancelled() => Paused::Stopping,
+            () = tokio::time::sleep(Duration::from_millis(ms)) => Paused::Over,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paused {
+    Over,
+    Stopping,
+}

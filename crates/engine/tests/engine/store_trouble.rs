@@ -1,0 +1,121 @@
+//! A store that can't be used for a while: no answer is lost, and none recorded twice.
+
+use onboarding::{Event, FailureClass, Policy, State};
+
+use crate::failing_store::{CommitFault, FailingStore, Place};
+use crate::provider::{ACCEPT, Fault, REGISTER, TRIGGER, failure, pending, verified};
+use crate::run::Running;
+use crate::world::{HOUR, MINUTE, World, hourly_polls, in_time};
+
+fn world() -> World<FailingStore> {
+    World::on(FailingStore::new(Policy::default()))
+}
+
+#[tokio::test]
+async fn an_answer_is_recorded_once_when_the_store_comes_back() {
+    for (faults, loads) in [
+        (&[CommitFault::NotStored][..], 0),
+        (&[CommitFault::NotStored, CommitFault::NotStored], 1),
+        (&[CommitFault::Unknown], 0),
+        (&[CommitFault::NotStored, CommitFault::Unknown], 0),
+        (&[CommitFault::Unknown], 2),
+    ] {
+        let world = world();
+        let user = world.add_user(1).await;
+        world.store.fail_commits(faults.iter().copied());
+        world.store.fail_loads(loads);
+        let running = Running::start(&world, world.worker().await);
+        world.until_state(&user, State::Verified).await;
+        running.stop().await;
+        let calls = world.provider.calls_of(&user);
+        assert_eq!(calls, [ACCEPT, REGISTER, TRIGGER], "{faults:?}");
+        assert_eq!(world.count(&user, "privacy-policy-accepted").await, 1, "{faults:?}");
+        world.check_histories().await;
+    }
+}
+
+/// Waits until every commit that is to fail has failed.
+async fn until_commits_failed(world: &World<FailingStore>) {
+    in_time("the commits fail", async {
+        while world.store.commits_to_fail() > 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_failure_that_was_stored_though_nobody_could_tell_counts_as_one_attempt() {
+    let world = world();
+    let user = world.add_user(1).await;
+    world.provider.fault(ACCEPT, 1, Fault::Fails(failure(FailureClass::Transient)));
+    world.store.fail_commits([CommitFault::Unknown]);
+    let running = Running::start(&world, world.worker().await);
+    until_commits_failed(&world).await;
+    world.clock.advance(MINUTE);
+    // The next try is only claimed once the failure of the first is on record.
+    world.provider.until("the next try", |ledger| ledger.count(ACCEPT) == 2).await;
+    running.stop().await;
+    assert_eq!(world.count(&user, "call-failed").await, 1);
+    world.check_histories().await;
+}
+
+#[tokio::test]
+async fn a_look_that_was_stored_though_nobody_could_tell_counts_as_one_look() {
+    let world = World::on(FailingStore::new(hourly_polls()));
+    let user = world.add_user(1).await;
+    world.provider.will_say(&user, [pending(), pending(), verified()]);
+    let running = Running::start(&world, world.worker().await);
+    world.until_state(&user, State::Polling).await;
+    world.store.fail_commits([CommitFault::Unknown]);
+    world.clock.advance(HOUR);
+    until_commits_failed(&world).await;
+    world.clock.advance(HOUR);
+    world.until_state(&user, State::Verified).await;
+    running.stop().await;
+    assert_eq!(world.count(&user, "status-checked").await, 2);
+    world.check_histories().await;
+}
+
+#[tokio::test]
+async fn a_store_that_can_not_be_claimed_from_is_tried_again() {
+    let world = world();
+    let user = world.add_user(1).await;
+    world.store.fail_claims(3);
+    let running = Running::start(&world, world.worker().await);
+    world.until_state(&user, State::Verified).await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_does_not_wait_for_a_store_that_stays_away() {
+    let world = world();
+    let user = world.add_user(1).await;
+    world.store.fail_commits(std::iter::repeat_n(CommitFault::NotStored, 10_000));
+    let running = Running::start(&world, world.worker().await);
+    in_time("a commit failed", async {
+        while world.store.commits_to_fail() == 10_000 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    running.stop().await;
+    assert_eq!(world.count(&user, "privacy-policy-accepted").await, 0);
+}
+
+#[tokio::test]
+async fn an_edit_between_an_answer_and_its_record_keeps_both() {
+    let world = world();
+    let user = world.add_user(1).await;
+    let latch = world.store.wait_at(Place::Committing);
+    let worker = world.worker().await;
+    let meanwhile = async {
+        latch.reached().await;
+        world.tell(&user, Event::Held { reason: "look".to_owned() }).await;
+        latch.release();
+    };
+    tokio::join!(world.settle_for(&worker, MINUTE), meanwhile);
+    let events = world.events(&user).await;
+    assert_eq!(events[events.len() - 2..], ["held", "privacy-policy-accepted"]);
+    assert_eq!(world.provider.calls_of(&user), [ACCEPT]);
+}
