@@ -1,0 +1,96 @@
+//! An import that docs/architecture.md does not draw is forbidden.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What each crate may import of ours.
+const DRAWN: [(&str, &[&str]); 7] = [
+    ("onboarding", &[]),
+    ("crossmint", &["onboarding"]),
+    ("store", &["onboarding"]),
+    ("engine", &["onboarding", "crossmint", "store"]),
+    ("sandbox", &[]),
+    ("gangway", &["onboarding", "crossmint", "store", "engine", "sandbox"]),
+    ("gangway-tests", &["sandbox"]),
+];
+
+/// What is at home in one crate alone.
+const AT_HOME: [(&str, &str); 4] =
+    [("reqwest", "crossmint"), ("sqlx", "store"), ("axum", "sandbox"), ("clap", "gangway")];
+
+/// What waits, or touches the outside: nothing for the pure core.
+const IMPURE: [&str; 5] = ["tokio", "tokio-util", "tracing", "reqwest", "sqlx"];
+
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+fn imports() -> Imports {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--no-deps", "--format-version", "1"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages.map(|package| (text(&package["name"]), imports_of(package))).collect()
+}
+
+/// What the package itself imports; its tests may import more.
+fn imports_of(package: &Value) -> BTreeSet<String> {
+    let dependencies = package["dependencies"].as_array().unwrap().iter();
+    let own = dependencies.filter(|dependency| dependency["kind"] != "dev");
+    own.map(|dependency| text(&dependency["name"])).collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// What is wrong with the imports, a line each.
+fn violations(imports: &Imports) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let ours: BTreeSet<&str> = imports.keys().map(String::as_str).collect();
+    let drawn: BTreeMap<&str, &[&str]> = DRAWN.into();
+    for (package, imported) in imports {
+        let Some(allowed) = drawn.get(package.as_str()) else {
+            wrong.push(format!("{package} is not drawn"));
+            continue;
+        };
+        for name in imported.iter().map(String::as_str) {
+            if ours.contains(name) && !allowed.contains(&name) {
+                wrong.push(format!("{package} imports {name}"));
+            }
+            if AT_HOME.iter().any(|(library, home)| *library == name && home != package) {
+                wrong.push(format!("{package} imports {name}"));
+            }
+            if package == "onboarding" && IMPURE.contains(&name) {
+                wrong.push(format!("{package} imports {name}"));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn crates_import_what_is_drawn_and_nothing_else() {
+    let imports = imports();
+    let names: BTreeSet<&str> = imports.keys().map(String::as_str).collect();
+    assert_eq!(names, DRAWN.iter().map(|(name, _)| *name).collect(), "every crate is drawn");
+    assert_eq!(violations(&imports), Vec::<String>::new());
+}
+
+#[test]
+fn an_import_that_is_not_drawn_is_found() {
+    for (package, name) in [
+        ("onboarding", "store"),
+        ("onboarding", "tokio"),
+        ("engine", "sqlx"),
+        ("store", "gangway"),
+        ("new", "serde"),
+    ] {
+        let mut imports = imports();
+        imports.entry(package.to_owned()).or_default().insert(name.to_owned());
+        assert_eq!(violations(&imports).len(), 1, "{package} -> {name}");
+    }
+}

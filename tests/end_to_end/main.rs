@@ -1,0 +1,13 @@
+//! The real binary as a process, against the sandbox or a provider that only records.
+
+#![allow(clippy::unwrap_used, reason = "clippy sees no test in a test's own functions")]
+
+mod bad_input;
+mod concurrency;
+mod imports;
+mod kill;
+mod personal_data;
+mod quickstart;
+mod roads;
+mod scenarios;
+mod serve;

@@ -1,0 +1,270 @@
+//! The real binary, with a folder and settings of its own.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::within;
+use crate::worker::Worker;
+
+/// Settings under which nobody waits: no budget, and delays of milliseconds.
+const QUICK: [(&str, &str); 9] = [
+    ("CROSSMINT__API_KEY", "sk_staging_test"),
+    ("CROSSMINT__WRITES_PER_MINUTE", "0"),
+    ("CROSSMINT__READS_PER_MINUTE", "0"),
+    ("POLICY__RETRY__INITIAL", "20ms"),
+    ("POLICY__RETRY__MAX", "200ms"),
+    ("POLICY__POLL__INITIAL", "50ms"),
+    ("POLICY__POLL__MAX", "150ms"),
+    ("POLICY__FAST_POLLS", "100000"),
+    ("LOG__FILTER", "debug"),
+];
+
+/// One installation: a folder that is removed in the end, a database in it, and settings.
+pub struct Gangway {
+    folder: TempDir,
+    settings: BTreeMap<&'static str, String>,
+    /// How many workers were started.
+    starts: AtomicU32,
+    /// How many files of users were written.
+    files: AtomicU32,
+}
+
+/// How a process ended, and what it said.
+pub struct Ended {
+    /// Its exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed.
+    pub stdout: String,
+    /// Its talk.
+    pub stderr: String,
+}
+
+impl Gangway {
+    /// An installation that calls the provider at `origin`, in a hurry.
+    pub fn quick(origin: &str) -> Self {
+        let quick = QUICK.map(|(name, value)| (name, value.to_owned()));
+        Self::patient(origin).with_all(quick)
+    }
+
+    /// An installation that calls the provider at `origin`, with Gangway's defaults.
+    pub fn patient(origin: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = format!("sqlite:{}", folder.path().join("gangway.db").display());
+        let settings = BTreeMap::new();
+        Self { folder, settings, starts: AtomicU32::new(0), files: AtomicU32::new(0) }
+            .with("STORE__URL", &database)
+            .with("CROSSMINT__URL", origin)
+    }
+
+    /// With a setting, named as its variable is after `GANGWAY_`.
+    pub fn with(self, name: &'static str, value: &str) -> Self {
+        self.with_all([(name, value.to_owned())])
+    }
+
+    fn with_all(mut self, settings: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.settings.extend(settings);
+        self
+    }
+
+    /// Without a setting.
+    pub fn without(mut self, name: &str) -> Self {
+        self.settings.remove(name);
+        self
+    }
+
+    /// Calls another provider from now on.
+    pub fn call(&mut self, origin: &str) {
+        self.settings.insert("CROSSMINT__URL", origin.to_owned());
+    }
+
+    /// The folder of the database and of the workers' logs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into the folder and says where it is.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.folder().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// The binary with these arguments, these settings and nothing else of the environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).current_dir(self.folder()).stdin(Stdio::null()).env_clear();
+        command.envs(self.settings.iter().map(|(name, value)| (format!("GANGWAY_{name}"), value)));
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs a command that has to succeed.
+    pub fn done(&self, arguments: &[&str]) -> Ended {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}{}", ended.stdout, ended.stderr);
+        ended
+    }
+
+    /// Starts `serve` and waits until it says that it is ready.
+    pub fn serve(&self) -> Worker {
+        let worker = self.serve_unready();
+        worker.wait_until_ready();
+        worker
+    }
+
+    /// Starts `serve` and waits for nothing.
+    pub fn serve_unready(&self) -> Worker {
+        let start = self.starts.fetch_add(1, Ordering::Relaxed);
+        let log = self.folder().join(format!("worker-{start:03}.log"));
+        Worker::start(self.command(&["serve"]), log)
+    }
+
+    /// The logs of all workers so far.
+    pub fn logs(&self) -> String {
+        let mut logs = String::new();
+        for start in 0..self.starts.load(Ordering::Relaxed) {
+            let log = self.folder().join(format!("worker-{start:03}.log"));
+            logs.push_str(&std::fs::read_to_string(log).unwrap());
+        }
+        logs
+    }
+
+    /// Registers a user with this file and whatever else `arguments` say.
+    pub fn set_user(&self, user: &str, file: &Value, arguments: &[&str]) -> Ended {
+        self.edit_user("set", user, file, arguments)
+    }
+
+    /// Patches a user with this file.
+    pub fn patch_user(&self, user: &str, patch: &Value) -> Ended {
+        self.edit_user("patch", user, patch, &[])
+    }
+
+    fn edit_user(&self, how: &str, user: &str, file: &Value, arguments: &[&str]) -> Ended {
+        let number = self.files.fetch_add(1, Ordering::Relaxed);
+        let path = self.write(&format!("user-{number:03}.json"), file.to_string());
+        self.done(&[&["user", how, user, "--file", &path], arguments].concat())
+    }
+
+    /// Adds a document of a type, from a file that the caller keeps.
+    pub fn add_document(
+        &self,
+        user: &str,
+        kind: &str,
+        file: &Path,
+        expires: Option<&str>,
+    ) -> Ended {
+        let path = file.to_str().unwrap();
+        let expires: &[&str] = match &expires {
+            Some(day) => &["--expires", day],
+            None => &[],
+        };
+        self.done(&[&["document", "add", user, "--type", kind, "--file", path], expires].concat())
+    }
+
+    /// The user's status, and the exit code that goes with it.
+    pub fn status(&self, user: &str) -> (i32, Value) {
+        let ended = self.run(&["status", user, "--json"]);
+        (ended.code.unwrap(), ended.json())
+    }
+
+    /// The status of every user, by locator.
+    pub fn statuses(&self) -> BTreeMap<String, Value> {
+        let users = self.done(&["users", "--json", "--limit", "1000"]).json();
+        let list = users.as_array().unwrap().iter();
+        list.map(|user| (user["user"].as_str().unwrap().to_owned(), user.clone())).collect()
+    }
+
+    /// The user's history, its versions checked to have no gaps.
+    pub fn history(&self, user: &str) -> Vec<Value> {
+        let history = self.done(&["history", user, "--json"]).json();
+        let rows = history.as_array().unwrap().clone();
+        for (row, version) in rows.iter().zip(1..) {
+            assert_eq!(row["version"], version, "{user}'s history has a gap: {history}");
+        }
+        rows
+    }
+
+    /// Waits until the user's status is as `wanted`, and answers it.
+    pub fn wait_for(
+        &self,
+        limit: Duration,
+        user: &str,
+        what: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let mut last = Value::Null;
+        let found = within(limit, || {
+            last = self.status(user).1;
+            wanted(&last).then(|| last.clone())
+        });
+        found.unwrap_or_else(|| panic!("{user} never came to {what}: {last:#}\n{}", self.logs()))
+    }
+
+    /// Waits until the user is in a state, and answers the status.
+    pub fn wait_for_state(&self, user: &str, state: &str) -> Value {
+        self.wait_for(crate::PATIENCE, user, state, |status| status["state"] == state)
+    }
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The JSON that it printed.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|_| panic!("no JSON: {:?} {}", self.stdout, self.stderr))
+    }
+}
+
+/// What Cargo tells a test of the test's own package. Build scripts that watch these would run
+/// again for the binary, and everything above them would be built anew.
+const OWN_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_"];
+
+/// The binary under test, built like this process. Cargo builds the binaries of a package for
+/// its own tests alone, so it is asked for this one, once.
+///
+/// # Panics
+/// When it can't be built.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BINARY.get_or_init(build).as_deref().expect("cargo says above why the binary can't be built")
+}
+
+fn build() -> Option<PathBuf> {
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars() {
+        if OWN_PACKAGE.iter().any(|prefix| name.starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
+    let built = cargo
+        .args(["build", "--package", "gangway", "--bin", "gangway", "--profile", profile])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    let messages = String::from_utf8(built.stdout).unwrap();
+    messages.lines().find_map(|line| {
+        let message: Value = serde_json::from_str(line).unwrap();
+        message["executable"].as_str().map(PathBuf::from)
+    })
+}

@@ -1,0 +1,87 @@
+//! A running `serve`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{PATIENCE, wait_until};
+
+/// What a worker's log says once it works.
+const READY: &str = "ready";
+
+/// A running `serve`, killed when it is dropped.
+pub struct Worker {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Worker {
+    pub(crate) fn start(mut command: Command, log: PathBuf) -> Self {
+        let file = std::fs::File::create(&log).unwrap();
+        let child = command.stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        Self { child, log }
+    }
+
+    /// Waits until it says that it is ready.
+    pub fn wait_until_ready(&self) {
+        wait_until(PATIENCE, "the worker to be ready", || {
+            self.said().contains(READY).then_some(())
+        });
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its log.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// What it has logged so far.
+    pub fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Ends it at once, with SIGKILL: it gets no chance to tidy up.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Whether it is still running.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until it has ended by itself, and answers its exit code.
+    pub fn wait(mut self) -> Option<i32> {
+        wait_until(PATIENCE, "the worker to end", || self.child.try_wait().unwrap()).code()
+    }
+
+    /// Asks it to stop, as a service manager would.
+    ///
+    /// # Panics
+    /// When it does not end with exit code 0.
+    pub fn stop(self) {
+        self.signal(Signal::TERM);
+        let log = self.log.clone();
+        assert_eq!(self.wait(), Some(0), "{}", std::fs::read_to_string(log).unwrap());
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
