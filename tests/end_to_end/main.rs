@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod concurrency;
+mod demo;
 mod imports;
 mod kill;
 mod personal_data;

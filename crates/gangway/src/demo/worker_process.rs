@@ -36,7 +36,15 @@ impl Start {
             .append(true)
             .open(&self.log)
             .with_context(|| format!("can't write {}", self.log.display()))?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        // Settings in the environment are above the file: the demo must not work on a real
+        // database, nor call a real provider.
+        for name in std::env::vars_os().map(|(name, _)| name) {
+            if name.to_string_lossy().starts_with("GANGWAY_") {
+                command.env_remove(name);
+            }
+        }
+        let child = command
             .arg("--config")
             .arg(&self.config)
             .arg("serve")
