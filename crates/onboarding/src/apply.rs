@@ -65,6 +65,8 @@ pub enum Reason {
     AlreadySo,
     /// It is not held.
     NotHeld,
+    /// An operator stopped it, and only resuming lets it go on.
+    HeldByOperator,
     /// There is no user: the first event sets a profile, consent or wanted products.
     NotBegun,
     /// The failed call is not one that this onboarding is waiting for.
@@ -87,6 +89,7 @@ impl Reason {
             Self::NothingNewToVerify => "nothing-new-to-verify",
             Self::AlreadySo => "already-so",
             Self::NotHeld => "not-held",
+            Self::HeldByOperator => "held-by-operator",
             Self::NotBegun => "not-begun",
             Self::NotTheAwaitedCall => "not-the-awaited-call",
         }
@@ -192,7 +195,7 @@ impl Onboarding {
             Event::CallFailed { call, failure } => self.take_failure(call, failure, cx)?,
             Event::Held { reason } => self.hold_for_operator(reason, cx)?,
             Event::Resumed { .. } => self.resume()?,
-            Event::Retried { .. } => self.retry_now(),
+            Event::Retried { .. } => self.retry_now()?,
             Event::Cancelled { .. } => self.ended = Some(Ended::Cancelled),
             Event::Erased { .. } => self.erase()?,
         }
@@ -296,9 +299,13 @@ impl Onboarding {
         Ok(())
     }
 
-    /// Someone gave new data: what was refused may be mended, and is tried at once.
+    /// Someone gave new data: what was refused may be mended, and is tried at once, or as soon
+    /// as the provider said that it may be called again.
     fn edited(&mut self) {
-        self.retry = None;
+        self.retry = self.retry.filter(|retry| retry.floor_at.is_some());
+        if let Some(retry) = &mut self.retry {
+            retry.attempt = 0;
+        }
         let mended = self.hold.as_ref().is_some_and(|hold| hold.cause != HoldCause::Operator);
         if mended {
             self.release();
@@ -344,23 +351,27 @@ impl Onboarding {
 
     /// Lets it go on, with all its patience restored.
     fn release(&mut self) {
-        let Some(hold) = self.hold.take() else { return };
+        if self.hold.take().is_none() {
+            return;
+        }
         self.retry = None;
         self.forgotten = 0;
         if let Some(observation) = &mut self.observation {
             observation.unclear = 0;
         }
-        if hold.cause == HoldCause::RoundsSpent {
-            for task in &mut self.tasks {
-                task.rounds = 1;
-            }
+        for task in &mut self.tasks {
+            task.rounds = 1;
         }
     }
 
-    fn retry_now(&mut self) {
+    fn retry_now(&mut self) -> Result<(), Reason> {
+        if self.hold.as_ref().is_some_and(|hold| hold.cause == HoldCause::Operator) {
+            return Err(Reason::HeldByOperator);
+        }
         self.release();
         self.retry = None;
         self.look = self.verification.triggered_with.is_some();
+        Ok(())
     }
 
     fn erase(&mut self) -> Result<(), Reason> {

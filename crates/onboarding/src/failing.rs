@@ -99,7 +99,6 @@ impl Onboarding {
                     && self.verification.triggered_with.is_none() =>
             {
                 self.trigger_had_no_effect();
-                self.retry = None;
             }
             Call::UploadDocument { .. }
             | Call::TriggerVerification { .. }
@@ -113,7 +112,7 @@ impl Onboarding {
     fn forget(&mut self, failure: &Failure, cx: &Context<'_>) {
         self.forgotten += 1;
         self.trigger_had_no_effect();
-        self.verification.renew = self.verification.asked;
+        self.verification.renew |= self.verification.asked;
         self.epoch += 1;
         if let Some(profile) = &mut self.profile {
             profile.acknowledged = None;

@@ -1,9 +1,9 @@
 //! What a trigger, its answer and the provider's word on each product change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::{Context, Reason};
-use crate::onboarding::{HoldCause, Observation, Onboarding, TriggerInDoubt};
+use crate::onboarding::{HoldCause, Observation, Onboarding, Standing, TriggerInDoubt};
 use crate::step::Call;
 use crate::task::{Task, TaskState};
 use crate::{Eligibility, Product, ProductStatus};
@@ -70,39 +70,37 @@ impl Onboarding {
         if self.verification.in_doubt.is_some() {
             if !self.shows_effect(eligibility) {
                 self.trigger_had_no_effect();
-                // The same answer, come twice, has nothing more to say.
-                self.told();
+                // The same answer, come twice, has nothing more to say. The failures that led
+                // to the doubt still count: the next trigger waits as its attempt says.
+                self.epoch += 1;
                 return Ok(());
             }
             self.trigger_took_effect();
         }
         self.observe(epoch, eligibility, cx);
+        // Whoever can be asked about is not forgotten.
+        self.forgotten = 0;
         Ok(())
     }
 
-    /// Whether a status shows that the trigger in doubt reached the provider: the wanted
-    /// products stand otherwise than before it.
+    /// Whether a status shows that the trigger in doubt reached the provider: a wanted product
+    /// has another status than before it. Other lists are no proof, as new data alone may
+    /// change them, and without proof it is triggered again, which is safe once it was read.
     fn shows_effect(&self, eligibility: &[Eligibility]) -> bool {
-        let now: BTreeMap<&Product, &Eligibility> =
-            eligibility.iter().map(|word| (&word.product, word)).collect();
-        self.wanted.iter().any(|product| {
-            let started = |word: &&Eligibility| word.status != ProductStatus::NotStarted;
-            let before =
-                self.observation.as_ref().and_then(|observation| observation.products.get(product));
-            let now = now.get(product).copied().filter(started);
-            now.is_some() && now != before.filter(started)
-        })
+        let wanted = eligibility.iter().filter(|word| self.wanted.contains(&word.product));
+        let mut started = wanted.filter(|word| word.status != ProductStatus::NotStarted);
+        started.any(|word| self.status_of(&word.product) != Some(&word.status))
     }
 
     /// Takes in the provider's word on each product, for which it was asked in `epoch`.
     fn observe(&mut self, epoch: u32, eligibility: &[Eligibility], cx: &Context<'_>) {
         self.succeeded();
-        self.forgotten = 0;
         self.look = false;
         let before = self.observation.take();
-        let products =
+        let products: BTreeMap<Product, Eligibility> =
             eligibility.iter().map(|word| (word.product.clone(), word.clone())).collect();
-        let same_look = before.as_ref().is_some_and(|before| before.products == products);
+        let same_look =
+            before.as_ref().is_some_and(|before| say_the_same(&before.products, &products));
         let (polls, unclear) = before.map_or((0, 0), |before| (before.polls + 1, before.unclear));
         self.observation = Some(Observation {
             epoch,
@@ -131,7 +129,8 @@ impl Onboarding {
     }
 
     fn hold_if_unclear(&mut self, cx: &Context<'_>) {
-        let is_unclear = self.is_unclear();
+        // While a person has something to supply, nobody waits for the provider's word.
+        let is_unclear = self.standing() == Standing::Pending && self.is_unclear();
         let Some(observation) = self.observation.as_mut() else { return };
         observation.unclear = if is_unclear { observation.unclear + 1 } else { 0 };
         if observation.unclear > cx.policy.unclear_polls_max {
@@ -140,4 +139,22 @@ impl Onboarding {
             self.stop(HoldCause::Unclear, message.to_owned(), cx);
         }
     }
+}
+
+/// Whether two answers say the same, in whatever order their lists are.
+fn say_the_same(
+    before: &BTreeMap<Product, Eligibility>,
+    now: &BTreeMap<Product, Eligibility>,
+) -> bool {
+    let same = |before: &Eligibility, now: &Eligibility| {
+        before.status == now.status
+            && is_same_set(&before.missing_data, &now.missing_data)
+            && is_same_set(&before.missing_documents, &now.missing_documents)
+    };
+    before.len() == now.len()
+        && before.iter().all(|(product, word)| now.get(product).is_some_and(|now| same(word, now)))
+}
+
+fn is_same_set<T: Ord>(before: &[T], now: &[T]) -> bool {
+    before.iter().collect::<BTreeSet<_>>() == now.iter().collect::<BTreeSet<_>>()
 }

@@ -170,11 +170,12 @@ pub struct Observation {
     pub unclear: u32,
 }
 
-/// Failures in a row of one step.
+/// Failures in a row. Those of a trigger whose answer is in doubt are carried over to the look
+/// that follows, and to the next trigger if that look shows no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Retry {
-    /// How many.
+    /// How many; 0 when new data was given since, and only the floor still holds.
     pub attempt: u32,
     /// When the first happened.
     pub failing_since: Timestamp,

@@ -164,7 +164,10 @@ impl Onboarding {
 
 fn due_at(onboarding: &Onboarding, call: &Call, policy: &Policy) -> Timestamp {
     if let Some(retry) = &onboarding.retry {
-        let delayed = retry.failed_at.plus_ms(policy.retry_delay_ms(onboarding.id, retry.attempt));
+        let delayed = match retry.attempt {
+            0 => retry.failed_at,
+            attempt => retry.failed_at.plus_ms(policy.retry_delay_ms(onboarding.id, attempt)),
+        };
         return retry.floor_at.map_or(delayed, |floor| floor.max(delayed));
     }
     match (call, &onboarding.observation) {

@@ -198,13 +198,16 @@ impl Onboarding {
         }
     }
 
-    /// Marks the open tasks for which something newer than `known` is held.
+    /// Marks the tasks for which something newer than `known` is held, and opens those again
+    /// for which it was taken back before the provider judged it.
     pub(crate) fn mark_supplied(&mut self) {
         let supplied: Vec<bool> =
             self.tasks.iter().map(|task| self.is_supplied(&task.request, &task.known)).collect();
         for (task, supplied) in self.tasks.iter_mut().zip(supplied) {
             if supplied {
                 task.state = TaskState::Supplied;
+            } else if !matches!(task.request, Request::Operator(_)) {
+                task.state = TaskState::Open;
             }
         }
     }

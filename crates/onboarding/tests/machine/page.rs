@@ -102,7 +102,7 @@ fn identifier(state: State) -> String {
 }
 
 /// Every reason; that none is missing shows in the table's test that all of these are met.
-pub const REASONS: [Reason; 13] = [
+pub const REASONS: [Reason; 14] = [
     Reason::Ended,
     Reason::NotTheNextRevision,
     Reason::AlreadyAcknowledged,
@@ -114,6 +114,7 @@ pub const REASONS: [Reason; 13] = [
     Reason::NothingNewToVerify,
     Reason::AlreadySo,
     Reason::NotHeld,
+    Reason::HeldByOperator,
     Reason::NotBegun,
     Reason::NotTheAwaitedCall,
 ];
@@ -143,6 +144,7 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::StaleObservation => "the provider was told something after it was asked this",
         Reason::NothingNewToVerify => "nothing is held that the provider has not judged",
         Reason::AlreadySo => "that is how it is already",
+        Reason::HeldByOperator => "an operator stopped it, and only resuming lets it go on",
         Reason::NotHeld => "there is nothing to resume",
         Reason::NotBegun => "an onboarding begins with a profile, a consent or wanted products",
         Reason::NotTheAwaitedCall => "the call that failed is not one that is waited for any more",

@@ -1,7 +1,7 @@
 //! Calls that fail, answers that are lost or come late, and a provider that forgets.
 
 use onboarding::{
-    Call, Effect, Event, FailureClass, Policy, Product, ProductStatus, Reason, State, Status,
+    Call, Effect, Event, Failure, FailureClass, Policy, Product, ProductStatus, Reason, State, Status,
     TaskState, Timestamp,
 };
 
@@ -257,6 +257,68 @@ fn a_provider_that_remembers_in_between_may_forget_any_number_of_times() {
     for _ in 0..=driver.policy.forgotten_max {
         driver.fail(FailureClass::NotFound, Effect::None);
         driver.trigger(&onramp(ProductStatus::PendingReview));
+        driver.wait_until_due();
+        driver.check(&onramp(ProductStatus::PendingReview));
         assert_eq!(driver.state(), State::Polling);
     }
+}
+
+#[test]
+fn a_user_who_can_be_triggered_but_not_asked_about_is_held_in_the_end() {
+    for (class, refusals) in [(FailureClass::NotFound, 1), (FailureClass::Refused, 2)] {
+        let mut driver = polling();
+        for _ in 0..driver.policy.forgotten_max {
+            for _ in 0..refusals {
+                driver.wait_until_due();
+                driver.fail(class, Effect::None);
+            }
+            driver.trigger(&onramp(ProductStatus::PendingReview));
+        }
+        for _ in 0..refusals {
+            driver.wait_until_due();
+            driver.fail(class, Effect::None);
+        }
+        assert_eq!(hold_cause(&driver), Some("forgotten"), "{class:?}");
+    }
+}
+
+#[test]
+fn triggers_that_fail_and_show_no_effect_become_rarer() {
+    let unjudged = onramp(ProductStatus::NotStarted);
+    let in_review = onramp(ProductStatus::PendingReview);
+    let mut again = polling();
+    again.happen(&profile_set(2, &KYC));
+    for (mut driver, shown) in [(asked(), &unjudged), (again, &in_review)] {
+        driver.acknowledge_all();
+        let began = driver.now;
+        for _ in 0..20 {
+            driver.wait_until_due();
+            driver.fail(FailureClass::Transient, Effect::Unknown);
+            driver.wait_until_due();
+            driver.check(shown);
+        }
+        assert_eq!(driver.onboarding.retry.map(|retry| retry.attempt), Some(20));
+        let hours = driver.now.ms_since(began) / 3_600_000;
+        assert!(hours >= 2, "20 triggers in {hours} hours");
+    }
+}
+
+#[test]
+fn new_data_waits_for_the_floor_but_not_for_the_attempt() {
+    let mut driver = asked();
+    for _ in 0..10 {
+        driver.wait_until_due();
+        driver.fail(FailureClass::Transient, Effect::None);
+    }
+    driver.happen(&profile_set(2, &KYC));
+    assert_eq!(driver.due_call().1, driver.now, "nobody asked us to wait");
+    let (call, _) = driver.due_call();
+    let failure = Failure {
+        retry_after_ms: Some(600_000),
+        ..failure(FailureClass::Transient, Effect::None)
+    };
+    driver.happen(&Event::CallFailed { call, failure });
+    let floor = driver.now.plus_ms(600_000);
+    driver.happen(&profile_set(3, &KYC));
+    assert_eq!(driver.due_call().1, floor);
 }

@@ -1,6 +1,6 @@
 //! What the provider's word on the wanted products leads to.
 
-use onboarding::{Event, Product, ProductStatus, Reason, State, Step, TaskState};
+use onboarding::{Event, Product, ProductStatus, Reason, Section, State, Step, TaskState};
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, polling, verified};
 use crate::driver::Driver;
@@ -184,4 +184,53 @@ fn rechecks_follow_the_policy() {
     }
     driver.happen(&retried());
     assert_eq!(driver.wait_ms(), 0);
+}
+
+#[test]
+fn what_is_unclear_beside_an_open_task_holds_nobody() {
+    let words = [
+        lacking(Product::Onramp, &KYC, &[]),
+        word(Product::Offramp, ProductStatus::NotStarted),
+    ];
+    let mut driver = asked();
+    driver.happen(&wanted(&[Product::Onramp, Product::Offramp]));
+    driver.trigger(&words);
+    for _ in 0..2 * driver.policy.unclear_polls_max {
+        driver.wait_until_due().check(&words);
+    }
+    assert_eq!(driver.state(), State::RequiresData);
+    assert!(driver.wait_ms() > 60_000, "a person needs time, and is not polled for every second");
+}
+
+#[test]
+fn other_lists_do_not_show_that_a_lost_trigger_took_effect() {
+    let due_diligence = [Section::KycData, Section::DueDiligence];
+    let shuffled = [Section::DueDiligence, Section::KycData];
+    for shown in [&shuffled[..], &[]] {
+        let mut driver = answered(&onramp_lacking(&due_diligence, &[]));
+        driver.happen(&profile_set(2, &due_diligence));
+        driver.acknowledge_all().begin_trigger();
+        driver.check(&onramp_lacking(shown, &[]));
+        assert_eq!(driver.next_call_name(), "trigger-verification", "{shown:?}");
+    }
+}
+
+#[test]
+fn an_answer_in_another_order_is_the_same_answer() {
+    let mut driver = asked();
+    driver.happen(&wanted(&[Product::Onramp, Product::Offramp]));
+    for polls in 0..30 {
+        let mut missing = [Section::KycData, Section::DueDiligence];
+        missing.rotate_left(polls % 2);
+        let words = [
+            word(Product::Onramp, ProductStatus::PendingReview),
+            lacking(Product::Offramp, &missing, &[]),
+        ];
+        if polls == 0 {
+            driver.trigger(&words);
+        } else {
+            driver.wait_until_due().check(&words);
+        }
+    }
+    assert!(driver.wait_ms() > 60_000, "the looks have become slow");
 }

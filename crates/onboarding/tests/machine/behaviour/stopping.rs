@@ -143,3 +143,27 @@ fn a_state_keeps_its_beginning_while_it_lasts() {
     driver.happen(&held());
     assert_eq!(driver.onboarding.state_since, driver.now);
 }
+
+#[test]
+fn trying_again_does_not_undo_what_an_operator_stopped() {
+    let mut driver = asked();
+    driver.happen(&held());
+    assert_eq!(driver.ignored(&retried()), Reason::HeldByOperator);
+    assert_eq!(driver.state(), State::Held);
+}
+
+#[test]
+fn whoever_resumes_an_onboarding_gives_it_all_its_rounds_again() {
+    let mut driver = answered(&onramp_lacking(&KYC, &[]));
+    let mut revision = 1;
+    while driver.state() != State::Held {
+        revision += 1;
+        driver.happen(&profile_set(revision, &KYC));
+        driver.trigger(&onramp_lacking(&KYC, &[]));
+    }
+    driver.happen(&held());
+    driver.happen(&resumed());
+    driver.happen(&profile_set(revision + 1, &KYC));
+    driver.trigger(&onramp_lacking(&KYC, &[]));
+    assert_eq!(driver.state(), State::RequiresData);
+}

@@ -185,3 +185,15 @@ fn nothing_but_data_can_begin_an_onboarding() {
     driver.happen(&profile_set(1, &KYC));
     assert_eq!((driver.onboarding.version, driver.state()), (1, State::Registering));
 }
+
+#[test]
+fn what_is_taken_back_before_it_was_judged_is_asked_for_again_at_once() {
+    let mut driver = answered(&onramp_lacking(&[Section::DueDiligence], &[]));
+    driver.happen(&profile_set(2, &[Section::DueDiligence]));
+    assert_eq!(driver.onboarding.tasks[0].state, TaskState::Supplied);
+    driver.happen(&profile_set(3, &KYC));
+    let task = &driver.onboarding.tasks[0];
+    assert_eq!((task.state, task.rounds), (TaskState::Open, 1));
+    driver.acknowledge_all();
+    assert_eq!(driver.step(), Step::WaitForPerson, "nothing to trigger for");
+}
