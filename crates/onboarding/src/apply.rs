@@ -165,6 +165,10 @@ impl Onboarding {
                 self.add_document(document_type, document)?;
                 self.edited();
             }
+            Event::DocumentWithdrawn { document_type } => {
+                self.withdraw_document(document_type)?;
+                self.edited();
+            }
             Event::VerificationRequested => self.request_verification()?,
             Event::PrivacyPolicyAccepted { revision } => {
                 let consent = self.consent.as_mut().ok_or(Reason::NeverHeld)?;
@@ -244,6 +248,17 @@ impl Onboarding {
         }
         let acknowledged = current.and_then(|document| document.acknowledged);
         self.documents.insert(document_type.clone(), Document { acknowledged, ..document });
+        Ok(())
+    }
+
+    /// The record of it stays, so that its revisions go on counting; its bytes do not.
+    fn withdraw_document(&mut self, document_type: &DocumentType) -> Result<(), Reason> {
+        let held = self.documents.get_mut(document_type).filter(|document| document.is_at_hand());
+        let document = held.ok_or(Reason::NeverHeld)?;
+        if document.acknowledged == Some(document.revision) {
+            return Err(Reason::AlreadyAcknowledged);
+        }
+        document.content_held = false;
         Ok(())
     }
 

@@ -42,6 +42,11 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Date>,
     },
+    /// A person took a document back before the provider had it.
+    DocumentWithdrawn {
+        /// Its type.
+        document_type: DocumentType,
+    },
     /// A person asked for verification.
     VerificationRequested,
     /// The provider acknowledged the consent.
@@ -133,6 +138,7 @@ impl Event {
             Self::WantedProductsSet { .. } => "wanted-products-set",
             Self::ConsentGiven { .. } => "consent-given",
             Self::DocumentAdded { .. } => "document-added",
+            Self::DocumentWithdrawn { .. } => "document-withdrawn",
             Self::VerificationRequested => "verification-requested",
             Self::PrivacyPolicyAccepted { .. } => "privacy-policy-accepted",
             Self::UserRegistered { .. } => "user-registered",

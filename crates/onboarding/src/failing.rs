@@ -65,7 +65,9 @@ impl Onboarding {
             }),
             Call::UploadDocument { document_type, revision } => {
                 self.documents.get(document_type).is_some_and(|held| {
-                    held.revision == *revision && held.acknowledged != Some(*revision)
+                    held.content_held
+                        && held.revision == *revision
+                        && held.acknowledged != Some(*revision)
                 })
             }
             Call::TriggerVerification { trigger } => {

@@ -248,6 +248,7 @@ impl HoldCause {
             Self::Operator => "`gangway resume` lets it go on",
             Self::Refused { .. } => {
                 "correct the data with `gangway user patch` or `gangway document add`, \
+                 take a document back with `gangway document remove`, \
                  or try the same again with `gangway retry`"
             }
             Self::RoundsSpent => {

@@ -6,8 +6,8 @@ use onboarding::{
 };
 
 use crate::events::{
-    accepted, begun, cancelled, checked, consent_given, document_added, erased, failed, held,
-    profile_set, registered, resumed, retried, triggered, uploaded, wanted,
+    accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn, erased,
+    failed, held, profile_set, registered, resumed, retried, triggered, uploaded, wanted,
 };
 use crate::provider::Verdict;
 
@@ -57,6 +57,7 @@ fn edits(onboarding: &Onboarding) -> Vec<Event> {
         profile_set(NEVER_HELD, &[Section::KycData]),
         consent_given(NEVER_HELD),
         document_added(&PASSPORT, NEVER_HELD),
+        document_withdrawn(&PASSPORT),
     ];
     if in_bounds(profile) {
         events.push(profile_set(profile, &[Section::KycData]));

@@ -33,6 +33,10 @@ pub fn document_added(document_type: &DocumentType, revision: u32) -> Event {
     }
 }
 
+pub fn document_withdrawn(document_type: &DocumentType) -> Event {
+    Event::DocumentWithdrawn { document_type: document_type.clone() }
+}
+
 pub fn accepted(revision: u32) -> Event {
     Event::PrivacyPolicyAccepted { revision: Revision(revision) }
 }

@@ -78,6 +78,7 @@ pub fn word(event: &Event) -> String {
         | Event::WantedProductsSet { .. }
         | Event::ConsentGiven { .. }
         | Event::DocumentAdded { .. }
+        | Event::DocumentWithdrawn { .. }
         | Event::VerificationRequested
         | Event::PrivacyPolicyAccepted { .. }
         | Event::UserRegistered { .. }

@@ -9,9 +9,9 @@ use proptest::test_runner::RngSeed;
 
 use crate::driver::{Driver, outcome};
 use crate::events::{
-    accepted, begun, cancelled, checked, consent_given, document_added, erased, failed, held,
-    onramp, onramp_lacking, profile_set, registered, resumed, retried, triggered, uploaded, wanted,
-    word,
+    accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn, erased,
+    failed, held, onramp, onramp_lacking, profile_set, registered, resumed, retried, triggered,
+    uploaded, wanted, word,
 };
 use crate::invariants::{
     TriggerLog, check_invariants, check_no_blind_trigger, check_not_poorer,
@@ -187,6 +187,7 @@ fn a_persons_event() -> impl Strategy<Value = Event> {
         1 => products.prop_map(|products| wanted(&products)),
         1 => (1..3_u32).prop_map(consent_given),
         2 => (any_document_type(), 1..3_u32).prop_map(|(kind, revision)| document_added(&kind, revision)),
+        1 => any_document_type().prop_map(|kind| document_withdrawn(&kind)),
         3 => Just(Event::VerificationRequested),
     ]
 }

@@ -9,7 +9,7 @@ use crate::exploration::{Cell, exploration};
 use crate::page::REASONS;
 
 /// Every event, and a failure once for each class.
-const EVENTS: [&str; 21] = [
+const EVENTS: [&str; 22] = [
     "call-failed (not-found)",
     "call-failed (provider-closed)",
     "call-failed (rate-limited)",
@@ -19,6 +19,7 @@ const EVENTS: [&str; 21] = [
     "consent-given",
     "document-added",
     "document-uploaded",
+    "document-withdrawn",
     "erased",
     "held",
     "privacy-policy-accepted",
@@ -93,8 +94,9 @@ fn the_operators_events_lead_where_they_say() {
 #[test]
 fn only_the_providers_own_word_leads_to_a_verdict() {
     let words = ["status-checked", "verification-triggered"];
-    // What was known already comes to light again when a hold ends, or less is wanted.
-    let uncovering = ["resumed", "retried", "wanted-products-set"];
+    // What was known already comes to light again when a hold ends, less is wanted, or what
+    // was never sent is taken back.
+    let uncovering = ["resumed", "retried", "wanted-products-set", "document-withdrawn"];
     for (state, event, cell) in cells() {
         for verdict in [State::Verified, State::Rejected] {
             if cell.to.contains(&verdict) && state != verdict && state != State::Held {

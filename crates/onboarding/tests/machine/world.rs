@@ -253,6 +253,7 @@ impl World {
             | Event::WantedProductsSet { .. }
             | Event::ConsentGiven { .. }
             | Event::DocumentAdded { .. }
+            | Event::DocumentWithdrawn { .. }
             | Event::VerificationRequested
             | Event::PrivacyPolicyAccepted { .. }
             | Event::UserRegistered { .. }

@@ -1,8 +1,8 @@
 //! Calls that fail, answers that are lost or come late, and a provider that forgets.
 
 use onboarding::{
-    Call, Effect, Event, Failure, FailureClass, Policy, Product, ProductStatus, Reason, State, Status,
-    TaskState, Timestamp,
+    Call, Effect, Event, Failure, FailureClass, Policy, Product, ProductStatus, Reason, State,
+    Status, TaskState, Timestamp,
 };
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, polling, tasks};
@@ -313,10 +313,8 @@ fn new_data_waits_for_the_floor_but_not_for_the_attempt() {
     driver.happen(&profile_set(2, &KYC));
     assert_eq!(driver.due_call().1, driver.now, "nobody asked us to wait");
     let (call, _) = driver.due_call();
-    let failure = Failure {
-        retry_after_ms: Some(600_000),
-        ..failure(FailureClass::Transient, Effect::None)
-    };
+    let failure =
+        Failure { retry_after_ms: Some(600_000), ..failure(FailureClass::Transient, Effect::None) };
     driver.happen(&Event::CallFailed { call, failure });
     let floor = driver.now.plus_ms(600_000);
     driver.happen(&profile_set(3, &KYC));

@@ -188,10 +188,8 @@ fn rechecks_follow_the_policy() {
 
 #[test]
 fn what_is_unclear_beside_an_open_task_holds_nobody() {
-    let words = [
-        lacking(Product::Onramp, &KYC, &[]),
-        word(Product::Offramp, ProductStatus::NotStarted),
-    ];
+    let words =
+        [lacking(Product::Onramp, &KYC, &[]), word(Product::Offramp, ProductStatus::NotStarted)];
     let mut driver = asked();
     driver.happen(&wanted(&[Product::Onramp, Product::Offramp]));
     driver.trigger(&words);

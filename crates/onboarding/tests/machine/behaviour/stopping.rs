@@ -6,8 +6,8 @@ use onboarding::{
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, polling};
 use crate::events::{
-    accepted, cancelled, consent_given, document_added, erased, held, onramp, onramp_lacking,
-    profile_set, registered, resumed, retried, triggered, uploaded,
+    accepted, cancelled, consent_given, document_added, document_withdrawn, erased, failed, held,
+    onramp, onramp_lacking, profile_set, registered, resumed, retried, triggered, uploaded,
 };
 
 #[test]
@@ -166,4 +166,22 @@ fn whoever_resumes_an_onboarding_gives_it_all_its_rounds_again() {
     driver.happen(&profile_set(revision + 1, &KYC));
     driver.trigger(&onramp_lacking(&KYC, &[]));
     assert_eq!(driver.state(), State::RequiresData);
+}
+
+#[test]
+fn a_document_that_the_provider_will_never_take_can_be_taken_back() {
+    let mut driver = asked();
+    driver.happen(&document_added(&PASSPORT, 1));
+    driver.happen(&registered(1));
+    let (call, _) = driver.due_call();
+    driver.fail(FailureClass::Refused, Effect::None);
+    driver.happen(&document_withdrawn(&PASSPORT));
+    assert_eq!(driver.next_call_name(), "trigger-verification", "the refusal went with it");
+    assert!(!driver.onboarding.documents[&PASSPORT].content_held);
+    let late = failed(call, FailureClass::Refused, Effect::None);
+    assert_eq!(driver.ignored(&late), Reason::NotTheAwaitedCall);
+    assert_eq!(driver.ignored(&document_withdrawn(&PASSPORT)), Reason::NeverHeld);
+    driver.happen(&document_added(&PASSPORT, 2));
+    driver.happen(&uploaded(&PASSPORT, 2));
+    assert_eq!(driver.ignored(&document_withdrawn(&PASSPORT)), Reason::AlreadyAcknowledged);
 }
