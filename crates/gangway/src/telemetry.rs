@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{EnvFilter, FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer, fmt, registry};
@@ -15,7 +15,7 @@ const OURS: [&str; 6] = ["gangway", "engine", "store", "crossmint", "sandbox", "
 
 /// Starts the log for the rest of the process.
 pub(crate) fn init(settings: &LogSettings) {
-    let levels: EnvFilter =
+    let levels: Targets =
         settings.filter.parse().expect("the filter was checked with the settings");
     let filter = levels.and(filter_fn(|event| is_ours(event) || *event.level() <= Level::WARN));
     let no_colours = std::env::var_os("NO_COLOR").is_some_and(|said| !said.is_empty());

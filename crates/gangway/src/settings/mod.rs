@@ -147,7 +147,7 @@ impl Settings {
                 ));
             }
         }
-        if self.log.filter.parse::<tracing_subscriber::EnvFilter>().is_err() {
+        if self.log.filter.parse::<tracing_subscriber::filter::Targets>().is_err() {
             problems.push(
                 "log.filter: expected a level, such as info, or levels by module, such as \
                  info,engine=debug"
