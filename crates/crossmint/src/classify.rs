@@ -28,7 +28,7 @@ pub(crate) fn refusal(
         message: said.unwrap_or_else(|| without_message(status, class)),
         http_status: Some(status),
         retry_after_ms: matches!(status, 429 | 503).then(|| retry_after_ms(headers)).flatten(),
-        effect: if status < 500 { Effect::None } else { Effect::Unknown },
+        effect: effect_of(class),
     }
 }
 
@@ -88,6 +88,23 @@ fn class_of(status: u16, message: &str) -> FailureClass {
         400..=499 => FailureClass::Refused,
         _ => FailureClass::Transient,
     }
+}
+
+/// Whatever says "not now" may follow the effect: a verification that runs already, perhaps by
+/// this very call, or a gateway that gave up waiting for the provider.
+fn effect_of(class: FailureClass) -> Effect {
+    match class {
+        FailureClass::Transient => Effect::Unknown,
+        FailureClass::RateLimited
+        | FailureClass::Refused
+        | FailureClass::NotFound
+        | FailureClass::ProviderClosed => Effect::None,
+    }
+}
+
+/// Whether the provider judged the request itself, rather than the project or the moment.
+pub(crate) fn is_plain_400(failure: &Failure) -> bool {
+    failure.class == FailureClass::Refused && failure.http_status == Some(400)
 }
 
 fn without_message(status: u16, class: FailureClass) -> String {

@@ -1,13 +1,14 @@
 //! The provider's calls, one method each.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use onboarding::{Effect, Eligibility, Failure, FailureClass, LocatorKind, Profile, UserLocator};
 use reqwest::Method;
 use serde::de::IgnoredAny;
 
-use crate::settings::{DocumentData, DocumentReference, Settings, SettingsError};
+use crate::classify::is_plain_400;
+use crate::reference::Forms;
+use crate::settings::{DocumentData, Settings, SettingsError};
 use crate::transport::{Call, Transport};
 use crate::wire::{
     DocumentUpload, ExternalWallet, LegalAcceptance, LinkedWallet, UploadedDocument, UserPresence,
@@ -28,8 +29,7 @@ pub struct Client {
     call_timeout: Duration,
     upload_timeout: Duration,
     document_data: DocumentData,
-    /// Whether uploads name their user by [`DocumentReference::Reference`].
-    by_reference: AtomicBool,
+    reference_forms: Forms,
 }
 
 impl Client {
@@ -43,9 +43,7 @@ impl Client {
             call_timeout: Duration::from_millis(settings.call_timeout_ms),
             upload_timeout: Duration::from_millis(settings.upload_timeout_ms),
             document_data: settings.document_data,
-            by_reference: AtomicBool::new(
-                settings.document_reference == DocumentReference::Reference,
-            ),
+            reference_forms: Forms::new(settings.document_reference),
         })
     }
 
@@ -85,35 +83,24 @@ impl Client {
 
     /// Uploads a file in place of an earlier one of its type.
     ///
-    /// A call that is refused with a 400 is made once more with the other form
-    /// of the user's name, see [`DocumentReference`]; so it may cost two writes.
+    /// It is one call, in one form of the user reference. While no upload has
+    /// succeeded yet, a 400 may be meant for the form, see [`DocumentReference`]:
+    /// then the failure is transient, and the next try takes the other form.
+    ///
+    /// [`DocumentReference`]: crate::DocumentReference
     ///
     /// # Errors
-    /// As classified; see [`Failure`]. When both forms are refused, as the first was.
+    /// As classified; see [`Failure`]. When both forms are refused, with what was said to each.
     pub async fn upload_document(
         &self,
         locator: &UserLocator,
         upload: DocumentUpload<'_>,
     ) -> Result<UploadedDocument, Failure> {
-        let form = self.document_reference();
-        let first = match self.upload_in_form(locator, &upload, form).await {
-            Err(failure) if is_plain_400(&failure) => failure,
-            outcome => return outcome,
-        };
-        let other = match form {
-            DocumentReference::UserLocator => DocumentReference::Reference,
-            DocumentReference::Reference => DocumentReference::UserLocator,
-        };
-        let outcome = self.upload_in_form(locator, &upload, other).await;
-        match &outcome {
-            Ok(_) => {
-                self.by_reference.store(other == DocumentReference::Reference, Ordering::Relaxed)
-            }
-            Err(second) if is_plain_400(second) => return Err(first),
-            // Nothing is known yet about the other form: this failure decides what is next.
-            Err(_) => {}
-        }
-        outcome
+        let attempt = self.reference_forms.attempt(locator, &upload);
+        let body = upload.body(locator, attempt.form, self.document_data);
+        let call = Call::new(Method::POST, DOCUMENTS, self.upload_timeout);
+        let answer = self.transport.send(call.about(locator).bytes(body)).await;
+        self.reference_forms.learn(&attempt, answer.and_then(|answer| answer.read()))
     }
 
     /// Asks what the provider knows about an uploaded file.
@@ -210,30 +197,6 @@ impl Client {
         let answer = self.transport.send(self.call(method, VERIFICATION).user(locator)).await?;
         answer.read().map(VerificationAnswer::into_eligibility)
     }
-
-    fn document_reference(&self) -> DocumentReference {
-        if self.by_reference.load(Ordering::Relaxed) {
-            DocumentReference::Reference
-        } else {
-            DocumentReference::UserLocator
-        }
-    }
-
-    async fn upload_in_form(
-        &self,
-        locator: &UserLocator,
-        upload: &DocumentUpload<'_>,
-        form: DocumentReference,
-    ) -> Result<UploadedDocument, Failure> {
-        let body = upload.body(locator, form, self.document_data);
-        let call = Call::new(Method::POST, DOCUMENTS, self.upload_timeout);
-        self.transport.send(call.about(locator).bytes(body)).await?.read()
-    }
-}
-
-/// Whether the provider judged the request itself, rather than the project or the moment.
-fn is_plain_400(failure: &Failure) -> bool {
-    failure.class == FailureClass::Refused && failure.http_status == Some(400)
 }
 
 /// An empty or dotted segment would make the path another call's.

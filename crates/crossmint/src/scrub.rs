@@ -3,7 +3,7 @@
 //! Providers like to repeat what they refuse. Nothing that was sent may come
 //! back in a message, nor anything that looks like it.
 
-use onboarding::UserLocator;
+use onboarding::{Profile, UserLocator};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -21,6 +21,14 @@ const WORD_BYTES_MIN: usize = 5;
 const DIGITS_MIN: usize = 5;
 /// So many characters of base64's alphabet in a row are a piece of a file.
 const BASE64_CHARS_MIN: usize = 64;
+
+/// `message` rid of every value of `profile`, by the rules for a body that was sent.
+#[must_use]
+pub fn scrub(message: &str, profile: &Profile) -> String {
+    let mut personal = Personal::default();
+    personal.add_body(profile);
+    personal.scrub(message)
+}
 
 /// What was sent with a call and must not come back: the locator's value and
 /// every text in the body, folded to lower case. It has no `Debug`.
@@ -72,6 +80,9 @@ impl Personal {
                 room -= MARK.chars().count();
             }
             if room < MARK.chars().count() {
+                if at + 1 < plain.len() {
+                    drop_half_token(&mut out);
+                }
                 break;
             }
         }
@@ -97,6 +108,12 @@ fn plain(text: &str) -> Vec<char> {
 /// Lower case, one character for one, so that places in the text stay the same.
 fn folded(text: &[char]) -> Vec<char> {
     text.iter().map(|c| c.to_lowercase().next().unwrap_or(*c)).collect()
+}
+
+/// Half of a name that was not sent could not be told by whoever knows the whole.
+fn drop_half_token(text: &mut String) {
+    let kept = text.trim_end_matches(|c| !ends_token(c)).trim_end().len();
+    text.truncate(kept);
 }
 
 fn ends_token(c: char) -> bool {
@@ -183,7 +200,8 @@ mod tests {
     fn messages_stay_readable_and_short() {
         check(&[], "two\r\nlines\u{7}\u{1b}[31m", "two  lines[31m");
         check(&[], "", "");
-        check(&[], &"ab ".repeat(200), &"ab ".repeat(200)[..298]);
+        check(&[], &"ab ".repeat(200), &"ab ".repeat(99)[..296]);
+        check(&[], &format!("{} Ilse", ".".repeat(293)), &format!("{} Ilse", ".".repeat(293)));
         let personal = Personal::default();
         assert!(personal.scrub(&"@bc d ".repeat(200)).chars().count() <= MESSAGE_CHARS_MAX);
     }

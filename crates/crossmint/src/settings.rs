@@ -97,14 +97,23 @@ impl fmt::Debug for ApiKey {
 }
 
 /// The form in which an upload names its user. The provider's pages contradict
-/// each other, so when one form is refused with a 400 the other is tried once,
-/// and the one that worked is used from then on.
+/// each other, so an upload that is refused with a 400 in one form takes the other
+/// when it is tried again, and the form that works first is used from then on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DocumentReference {
     /// `"userLocator": "…"`, as in the quickstart.
     UserLocator,
     /// `"reference": {"userLocator": "…"}`, as in the API reference.
     Reference,
+}
+
+impl DocumentReference {
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::UserLocator => Self::Reference,
+            Self::Reference => Self::UserLocator,
+        }
+    }
 }
 
 /// The form in which an upload carries its file.

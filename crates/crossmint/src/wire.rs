@@ -3,6 +3,10 @@
 //! Bodies are written with the fields in the provider's order. Answers are read
 //! with patience: unknown fields are ignored, unknown words kept, and a field
 //! that is absent, `null` or of another form than documented is simply unknown.
+//! Only what an answer is about has to be there, or the answer is unreadable:
+//! the product and the status of each eligibility, a document's id, a wallet's
+//! address. A word or an id that is longer than [`crate::words`] allows is no
+//! word; of a list that is longer, the rest is dropped with a warning.
 
 use std::fmt;
 
@@ -16,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::settings::{DocumentData, DocumentReference};
+use crate::words::{ENTRIES_MAX, add_new, entries, id, lenient, warn_of_dropped, word, words};
 
 /// `text` percent-encoded as one path segment; RFC 3986's unreserved characters stay.
 pub(crate) fn path_segment(text: &str) -> String {
@@ -35,19 +40,19 @@ pub(crate) fn path_segment(text: &str) -> String {
 #[serde(rename_all = "camelCase")]
 pub struct UserPresence {
     /// Whether it holds `userDetails`; `None` when it did not say.
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "lenient")]
     pub user_details: Option<bool>,
     /// The same for `kycData`.
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "lenient")]
     pub kyc_data: Option<bool>,
     /// The same for `dueDiligence`.
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "lenient")]
     pub due_diligence: Option<bool>,
     /// The same for `verificationHistory`.
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "lenient")]
     pub verification_history: Option<bool>,
     /// The legal documents that the user accepted; empty where the provider does not tell.
-    #[serde(default, deserialize_with = "one_or_many")]
+    #[serde(default, deserialize_with = "legal_states")]
     pub legal_documents: Vec<LegalState>,
 }
 
@@ -59,7 +64,7 @@ pub struct LegalState {
     #[serde(rename = "type")]
     pub document: LegalDocument,
     /// False when the text was changed since the user accepted it.
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "lenient")]
     pub is_valid_version: Option<bool>,
 }
 
@@ -197,15 +202,16 @@ impl Serialize for EncodedFile<'_> {
 #[serde(rename_all = "camelCase")]
 pub struct UploadedDocument {
     /// The provider's id of it; a file that replaces another may get a new one.
+    #[serde(deserialize_with = "id")]
     pub id: String,
     /// What it is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub document_type: Option<DocumentType>,
     /// When it came, as the provider wrote it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub created_at: Option<String>,
     /// When it expires, as the provider wrote it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub expires_at: Option<String>,
 }
 
@@ -220,13 +226,14 @@ pub(crate) struct VerificationAnswer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireEligibility {
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "word")]
     product: Product,
+    #[serde(deserialize_with = "word")]
     status: ProductStatus,
-    #[serde(default)]
-    missing_data: Option<Vec<Section>>,
-    #[serde(default)]
-    missing_documents: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "words")]
+    missing_data: Vec<Section>,
+    #[serde(default, deserialize_with = "words")]
+    missing_documents: Vec<String>,
 }
 
 impl VerificationAnswer {
@@ -234,10 +241,13 @@ impl VerificationAnswer {
     /// product the less favourable counts; of two alike, everything that either asks for.
     pub(crate) fn into_eligibility(self) -> Vec<Eligibility> {
         let mut settled: Vec<Eligibility> = Vec::new();
+        let mut dropped = 0;
         for entry in self.eligibility.unwrap_or_default() {
             let entry = entry.into_eligibility();
+            let has_room = settled.len() < ENTRIES_MAX;
             match settled.iter_mut().find(|earlier| earlier.product == entry.product) {
-                None => settled.push(entry),
+                None if has_room => settled.push(entry),
+                None => dropped += 1,
                 Some(earlier) if earlier.status == entry.status => ask_for_both(earlier, entry),
                 Some(earlier) if favour(&entry.status) < favour(&earlier.status) => {
                     *earlier = entry
@@ -245,6 +255,7 @@ impl VerificationAnswer {
                 Some(_) => {}
             }
         }
+        warn_of_dropped(dropped);
         settled
     }
 }
@@ -254,8 +265,8 @@ impl WireEligibility {
         Eligibility {
             product: self.product,
             status: self.status,
-            missing_data: self.missing_data.unwrap_or_default(),
-            missing_documents: self.missing_documents.unwrap_or_default(),
+            missing_data: self.missing_data,
+            missing_documents: self.missing_documents,
         }
     }
 }
@@ -263,14 +274,6 @@ impl WireEligibility {
 fn ask_for_both(earlier: &mut Eligibility, later: Eligibility) {
     add_new(&mut earlier.missing_data, later.missing_data);
     add_new(&mut earlier.missing_documents, later.missing_documents);
-}
-
-fn add_new<T: PartialEq>(items: &mut Vec<T>, more: Vec<T>) {
-    for item in more {
-        if !items.contains(&item) {
-            items.push(item);
-        }
-    }
 }
 
 /// How good a status is for the user, worst first. An unknown word is never
@@ -306,10 +309,10 @@ pub struct LinkedWallet {
     /// Its address.
     pub address: String,
     /// Its chain.
-    #[serde(default, alias = "chainType")]
+    #[serde(default, alias = "chainType", deserialize_with = "lenient")]
     pub chain: Option<String>,
     /// Whether the user has shown to own it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient")]
     pub ownership: Option<WalletOwnership>,
 }
 
@@ -318,7 +321,7 @@ pub struct LinkedWallet {
 #[serde(rename_all = "camelCase")]
 pub struct WalletOwnership {
     /// Whether it is verified; `None` when the provider did not say.
-    #[serde(default, deserialize_with = "flag")]
+    #[serde(default, deserialize_with = "lenient")]
     pub verified: Option<bool>,
     /// What the user has to sign (CAIP-122), where something is to be signed.
     #[serde(default)]
@@ -329,15 +332,10 @@ fn rfc_3339<S: serde::Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok
     serializer.collect_str(at)
 }
 
-fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
-    Ok(Value::deserialize(deserializer)?.as_bool())
-}
-
-/// The provider's versions give a list, a single object, or nothing.
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LegalState>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    let items = if let Value::Array(items) = value { items } else { vec![value] };
-    Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+/// What can be read of them.
+fn legal_states<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<LegalState>, D::Error> {
+    let states = entries(Value::deserialize(deserializer)?).into_iter();
+    Ok(states.filter_map(|state| serde_json::from_value(state).ok()).collect())
 }
 
 #[cfg(test)]

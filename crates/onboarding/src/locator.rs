@@ -6,9 +6,10 @@ use std::str::FromStr;
 /// A Crossmint user locator: `userId:johnd-123`, `email:ilse@example.org`.
 ///
 /// Split at the first colon; the value may hold more of them. An e-mail address
-/// is folded to lower case, so that one person keeps one name. A locator may be
+/// is folded to lower case and `x:` to `twitter:`, which the provider takes for the
+/// same, so that one person keeps one name. A locator may be
 /// personal data itself, so it has no `Debug` that shows its value.
-/// Source: Crossmint's wallet and user references; the grammar is in docs/provider.md.
+/// Source: Crossmint's wallet and user references.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserLocator {
     kind: LocatorKind,
@@ -24,16 +25,13 @@ pub enum LocatorKind {
     Email,
     /// A phone number in E.164 form, with `+`.
     PhoneNumber,
-    /// A Twitter handle.
+    /// A Twitter handle; `x:` is read as one.
     Twitter,
-    /// The same under its newer name.
-    X,
 }
 
 impl LocatorKind {
     /// Every kind, in the order in which help texts name them.
-    pub const ALL: [Self; 5] =
-        [Self::UserId, Self::Email, Self::PhoneNumber, Self::Twitter, Self::X];
+    pub const ALL: [Self; 4] = [Self::UserId, Self::Email, Self::PhoneNumber, Self::Twitter];
 
     /// The word before the colon.
     #[must_use]
@@ -43,10 +41,12 @@ impl LocatorKind {
             Self::Email => "email",
             Self::PhoneNumber => "phoneNumber",
             Self::Twitter => "twitter",
-            Self::X => "x",
         }
     }
 }
+
+/// What the provider takes for `twitter`.
+const TWITTER_ALIAS: &str = "x";
 
 /// The longest locator that is taken, in bytes.
 pub const LOCATOR_BYTES_MAX: usize = 320;
@@ -88,6 +88,7 @@ impl FromStr for UserLocator {
 
     fn from_str(text: &str) -> Result<Self, InvalidLocator> {
         let (kind, value) = text.split_once(':').ok_or(InvalidLocator::NoKind)?;
+        let kind = if kind == TWITTER_ALIAS { LocatorKind::Twitter.as_str() } else { kind };
         let kind = LocatorKind::ALL
             .into_iter()
             .find(|known| known.as_str() == kind)
@@ -110,10 +111,9 @@ impl FromStr for UserLocator {
             }
             LocatorKind::PhoneNumber if !is_e164(value) => return Err(InvalidLocator::PhoneNumber),
             LocatorKind::Email => value.to_lowercase(),
-            LocatorKind::UserId
-            | LocatorKind::PhoneNumber
-            | LocatorKind::Twitter
-            | LocatorKind::X => value.to_owned(),
+            LocatorKind::UserId | LocatorKind::PhoneNumber | LocatorKind::Twitter => {
+                value.to_owned()
+            }
         };
         Ok(Self { kind, text: format!("{}:{value}", kind.as_str()) })
     }
@@ -181,10 +181,17 @@ mod tests {
             ("userId:did:key:z6Mk", "did:key:z6Mk"),
             ("email:Ilse+a@Example.org", "ilse+a@example.org"),
             ("phoneNumber:+4930111222", "+4930111222"),
-            ("x:handle", "handle"),
+            ("twitter:handle", "handle"),
         ] {
             assert_eq!(text.parse::<UserLocator>().unwrap().value(), value, "{text}");
         }
+    }
+
+    #[test]
+    fn one_handle_is_one_user_under_either_name_of_its_kind() {
+        let locator: UserLocator = "x:handle".parse().unwrap();
+        assert_eq!(locator.as_str(), "twitter:handle");
+        assert_eq!(locator, "twitter:handle".parse().unwrap());
     }
 
     #[test]

@@ -18,11 +18,11 @@ async fn each_status_has_its_class_and_effect() {
         (403, "provider-closed None"),
         (404, "not-found None"),
         (405, "refused None"),
-        (408, "transient None"),
-        (409, "transient None"),
+        (408, "transient Unknown"),
+        (409, "transient Unknown"),
         (413, "refused None"),
         (422, "refused None"),
-        (425, "transient None"),
+        (425, "transient Unknown"),
         (429, "rate-limited None"),
         (500, "transient Unknown"),
         (501, "transient Unknown"),
@@ -48,7 +48,7 @@ async fn known_messages_decide_the_class_of_any_4xx() {
                 "Project is Not Configured to support regulated transfers KYC",
                 "provider-closed None",
             ),
-            ("User KYC is in progress, retry in a few seconds", "transient None"),
+            ("User KYC is in progress, retry in a few seconds", "transient Unknown"),
         ] {
             for body in [format!(r#"{{"error":true,"message":"{message}"}}"#), message.to_owned()] {
                 let server = Server::start(vec![answer(status, &body)]).await;

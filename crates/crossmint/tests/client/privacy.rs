@@ -1,6 +1,6 @@
 //! Personal data that was sent comes back nowhere.
 
-use crossmint::DocumentUpload;
+use crossmint::{DocumentUpload, scrub};
 use onboarding::{DocumentType, Failure, Profile, UserLocator};
 
 use crate::server::{Server, answer, line};
@@ -84,6 +84,30 @@ async fn a_refusal_that_repeats_the_request_names_nobody() {
     let server = Server::start(vec![answer(413, repeated)]).await;
     let failure = server.client().upload_document(&locator(), upload).await.unwrap_err();
     assert_eq!(failure.message, "[…] and […] sent […]");
+}
+
+#[tokio::test]
+async fn a_failure_of_a_call_without_the_profile_can_be_rid_of_it() {
+    let profile: Profile = serde_json::from_str(PROFILE).unwrap();
+    let told = serde_json::json!({ "message": "Recipient Canarella Maria VOGELSANG, Am Käfig 9, is sanctioned" });
+    let server = Server::start(vec![answer(400, &told.to_string()), answer(400, &echo())]).await;
+    let client = server.client();
+    let failure = client.trigger_verification(&locator()).await.unwrap_err();
+    assert_eq!(scrub(&failure.message, &profile), "Recipient […] […], […], is sanctioned");
+    let failure = client.verification(&locator()).await.unwrap_err();
+    let message = scrub(&failure.message, &profile);
+    assert_failure_clean(&Failure { message, ..failure });
+}
+
+#[tokio::test]
+async fn a_name_at_the_end_of_a_cut_message_can_still_be_told() {
+    let profile: Profile = serde_json::from_str(PROFILE).unwrap();
+    for before in 285..300 {
+        let told = format!("{} Canarella is sanctioned", ".".repeat(before));
+        let server = Server::start(vec![answer(400, &told)]).await;
+        let failure = server.client().trigger_verification(&locator()).await.unwrap_err();
+        assert_clean(&scrub(&failure.message, &profile));
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! What the provider leaves open, and what the client makes of each form.
 
 use crossmint::{DocumentData, DocumentReference, DocumentUpload, LegalDocument, UserPresence};
-use onboarding::{DocumentType, Eligibility, Profile};
+use onboarding::{DocumentType, Eligibility, ProductStatus, Profile};
+use serde_json::{Value, json};
 
 use crate::server::{Reply, Server, answer, answer_with, line, user};
 
@@ -46,6 +47,22 @@ async fn every_form_of_eligibility_is_read() {
                 {"type":"onramp","status":"requires-data","missingData":["kyc-data"],"missingDocuments":["id","x"]}]}"#,
             "onramp=requires-data[kyc-data][id,x]",
         ),
+        // Entries that are no words are still asked for; each word is told once, in order.
+        (
+            r#"{"eligibility":[{"type":"onramp","status":"requires-data",
+                "missingData":["kyc-data",{"type":"x"},7,"user-details","kyc-data"],
+                "missingDocuments":["proof-of-income","id","id",null,""]}]}"#,
+            "onramp=requires-data[kyc-data,unreadable,user-details][proof-of-income,id,unreadable]",
+        ),
+        (
+            r#"{"eligibility":[{"type":"onramp","status":"requires-data","missingData":"kyc-data","missingDocuments":{"id":1}}]}"#,
+            "onramp=requires-data[kyc-data][unreadable]",
+        ),
+        // Control characters go.
+        (
+            r#"{"eligibility":[{"type":"on\u001bramp","status":"veri\nfied","missingDocuments":["i\u0000d"]}]}"#,
+            "onramp=verified[][id]",
+        ),
     ] {
         let server = Server::start(vec![answer(200, body), answer(200, body)]).await;
         let client = server.client();
@@ -66,12 +83,110 @@ async fn what_is_no_eligibility_is_unreadable() {
         (r#"{"eligibility":[{"type":"onramp""#, 200),
         (r#"{"eligibility":[{"type":"onramp"}]}"#, 200),
         (r#"{"eligibility":"later"}"#, 200),
+        (r#"{"eligibility":[{"type":"onramp","status":7}]}"#, 200),
+        (r#"{"eligibility":[{"type":"","status":"verified"}]}"#, 200),
         (r#"{"error":true,"message":"later"}"#, 202),
     ] {
         let server = Server::start(vec![answer(status, body)]).await;
         let failure = server.client().trigger_verification(&user()).await.unwrap_err();
         assert_eq!(line(&failure), format!("{status} transient Unknown"), "{body}");
         assert!(failure.message.contains("not what was expected"), "{}", failure.message);
+    }
+}
+
+fn one_product(product: &str, status: &str, documents: &[String]) -> Value {
+    json!({"type": product, "status": status, "missingDocuments": documents})
+}
+
+#[tokio::test]
+async fn what_the_provider_asks_for_is_kept_within_limits() {
+    let names: Vec<String> = (0..200).map(|n| format!("document-{n}")).collect();
+    let many: Vec<Value> = names.iter().map(|name| one_product(name, "verified", &[])).collect();
+    let (word, long) = ("é".repeat(64), "é".repeat(65));
+    // Beyond the limit no new product is taken, but of a known one the worst word still counts.
+    let late = one_product("document-0", "rejected", &[]);
+    for (eligibility, expected) in [
+        (vec![one_product("a", "requires-data", &names)], (1, 32, "document-31")),
+        (
+            vec![
+                one_product("a", "requires-data", &names[..20]),
+                one_product("a", "requires-data", &names[10..]),
+            ],
+            (1, 32, "document-31"),
+        ),
+        (vec![one_product("a", "requires-data", std::slice::from_ref(&word))], (1, 1, &*word)),
+        (
+            vec![one_product("a", "requires-data", std::slice::from_ref(&long))],
+            (1, 1, "unreadable"),
+        ),
+        ([many, vec![late]].concat(), (32, 0, "")),
+    ] {
+        let body = json!({ "eligibility": eligibility }).to_string();
+        let server = Server::start(vec![answer(200, &body)]).await;
+        let read = server.client().verification(&user()).await.unwrap();
+        let asked = &read[0].missing_documents;
+        let last = asked.last().map(String::as_str).unwrap_or_default();
+        assert_eq!((read.len(), asked.len(), last), expected, "{body}");
+        if asked.is_empty() {
+            assert_eq!(read[0].status, ProductStatus::Rejected);
+        }
+    }
+    for (product, status, readable) in
+        [(&*word, &*word, true), (&*long, "verified", false), ("onramp", &*long, false)]
+    {
+        let body = json!({ "eligibility": [one_product(product, status, &[])] }).to_string();
+        let server = Server::start(vec![answer(200, &body)]).await;
+        assert_eq!(server.client().verification(&user()).await.is_ok(), readable, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn every_form_of_an_uploaded_document_is_read() {
+    let (id, long) = ("x".repeat(256), "x".repeat(257));
+    for (body, expected) in [
+        (json!({"id": "doc_1"}), Some("doc_1 - -")),
+        (json!({"id": 7, "createdAt": 1_777_713_000_000_i64}), Some("7 - -")),
+        (
+            json!({"id": "doc\n_1", "documentType": {"a": 1}, "expiresAt": null, "size": {}}),
+            Some("doc_1 - -"),
+        ),
+        (
+            json!({"id": "doc_1", "documentType": "id-passport", "expiresAt": "2030-03-31"}),
+            Some("doc_1 id-passport 2030-03-31"),
+        ),
+        (json!({"id": &id}), Some(&*format!("{id} - -"))),
+        (json!({"id": &long}), None),
+        (json!({"id": ""}), None),
+        (json!({"id": {}}), None),
+        (json!({"documentType": "id-passport"}), None),
+    ] {
+        let body = body.to_string();
+        let server = Server::start(vec![answer(201, &body)]).await;
+        let read = server.client().upload_document(&user(), upload()).await.ok().map(|document| {
+            let kind = document.document_type.map_or("-".to_owned(), |kind| kind.to_string());
+            format!("{} {kind} {}", document.id, document.expires_at.as_deref().unwrap_or("-"))
+        });
+        assert_eq!(read.as_deref(), expected, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn every_form_of_a_linked_wallet_is_read() {
+    for (body, expected) in [
+        (r#"{"address":"0xA"}"#, Some((None, None))),
+        (
+            r#"{"address":"0xA","chainType":"base","ownership":{"verified":true}}"#,
+            Some((Some("base"), Some(true))),
+        ),
+        (r#"{"address":"0xA","chain":{"id":1},"ownership":"yes"}"#, Some((None, None))),
+        (r#"{"chain":"base"}"#, None),
+    ] {
+        let server = Server::start(vec![answer(200, body)]).await;
+        let wallet = server.client().linked_wallet(&user(), "0xA").await.ok();
+        let read = wallet.as_ref().map(|wallet| {
+            (wallet.chain.as_deref(), wallet.ownership.as_ref().and_then(|owner| owner.verified))
+        });
+        assert_eq!(read, expected, "{body}");
     }
 }
 
@@ -161,40 +276,78 @@ async fn the_form_that_worked_is_remembered() {
     for (start, first, then) in
         [(DocumentReference::UserLocator, TOP, NESTED), (DocumentReference::Reference, NESTED, TOP)]
     {
-        let replies = vec![refused("a"), answer(200, DONE), answer(201, DONE)];
+        let replies = vec![refused("a"), answer(200, DONE), answer(201, DONE), refused("b")];
         let server = Server::start(replies).await;
         let settings = server.settings();
         let settings = crossmint::Settings { document_reference: start, ..settings };
         let client = crossmint::Client::new(settings).unwrap();
+        let failure = client.upload_document(&user(), upload()).await.unwrap_err();
+        assert_eq!(line(&failure), "400 transient None");
+        assert_eq!(failure.message, "a; the other form of the user reference is tried next");
         assert_eq!(client.upload_document(&user(), upload()).await.unwrap().id, "doc_1");
         client.upload_document(&user(), upload()).await.unwrap();
-        assert_eq!(bodies(&server), [first, then, then]);
-    }
-}
-
-#[tokio::test]
-async fn of_two_refused_forms_the_first_is_told_and_nothing_is_remembered() {
-    let server =
-        Server::start(vec![refused("one"), refused("two"), refused("three"), refused("four")])
-            .await;
-    let client = server.client();
-    for message in ["one", "three"] {
         let failure = client.upload_document(&user(), upload()).await.unwrap_err();
-        assert_eq!((line(&failure), &*failure.message), ("400 refused None".into(), message));
+        assert_eq!((line(&failure), &*failure.message), ("400 refused None".into(), "b"));
+        assert_eq!(bodies(&server), [first, then, then, then]);
     }
-    assert_eq!(bodies(&server), [TOP, NESTED, TOP, NESTED]);
 }
 
 #[tokio::test]
-async fn a_second_form_that_was_not_judged_decides_what_is_next() {
-    let server = Server::start(vec![refused("one"), answer(503, "")]).await;
-    let failure = server.client().upload_document(&user(), upload()).await.unwrap_err();
+async fn an_upload_is_never_more_than_one_call() {
+    let server = Server::start(vec![refused("one"), answer(200, DONE)]).await;
+    server.client().upload_document(&user(), upload()).await.unwrap_err();
+    assert_eq!(bodies(&server), [TOP]);
+}
+
+#[tokio::test]
+async fn what_is_refused_in_both_forms_is_refused_with_both_messages_and_begins_anew() {
+    let replies = ["one", "two", "same", "same", "five"].map(refused);
+    let server = Server::start(replies.into()).await;
+    let client = server.client();
+    for (expected, message) in [
+        ("400 transient None", "one; the other form of the user reference is tried next"),
+        ("400 refused None", "one; in the other form of the user reference: two"),
+        ("400 transient None", "same; the other form of the user reference is tried next"),
+        ("400 refused None", "same"),
+        ("400 transient None", "five; the other form of the user reference is tried next"),
+    ] {
+        let failure = client.upload_document(&user(), upload()).await.unwrap_err();
+        assert_eq!((line(&failure).as_str(), failure.message.as_str()), (expected, message));
+    }
+    assert_eq!(bodies(&server), [TOP, NESTED, TOP, NESTED, TOP]);
+}
+
+#[tokio::test]
+async fn a_corrected_document_and_another_users_begin_with_the_configured_form() {
+    let server = Server::start((0..4).map(|_| refused("bad")).collect()).await;
+    let client = server.client();
+    let other = "userId:other".parse().unwrap();
+    let corrected = DocumentUpload { content: "%PDF-2".into(), ..upload() };
+    client.upload_document(&user(), upload()).await.unwrap_err();
+    client.upload_document(&other, upload()).await.unwrap_err();
+    client.upload_document(&user(), corrected).await.unwrap_err();
+    client.upload_document(&user(), upload()).await.unwrap_err();
+    let forms: Vec<bool> =
+        bodies(&server).iter().map(|body| body.starts_with(r#"{"reference""#)).collect();
+    assert_eq!(forms, [false, false, false, true]);
+}
+
+#[tokio::test]
+async fn a_form_that_was_not_judged_is_tried_again() {
+    let replies = vec![refused("one"), answer(503, ""), answer(201, DONE)];
+    let server = Server::start(replies).await;
+    let client = server.client();
+    client.upload_document(&user(), upload()).await.unwrap_err();
+    let failure = client.upload_document(&user(), upload()).await.unwrap_err();
     assert_eq!(line(&failure), "503 transient Unknown");
+    client.upload_document(&user(), upload()).await.unwrap();
+    assert_eq!(bodies(&server), [TOP, NESTED, NESTED]);
 }
 
 #[tokio::test]
-async fn the_other_form_is_tried_only_after_a_plain_400() {
+async fn only_a_plain_400_says_anything_about_the_form() {
     for (reply, expected) in [
+        (answer(200, "<html>hello</html>"), "200 transient Unknown"),
         (answer(413, ""), "413 refused None"),
         (answer(422, ""), "422 refused None"),
         (answer(404, ""), "404 not-found None"),
@@ -202,11 +355,16 @@ async fn the_other_form_is_tried_only_after_a_plain_400() {
             refused("Project not configured to support the users KYC endpoints"),
             "400 provider-closed None",
         ),
-        (refused("User KYC is in progress, retry in a few seconds"), "400 transient None"),
+        (refused("User KYC is in progress, retry in a few seconds"), "400 transient Unknown"),
     ] {
-        let server = Server::start(vec![reply, answer(200, DONE)]).await;
-        let failure = server.client().upload_document(&user(), upload()).await.unwrap_err();
-        assert_eq!((line(&failure).as_str(), server.requests().len()), (expected, 1));
+        let server = Server::start(vec![reply, refused("bad")]).await;
+        let client = server.client();
+        let failure = client.upload_document(&user(), upload()).await.unwrap_err();
+        assert_eq!(line(&failure), expected);
+        // Neither proven nor doubted: the next 400 is the first word on the form.
+        let failure = client.upload_document(&user(), upload()).await.unwrap_err();
+        assert_eq!(line(&failure), "400 transient None");
+        assert_eq!(bodies(&server), [TOP, TOP]);
     }
 }
 
