@@ -19,7 +19,7 @@ fn stored(gangway: &Gangway) -> Value {
     json!([gangway.done(&["users", "--json"]).json(), gangway.history(USER)])
 }
 
-/// Refused with these problems, each at its pointer, and nothing was stored.
+/// Refused with these problems, each at its pointer or flag, and nothing was stored.
 fn check_refused(gangway: &Gangway, before: &Value, ended: &Ended, pointers: &[&str]) {
     assert_eq!(ended.code, Some(1), "{pointers:?}: {}{}", ended.stdout, ended.stderr);
     let mut found: Vec<_> = ended.stderr.lines().filter_map(pointer_of).collect();
@@ -30,7 +30,7 @@ fn check_refused(gangway: &Gangway, before: &Value, ended: &Ended, pointers: &[&
     assert_eq!(&stored(gangway), before, "{pointers:?}");
 }
 
-/// The pointer of a line that tells of an error; empty for the whole.
+/// The pointer or flag of a line that tells of an error; empty for the whole.
 fn pointer_of(line: &str) -> Option<&str> {
     let line = line.trim_start();
     if line.starts_with("error: must") {
@@ -143,21 +143,21 @@ fn what_is_no_json_or_too_much_of_it_is_refused() {
 }
 
 #[test]
-fn a_document_that_is_wrong_is_refused_by_pointer() {
+fn a_document_that_is_wrong_is_refused_by_flag() {
     let (gangway, before) = with_a_user();
     let (valid, expired) = (days_from_now(400), days_from_now(-2));
     let mut large = PASSPORT.to_vec();
     large.resize(10_000_001, 0);
     let cases: [(&str, &[u8], &str, &[&str]); 7] = [
-        ("empty.png", b"", &valid, &["/data"]),
-        ("text.png", b"this is no picture", &valid, &["/data"]),
-        ("passport.pdf", PASSPORT, &valid, &["/data"]),
-        ("cut.png", &PASSPORT[..1_000], &valid, &["/data"]),
-        ("large.png", &large, &valid, &["/data"]),
-        ("passport.png", PASSPORT, &expired, &["/expiresAt"]),
-        ("both.png", b"", &expired, &["/data", "/expiresAt"]),
+        ("empty.png", b"", &valid, &["--file"]),
+        ("text.png", b"this is no picture", &valid, &["--file"]),
+        ("passport.pdf", PASSPORT, &valid, &["--file"]),
+        ("cut.png", &PASSPORT[..1_000], &valid, &["--file"]),
+        ("large.png", &large, &valid, &["--file"]),
+        ("passport.png", PASSPORT, &expired, &["--expires"]),
+        ("both.png", b"", &expired, &["--file", "--expires"]),
     ];
-    for (name, bytes, expires, pointers) in cases {
+    for (name, bytes, expires, flags) in cases {
         let file = gangway.write(name, bytes);
         let arguments = [
             "document",
@@ -170,7 +170,7 @@ fn a_document_that_is_wrong_is_refused_by_pointer() {
             "--expires",
             expires,
         ];
-        check_refused(&gangway, &before, &gangway.run(&arguments), pointers);
+        check_refused(&gangway, &before, &gangway.run(&arguments), flags);
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use onboarding::{Date, DocumentType, Product, State};
+use onboarding::{Date, DocumentType, OnboardingId, Product, State};
 
 use crate::{exit, settings};
 
@@ -26,7 +26,8 @@ pub(crate) struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
-  gangway sandbox &                                   a provider to try things out on
+  gangway sandbox --port 4010 &                       a provider to try things out on
+  export GANGWAY_CROSSMINT__URL=http://127.0.0.1:4010
   gangway serve &                                     the worker
   gangway user set userId:ada --file ada.json --verify
   gangway document add userId:ada --type id-passport --file passport.png
@@ -68,16 +69,19 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Document(DocumentCommand),
     /// Ask for a user's verification
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::STANDING_HELP)]
     Verify(Verify),
     /// Show where a user stands, why, and who must act next
-    #[command(after_help = exit::HELP)]
+    #[command(after_help = exit::STANDING_HELP)]
     Status(Status),
     /// List the users
+    #[command(after_help = exit::LIST_HELP)]
     Users(Users),
     /// List what persons have to supply
+    #[command(after_help = exit::LIST_HELP)]
     Tasks(Tasks),
     /// Show everything that happened to a user
+    #[command(after_help = exit::LIST_HELP)]
     History(UserJson),
     /// Stop a user's onboarding until it is resumed
     #[command(after_help = exit::HELP)]
@@ -100,7 +104,8 @@ pub(crate) enum Command {
     ///
     /// Starts a sandbox on a free port and a worker on a database of its own, onboards the users
     /// in config/demo, kills the worker in the middle and starts it again. Takes about half a
-    /// minute, touches nothing of yours, and exits with 0 only if all came out as it should.
+    /// minute, touches nothing of yours, and exits with 0 only if all came out as it should. Heeds
+    /// NO_COLOR and TERM=dumb.
     Demo(Demo),
     /// Say what is wrong with the set-up, and what to do about it
     ///
@@ -141,6 +146,12 @@ pub(crate) enum DocumentCommand {
     /// Add a document; it replaces one of the same type
     #[command(after_help = exit::HELP)]
     Add(DocumentAdd),
+    /// Take back a document that the provider does not have
+    ///
+    /// For one that the provider refuses and that has no better version. What the provider has
+    /// acknowledged can only be replaced, by `gangway document add`.
+    #[command(after_help = exit::HELP)]
+    Remove(DocumentRemove),
 }
 
 /// Names a user.
@@ -188,8 +199,9 @@ pub(crate) struct Edit {
 pub(crate) struct DocumentAdd {
     #[command(flatten)]
     pub(crate) user: User,
-    /// What it is: id-passport, id-idcard-front, id-idcard-back, id-ssn, proof-of-address,
-    /// proof-of-income …
+    /// What it is: id-passport, id-idcard-front, id-idcard-back, id-residency-permit, id-ssn,
+    /// proof-of-address, proof-of-income, selfie-front, selfie-left or selfie-right; another
+    /// word is sent as it is, with a warning
     #[arg(long = "type", value_name = "TYPE", value_parser = document_type)]
     pub(crate) document_type: DocumentType,
     /// The file, of at most 10 MB: png, jpeg, pdf, heic or webp; - reads it from standard input
@@ -198,6 +210,17 @@ pub(crate) struct DocumentAdd {
     /// The last day on which it is valid
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
     pub(crate) expires: Option<Date>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct DocumentRemove {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// The type of the document; `gangway status` lists those that are held
+    #[arg(long = "type", value_name = "TYPE", value_parser = document_type)]
+    pub(crate) document_type: DocumentType,
     #[command(flatten)]
     pub(crate) output: Json,
 }
@@ -236,8 +259,8 @@ pub(crate) struct Users {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) limit: u32,
     /// Only those created after this one: the id of the last one of the page before
-    #[arg(long, value_name = "ID")]
-    pub(crate) after: Option<uuid::Uuid>,
+    #[arg(long, value_name = "ID", value_parser = onboarding_id)]
+    pub(crate) after: Option<OnboardingId>,
     #[command(flatten)]
     pub(crate) output: Json,
 }
@@ -303,7 +326,7 @@ pub(crate) struct Demo {
     /// The folder with the users, their files and the sandbox's script
     #[arg(long, value_name = "DIR", default_value = "config/demo", value_hint = ValueHint::DirPath)]
     pub(crate) files: PathBuf,
-    /// Keep the database, the settings and the worker's log here
+    /// Keep the database, the settings and the worker's log in this folder, made if it is missing
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) keep: Option<PathBuf>,
 }
@@ -347,6 +370,11 @@ fn word(text: &str) -> Result<&str, &'static str> {
     fits.then_some(text).ok_or("write a word of lower-case letters, digits and dashes")
 }
 
+fn onboarding_id(text: &str) -> Result<OnboardingId, &'static str> {
+    let id = text.parse().map(OnboardingId);
+    id.map_err(|_| "write the id of a user as `gangway users --json` shows it, not the locator")
+}
+
 fn reason(text: &str) -> Result<String, String> {
     let fits = text.chars().count() <= REASON_CHARS_MAX && !text.chars().any(char::is_control);
     let refusal = || format!("write one line of at most {REASON_CHARS_MAX} characters");
@@ -377,6 +405,18 @@ mod tests {
             for argument in sub.get_arguments() {
                 assert!(argument.get_help().is_some(), "{} {}", sub.get_name(), argument.get_id());
             }
+        }
+    }
+
+    #[test]
+    fn the_help_and_the_page_name_every_document_type() {
+        let page = include_str!("../../../docs/cli.md");
+        let mut command = Cli::command();
+        let add = command.find_subcommand_mut("document").unwrap();
+        let help = add.find_subcommand_mut("add").unwrap().render_long_help().to_string();
+        for known in DocumentType::KNOWN {
+            assert!(help.contains(known.as_str()), "{known} in {help}");
+            assert!(page.contains(&format!("`{known}`")), "{known}");
         }
     }
 }

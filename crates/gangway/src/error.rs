@@ -30,6 +30,8 @@ pub(crate) enum Error {
     Locator(#[from] InvalidLocator),
     #[error(transparent)]
     Intake(#[from] IntakeError),
+    #[error("verification is under way; `gangway status --watch` follows it")]
+    UnderWay,
     #[error("{0} can't be read; check the path and its permissions")]
     Read(PathBuf, #[source] io::Error),
     #[error(transparent)]
@@ -60,6 +62,7 @@ impl Error {
                     Exit::Failed
                 }
             },
+            Self::UnderWay => Exit::Conflict,
             Self::Settings(_)
             | Self::Key(_)
             | Self::NoDatabase(_)
@@ -76,7 +79,14 @@ impl Error {
 
     /// Whether nobody reads the output any more, as in `gangway users | head`.
     pub(crate) fn is_closed_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+        let unwritten = if let Self::Output(error) = self {
+            Some(error)
+        } else if let Self::Demo(error) = self {
+            error.downcast_ref()
+        } else {
+            None
+        };
+        unwritten.is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 

@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use onboarding::{Lane, OnboardingId, Policy, Timestamp};
 use serde_json::Value;
+use store::{Closed, ProviderGate, SqliteStore, Store as _};
 
 const ADA: &str = r#"{
     "userDetails": {"firstName": "Ada", "lastName": "Lindqvist",
@@ -75,6 +77,9 @@ fn every_command_has_a_help() {
         (&["--help"][..], "gangway user set userId:ada --file ada.json --verify"),
         (&["user", "set", "--help"], "listed by its JSON pointer"),
         (&["document", "add", "--help"], "png, jpeg, pdf, heic or webp"),
+        (&["--help"], "export GANGWAY_CROSSMINT__URL=http://127.0.0.1:4010"),
+        (&["document", "add", "--help"], "proof-of-address"),
+        (&["history", "--help"], "3   no such user"),
         (&["status", "--help"], "10  a person must act"),
         (&["verify", "--help"], "Wait until a person must act"),
         (&["sandbox", "--help"], "docs/sandbox.md"),
@@ -97,6 +102,7 @@ fn wrong_usage_exits_with_2() {
         &["status", "passport:ada"],
         &["users", "--state", "asleep"],
         &["users", "--limit", "0"],
+        &["users", "--after", "zzz"],
         &["verify", "userId:ada", "--timeout", "5m"],
         &["verify", "userId:ada", "--wait", "--timeout", "5"],
         &["document", "add", "userId:ada", "--type", "Pass Port", "--file", "x"],
@@ -104,6 +110,20 @@ fn wrong_usage_exits_with_2() {
         &["erase", "userId:ada"],
     ] {
         assert_eq!(folder.run(arguments).code, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_command_names_no_exit_code_that_it_does_not_have() {
+    let folder = Folder::new();
+    for (arguments, code) in [
+        (&["hold", "--help"][..], "  10  "),
+        (&["user", "set", "--help"], "  13  "),
+        (&["history", "--help"], "  5   "),
+    ] {
+        let ended = folder.run(arguments);
+        assert!(ended.stdout.contains("  3   "), "{arguments:?}: {}", ended.stdout);
+        assert!(!ended.stdout.contains(code), "{arguments:?}: {}", ended.stdout);
     }
 }
 
@@ -226,6 +246,11 @@ fn status_exits_by_where_the_user_stands() {
     assert_eq!(folder.run(&["status", "userId:nobody"]).code, 3);
     assert_eq!(folder.run(&["resume", "userId:ada"]).code, 5);
     assert_eq!(folder.run(&["hold", "userId:ada", "--reason", "a test"]).code, 0);
+    let again = folder.run(&["hold", "userId:ada", "--reason", "another"]);
+    assert!(again.stderr.contains("given first stands: a test"), "{}", again.stderr);
+    let retried = folder.run(&["retry", "userId:ada"]);
+    assert_eq!(retried.code, 5);
+    assert!(retried.stderr.contains("`gangway resume` lets it go on"), "{}", retried.stderr);
     assert_eq!(folder.run(&["status", "userId:ada"]).code, 13);
     assert_eq!(folder.run(&["status", "userId:ada", "--watch", "--json"]).code, 13);
     assert_eq!(folder.run(&["resume", "userId:ada"]).code, 0);
@@ -244,6 +269,10 @@ fn lists_are_json_arrays_without_personal_data() {
     assert_eq!(users[0]["user"], "userId:ada");
     assert_eq!(users[0]["state"], "registering");
     assert_eq!(folder.run(&["users", "--state", "held", "--json"]).json(), serde_json::json!([]));
+    for arguments in [&["users", "--state", "held"][..], &["tasks"]] {
+        let empty = folder.run(arguments);
+        assert_eq!((empty.stdout.as_str(), empty.stderr.as_str()), ("", "none\n"), "{arguments:?}");
+    }
     let last = users[0]["id"].as_str().unwrap();
     assert_eq!(folder.run(&["users", "--after", last, "--json"]).json(), serde_json::json!([]));
     assert_eq!(folder.run(&["tasks", "--json"]).json(), serde_json::json!([]));
@@ -254,6 +283,119 @@ fn lists_are_json_arrays_without_personal_data() {
     assert_eq!(rows[0]["event"], "wanted-products-set");
     assert_eq!(rows[0]["detail"], serde_json::json!({"products": ["onramp"]}));
     assert_eq!((&rows[1]["version"], &rows[1]["actor"]), (&2.into(), &"cli".into()));
+}
+
+/// One pixel.
+const PNG: &[u8] = &[
+    137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 1, 0, 0, 0, 1, 8, 6, 0,
+    0, 0, 31, 21, 196, 137, 0, 0, 0, 13, 73, 68, 65, 84, 120, 156, 99, 248, 207, 192, 240, 31, 0,
+    5, 0, 1, 255, 137, 153, 61, 29, 0, 0, 0, 0, 73, 69, 78, 68, 174, 66, 96, 130,
+];
+
+#[test]
+fn a_document_that_the_provider_does_not_have_can_be_taken_back() {
+    let folder = Folder::with_ada();
+    std::fs::write(folder.path("id.png"), PNG).unwrap();
+    let document = |verb, rest: &[&str]| {
+        let arguments = ["document", verb, "userId:ada", "--type", "id-passport", "--json"];
+        folder.run(&[&arguments[..], rest].concat())
+    };
+    let none = document("remove", &[]);
+    assert_eq!(none.code, 5);
+    assert!(none.stderr.contains("there is no such document"), "{}", none.stderr);
+    let added = document("add", &["--file", "id.png"]);
+    assert_eq!(added.json()["documents"][0]["documentType"], "id-passport", "{}", added.stderr);
+    let removed = document("remove", &[]);
+    assert_eq!((removed.code, &removed.json()["documents"]), (0, &serde_json::json!([])));
+    let history = folder.run(&["history", "userId:ada", "--json"]).json();
+    let last = history.as_array().unwrap().last().unwrap();
+    assert_eq!(last["event"], "document-withdrawn");
+}
+
+#[test]
+fn what_is_wrong_with_a_document_is_told_by_its_flag() {
+    let folder = Folder::with_ada();
+    folder.write("id.png", "no picture");
+    let ended = folder.run(&[
+        "document",
+        "add",
+        "userId:ada",
+        "--type",
+        "passport",
+        "--file",
+        "id.png",
+        "--expires",
+        "2001-01-01",
+    ]);
+    assert_eq!(ended.code, 1);
+    for place in ["warning at --type: ", "error at --file: ", "error at --expires: "] {
+        assert!(ended.stderr.contains(place), "{place}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_worker_is_told_when_none_runs() {
+    let folder = Folder::with_ada();
+    for arguments in [
+        &["user", "set", "userId:ada", "--file", "ada.json"][..],
+        &["status", "userId:ada"],
+        &["verify", "userId:ada", "--wait", "--timeout", "1ms"],
+    ] {
+        let alone = folder.run(arguments);
+        assert!(alone.stderr.contains("no worker runs"), "{arguments:?}: {}", alone.stderr);
+    }
+    let lock = std::fs::File::open(folder.path("gangway.db.lock"));
+    assert!(lock.is_err(), "whoever only looks leaves no lock behind");
+    let lock = std::fs::File::create(folder.path("gangway.db.lock")).unwrap();
+    lock.lock().unwrap();
+    let beside = folder.run(&["status", "userId:ada"]);
+    assert!(!beside.stderr.contains("no worker runs"), "{}", beside.stderr);
+    assert_eq!(folder.run(&["hold", "userId:ada"]).code, 0);
+    drop(lock);
+    let at_rest = folder.run(&["status", "userId:ada"]);
+    assert!(!at_rest.stderr.contains("no worker runs"), "{}", at_rest.stderr);
+}
+
+#[tokio::test]
+async fn whoever_waits_is_told_when_the_provider_refuses_every_call() {
+    let folder = Folder::with_ada();
+    let url = format!("sqlite:{}", folder.path("gangway.db").display());
+    let store = SqliteStore::open(&url, Policy::default()).await.unwrap();
+    let closed = Closed {
+        since: Timestamp(0),
+        probe_at: Timestamp(0),
+        probes: 2,
+        lane: Lane::Write,
+        suspect: OnboardingId(uuid::Uuid::nil()),
+        message: "the key was revoked".into(),
+    };
+    store.set_provider_gate(ProviderGate::Closed(closed)).await.unwrap();
+    let ended = folder.run(&["status", "userId:ada", "--json"]);
+    assert!(ended.stderr.contains("next probe now: the key was revoked"), "{}", ended.stderr);
+    assert_eq!(ended.json()["state"], "registering");
+}
+
+#[test]
+fn a_password_in_a_url_is_refused_and_not_shown() {
+    let folder = Folder::new();
+    for flag in
+        ["--set=store.url=postgres://a:canary@b/c", "--set=crossmint.url=https://a:canary@b"]
+    {
+        let ended = folder.run(&["config", flag]);
+        assert_eq!(ended.code, 1, "{flag}");
+        assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("canary"), "{flag}");
+    }
+}
+
+#[test]
+fn a_key_in_a_file_is_refused_with_the_files_name() {
+    let folder = Folder::new();
+    folder.write("key", "ck_staging_canary");
+    let ended = folder.run(&["serve", "--set", "crossmint.api_key_file=key"]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("the key in key can't be used"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("client key (ck_)"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
 }
 
 #[test]
@@ -290,6 +432,24 @@ fn the_doctor_fails_on_what_is_wrong_and_says_what_to_do() {
     let broken = folder.run(&["doctor", "--set", "worker.leese=1h"]);
     assert_eq!(broken.code, 1);
     assert!(broken.stdout.contains("did you mean worker.lease?"), "{}", broken.stdout);
+}
+
+#[test]
+fn every_check_of_the_doctor_that_fails_has_a_remedy() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("folder")).unwrap();
+    for arguments in [
+        &["doctor", "--json", "--store", "folder"][..],
+        &["doctor", "--json", "--set", "worker.leese=1h"],
+    ] {
+        let report = folder.run(arguments).json();
+        let failing = report["checks"].as_array().unwrap().iter();
+        let failing: Vec<_> = failing.filter(|check| check["result"] == "fail").collect();
+        assert!(!failing.is_empty(), "{report}");
+        for check in failing {
+            assert!(check["remedy"].is_string(), "{check}");
+        }
+    }
 }
 
 #[test]

@@ -25,9 +25,9 @@ pub struct Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
-    /// It certainly did not: refused, or never sent.
+    /// It certainly did not: refused (but not 408, 409 or 425), or never sent.
     None,
-    /// Nobody knows: the answer was lost or unreadable.
+    /// Nobody knows: the answer was lost, unreadable, or one that may follow the effect.
     Unknown,
 }
 

@@ -185,6 +185,7 @@ impl Status {
         now: Timestamp,
     ) -> Self {
         let step = next_step(onboarding, policy);
+        let waiting_on = waiting_on(onboarding, &step);
         let failing_since = onboarding.retry.map(|retry| retry.failing_since);
         Self {
             user: user.as_str().to_owned(),
@@ -199,8 +200,8 @@ impl Status {
                 .iter()
                 .map(|task| TaskView::of(onboarding.id, task))
                 .collect(),
-            waiting_on: waiting_on(onboarding, &step),
-            next_step: StepView::of(&step),
+            waiting_on,
+            next_step: StepView::of(&step, waiting_on),
             attempt: onboarding.retry.map_or(0, |retry| retry.attempt),
             stalled: failing_since
                 .is_some_and(|since| now.ms_since(since) >= policy.stalled_after_ms),
@@ -245,13 +246,16 @@ impl TaskView {
 }
 
 impl StepView {
-    fn of(step: &Step) -> Self {
+    /// Where nobody is waited for, there is no person to wait for either.
+    fn of(step: &Step, waiting_on: WaitingOn) -> Self {
         match step {
             Step::Call { call, due_at } => {
                 Self { step: call.name(), due_at: Some(due_at.to_string()) }
             }
-            Step::WaitForPerson => Self { step: "wait-for-person", due_at: None },
-            Step::Nothing => Self { step: "nothing", due_at: None },
+            Step::WaitForPerson if waiting_on != WaitingOn::Nobody => {
+                Self { step: "wait-for-person", due_at: None }
+            }
+            Step::WaitForPerson | Step::Nothing => Self { step: "nothing", due_at: None },
         }
     }
 }
@@ -286,6 +290,7 @@ fn documents(onboarding: &Onboarding) -> Vec<DocumentView> {
     onboarding
         .documents
         .iter()
+        .filter(|(_, document)| document.is_at_hand())
         .map(|(kind, document)| DocumentView {
             document_type: kind.clone(),
             revision: document.revision,
@@ -324,6 +329,25 @@ impl Ended {
         match self {
             Self::Cancelled => "cancelled",
             Self::Erased => "erased",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_person_is_waited_for_where_nobody_has_to_act() {
+        let user = "userId:ada".parse().unwrap();
+        let blank = Onboarding::blank(OnboardingId(uuid::Uuid::nil()), Timestamp(0));
+        for (state, waiting_on, step) in [
+            (State::Registering, WaitingOn::User, "wait-for-person"),
+            (State::Rejected, WaitingOn::Nobody, "nothing"),
+        ] {
+            let onboarding = Onboarding { state, ..blank.clone() };
+            let status = Status::of(&user, &onboarding, &Policy::default(), Timestamp(0));
+            assert_eq!((status.waiting_on, status.next_step.step), (waiting_on, step), "{state}");
         }
     }
 }

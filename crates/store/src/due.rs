@@ -4,6 +4,10 @@ use onboarding::{
     Call, Context, Event, Lane, Onboarding, Outcome, Policy, Reason, Step, Timestamp, Transition,
     apply, next_step,
 };
+use tracing::error;
+
+/// What can't be done now, though it says that it is due, is looked at again after this long.
+const POSTPONED_MS: u64 = 60 * 60_000;
 
 /// The next call: what it draws on, and its earliest time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,11 +16,40 @@ pub(crate) struct Due {
     pub at: Timestamp,
 }
 
+impl Due {
+    /// For a row that is due by what it says, and can't be claimed by what is in it.
+    pub fn postponed(lane: Lane, now: Timestamp) -> Self {
+        Self { lane, at: now.plus_ms(POSTPONED_MS) }
+    }
+}
+
 /// A call that is due now.
 pub(crate) struct Ready {
     pub call: Call,
     /// For a trigger: that it is begun, which must be durable before the call is made.
     pub begun: Option<Box<Transition>>,
+}
+
+/// What a closer look at a row finds that says that it is due.
+pub(crate) enum Found {
+    /// It is.
+    Ready(Ready),
+    /// It is due at another time, or never: its row is to be corrected.
+    NotDue(Option<Due>),
+}
+
+/// Looks closer at a row that says that a call of `lane` is due.
+pub(crate) fn look(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Timestamp) -> Found {
+    match ready(onboarding, policy, now) {
+        Ok(Some(ready)) if ready.call.lane() == lane => Found::Ready(ready),
+        // The row was written under another policy.
+        Ok(_) => Found::NotDue(due(onboarding, policy)),
+        Err(reason) => {
+            let (id, what) = (onboarding.id, reason.as_str());
+            error!(onboarding = %id, what, "due trigger can't begin; report this as a defect");
+            Found::NotDue(Some(Due::postponed(lane, now)))
+        }
+    }
 }
 
 /// When the next call is due; `None` while it waits for a person, or for ever.
@@ -43,5 +76,29 @@ pub(crate) fn ready(
     match apply(onboarding, &Event::TriggerBegun { trigger }, &Context { now, policy }) {
         Outcome::Changed(begun) => Ok(Some(Ready { call, begun: Some(begun) })),
         Outcome::Ignored(reason) => Err(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{NOW, blank, profile_set, transitions, wanted};
+
+    #[test]
+    fn a_trigger_that_can_not_begin_is_postponed() {
+        let policy = Policy::default();
+        let registered = Event::UserRegistered { revision: onboarding::Revision(1) };
+        let events = [wanted(), profile_set(1), registered, Event::VerificationRequested];
+        let mut broken = transitions(&blank(1, NOW).onboarding, &events, NOW, &policy)
+            .pop()
+            .expect("there is one for each event")
+            .onboarding;
+        assert!(matches!(look(&broken, Lane::Write, &policy, NOW), Found::Ready(_)));
+        // No event makes an onboarding of version 0 that has something to trigger.
+        broken.version = 0;
+        let Found::NotDue(due) = look(&broken, Lane::Write, &policy, NOW) else {
+            panic!("it can't begin")
+        };
+        assert_eq!(due, Some(Due { lane: Lane::Write, at: NOW.plus_ms(POSTPONED_MS) }));
     }
 }

@@ -22,7 +22,7 @@ use onboarding::{
 
 pub use budget::Budgets;
 pub use memory::MemoryStore;
-pub use sqlite::{OpenError, SqliteStore, path_of};
+pub use sqlite::{OpenError, SqliteStore, path_of, worker_is_running};
 
 /// An onboarding, and the user whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +102,14 @@ pub enum ClaimAfter {
     Untouched,
     /// The worker gives its claim back.
     Release(WorkerId),
+    /// The worker gives its claim back without having made the call, which falls due again at
+    /// a later time. So it does not stand in the way of others that can be made meanwhile.
+    Postpone {
+        /// Whose claim it is.
+        worker: WorkerId,
+        /// When the call falls due again, if nothing changes it before.
+        until: Timestamp,
+    },
     /// The worker gives it back and, if another call is due at once and the budget allows,
     /// claims that in the same transaction.
     Continue(Worker),
@@ -168,7 +176,7 @@ pub struct Worker {
 }
 
 /// A request for due work.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ClaimRequest {
     /// Who claims.
     pub worker: Worker,
@@ -176,17 +184,30 @@ pub struct ClaimRequest {
     pub now: Timestamp,
     /// At most this many.
     pub limit: usize,
-    /// Only these calls, when the provider is closed and one call is to probe it.
+    /// One call alone, when the provider is closed and that is to probe it.
     pub only: Option<Probe>,
 }
 
-/// Restricts a claim to a call that can tell whether the provider is open again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Restricts a claim to the one call that tells most about whether the provider is open again.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// The lane of the call that found it closed.
-    pub lane: Lane,
-    /// The onboarding whose call that was: claimed only if no other is due.
-    pub suspect: OnboardingId,
+    /// A call of this lane comes first, one of the other lane if there is none.
+    pub first: Lane,
+    /// Onboardings that were refused already: claimed only if no other is due in either lane.
+    pub avoid: Vec<OnboardingId>,
+}
+
+impl ClaimRequest {
+    fn limit_of_claims(&self) -> usize {
+        if self.only.is_some() { self.limit.min(1) } else { self.limit }
+    }
+
+    /// Whether a call is of those that a probe leaves for the end, and of the lane that it does
+    /// not want: the smaller is claimed first.
+    fn rank(&self, id: OnboardingId, lane: Lane) -> (bool, bool) {
+        let Some(probe) = &self.only else { return (false, false) };
+        (probe.avoid.contains(&id), probe.first != lane)
+    }
 }
 
 /// Due work: a claim is the permission to make the call.
@@ -320,6 +341,11 @@ pub enum StoreError {
     Closed,
 }
 
+/// Whether document bytes may be held no longer after an event, which are then deleted.
+fn lets_go_of_contents(event: &Event) -> bool {
+    matches!(event, Event::DocumentUploaded { .. } | Event::DocumentWithdrawn { .. })
+}
+
 /// The locator that an erased user keeps in place of the own one.
 fn erased_user(id: OnboardingId) -> UserLocator {
     format!("userId:erased-{id}").parse().expect("an id is a valid value of a userId locator")
@@ -384,7 +410,8 @@ pub trait Store: Send + Sync + 'static {
         document_type: &DocumentType,
     ) -> impl Future<Output = Result<Option<DocumentContent>, StoreError>> + Send;
 
-    /// A page of onboardings, in order of creation.
+    /// A page of onboardings, in order of creation. It is full unless it is the last one: an
+    /// onboarding that is damaged is passed over, with an error in the log.
     fn list(
         &self,
         request: ListRequest,
@@ -393,7 +420,9 @@ pub trait Store: Send + Sync + 'static {
     /// How many onboardings there are in each state.
     fn counts(&self) -> impl Future<Output = Result<BTreeMap<State, u64>, StoreError>> + Send;
 
-    /// The tasks that are not closed, of one onboarding or of all, oldest first.
+    /// The tasks that are not closed, of one onboarding or of all: oldest first, and those of
+    /// the same time in the order in which they were stored. One that is damaged is passed
+    /// over, with an error in the log.
     fn tasks(
         &self,
         id: Option<OnboardingId>,

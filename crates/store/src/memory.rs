@@ -9,7 +9,7 @@ use onboarding::{
 };
 
 use crate::budget::Pace;
-use crate::due::{self, Due, Ready};
+use crate::due::{self, Due, Found, Ready};
 use crate::{
     Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
     HistoryRow, ListRequest, PersonalData, ProfileContent, ProviderGate, Store, StoreError, Stored,
@@ -46,6 +46,8 @@ impl MemoryStore {
 struct Tables {
     /// In order of creation; the place of a row is its key.
     rows: Vec<Row>,
+    /// How many tasks were ever stored.
+    task_count: u64,
     paces: BTreeMap<Lane, Pace>,
     gate: ProviderGate,
 }
@@ -56,9 +58,15 @@ struct Row {
     due: Option<Due>,
     lease: Option<Lease>,
     history: Vec<HistoryRow>,
-    tasks: BTreeMap<u32, Task>,
+    tasks: BTreeMap<u32, TaskRow>,
     profile: Option<ProfileContent>,
     contents: BTreeMap<DocumentType, DocumentContent>,
+}
+
+struct TaskRow {
+    /// Counts the tasks of all onboardings in the order in which they were stored.
+    key: u64,
+    task: Task,
 }
 
 #[derive(Clone, Copy)]
@@ -76,7 +84,13 @@ impl Row {
         self.lease.is_some_and(|lease| lease.until > now)
     }
 
-    fn append(&mut self, transition: &Transition, actor: Actor, policy: &Policy) {
+    fn append(
+        &mut self,
+        transition: &Transition,
+        actor: Actor,
+        policy: &Policy,
+        task_count: &mut u64,
+    ) {
         self.history.push(HistoryRow {
             version: transition.onboarding.version,
             at: transition.at,
@@ -87,11 +101,15 @@ impl Row {
             policy: policy.clone(),
         });
         for task in &transition.tasks {
-            self.tasks.insert(task.number, task.clone());
+            let row = self.tasks.entry(task.number).or_insert_with(|| {
+                *task_count += 1;
+                TaskRow { key: *task_count, task: task.clone() }
+            });
+            row.task = task.clone();
         }
         self.onboarding = transition.onboarding.clone();
         self.due = due::due(&self.onboarding, policy);
-        if matches!(transition.event, Event::DocumentUploaded { .. }) {
+        if crate::lets_go_of_contents(&transition.event) {
             self.delete_contents_not_held();
         }
         if matches!(transition.event, Event::Erased { .. }) {
@@ -162,7 +180,7 @@ impl Tables {
         let row = &mut self.rows[key];
         commit.personal.iter().for_each(|personal| row.put(personal));
         for transition in &commit.transitions {
-            row.append(transition, commit.actor, policy);
+            row.append(transition, commit.actor, policy, &mut self.task_count);
         }
         Some(key)
     }
@@ -203,7 +221,7 @@ impl Tables {
         self.pace(lane, now).take(now, worker.budgets.per_minute(lane));
         let row = &mut self.rows[key];
         if let Some(begun) = &ready.begun {
-            row.append(begun, Actor::Worker, policy);
+            row.append(begun, Actor::Worker, policy, &mut self.task_count);
         }
         row.lease = Some(Lease { by: worker.id, until: now.plus_ms(worker.lease_ms) });
         Some(Claimed { stored: row.stored(), call: ready.call })
@@ -216,54 +234,42 @@ impl Tables {
     }
 
     fn claim(&mut self, request: &ClaimRequest, policy: &Policy) -> Vec<Claimed> {
-        let limit = if request.only.is_some() { request.limit.min(1) } else { request.limit };
-        let suspect = |key: usize| {
-            request.only.is_some_and(|probe| self.rows[key].onboarding.id == probe.suspect)
-        };
-        let mut candidates: Vec<(bool, Timestamp, usize)> = self
+        let mut candidates: Vec<((bool, bool), Timestamp, usize, Lane)> = self
             .rows
             .iter()
             .enumerate()
             .filter(|(_, row)| !row.is_leased(request.now))
-            .filter_map(|(key, row)| Some((key, row.due.filter(|due| request.takes(due.lane))?)))
-            .filter(|(_, due)| due.at <= request.now)
-            .map(|(key, due)| (suspect(key), due.at, key))
+            .filter_map(|(key, row)| Some((key, row, row.due?)))
+            .filter(|(_, _, due)| due.at <= request.now)
+            .map(|(key, row, due)| {
+                (request.rank(row.onboarding.id, due.lane), due.at, key, due.lane)
+            })
             .collect();
         candidates.sort_unstable();
         let mut claimed = Vec::new();
-        for (_, _, key) in candidates {
-            if claimed.len() == limit {
+        for (_, _, key, lane) in candidates {
+            if claimed.len() == request.limit_of_claims() {
                 break;
             }
-            let lane = self.rows[key].due.map(|due| due.lane);
-            match due::ready(&self.rows[key].onboarding, policy, request.now) {
-                Ok(Some(ready)) if Some(ready.call.lane()) == lane => {
+            match due::look(&self.rows[key].onboarding, lane, policy, request.now) {
+                Found::Ready(ready) => {
                     claimed.extend(self.take(key, ready, &request.worker, request.now, policy));
                 }
-                // The row was written under another policy.
-                Ok(_) | Err(_) => {
-                    self.rows[key].due = due::due(&self.rows[key].onboarding, policy);
-                }
+                Found::NotDue(due) => self.rows[key].due = due,
             }
         }
         claimed
     }
 
-    fn next_at(&mut self, request: &ClaimRequest) -> Option<Timestamp> {
+    fn next_at(&mut self, now: Timestamp) -> Option<Timestamp> {
         let mut earliest: BTreeMap<Lane, Timestamp> = BTreeMap::new();
         for row in &self.rows {
-            let Some(due) = row.due.filter(|due| request.takes(due.lane)) else { continue };
+            let Some(due) = row.due else { continue };
             let at = row.lease.map_or(due.at, |lease| due.at.max(lease.until));
             let lane = earliest.entry(due.lane).or_insert(at);
             *lane = at.min(*lane);
         }
-        earliest.into_iter().map(|(lane, at)| at.max(self.pace(lane, request.now).next_at)).min()
-    }
-}
-
-impl ClaimRequest {
-    fn takes(&self, lane: Lane) -> bool {
-        self.only.is_none_or(|probe| probe.lane == lane)
+        earliest.into_iter().map(|(lane, at)| at.max(self.pace(lane, now).next_at)).min()
     }
 }
 
@@ -292,6 +298,12 @@ impl Store for MemoryStore {
                 tables.release(key, worker);
                 None
             }
+            ClaimAfter::Postpone { worker, until } => {
+                tables.release(key, worker);
+                let due = &mut tables.rows[key].due;
+                *due = due.map(|due| Due { at: due.at.max(until), ..due });
+                None
+            }
             ClaimAfter::Continue(worker) => {
                 tables.release(key, worker.id);
                 tables.claim_next(key, &worker, commit.now, &self.policy)
@@ -303,7 +315,7 @@ impl Store for MemoryStore {
     async fn claim(&self, request: ClaimRequest) -> Result<Claims, StoreError> {
         let mut tables = self.tables();
         let claimed = tables.claim(&request, &self.policy);
-        Ok(Claims { claimed, next_at: tables.next_at(&request) })
+        Ok(Claims { claimed, next_at: tables.next_at(request.now) })
     }
 
     async fn slow_down(
@@ -371,18 +383,17 @@ impl Store for MemoryStore {
     ) -> Result<Vec<StoredTask>, StoreError> {
         let tables = self.tables();
         let rows = tables.rows.iter().filter(|row| id.is_none_or(|id| row.onboarding.id == id));
-        let mut tasks: Vec<StoredTask> = rows
+        let mut tasks: Vec<(&Row, &TaskRow)> = rows
             .flat_map(|row| row.tasks.values().map(move |task| (row, task)))
-            .filter(|(_, task)| task.state != TaskState::Closed)
-            .map(|(row, task)| StoredTask {
-                user: row.user.clone(),
-                onboarding_id: row.onboarding.id,
-                task: task.clone(),
-            })
+            .filter(|(_, stored)| stored.task.state != TaskState::Closed)
             .collect();
-        tasks.sort_by_key(|stored| stored.task.opened_at);
-        tasks.truncate(limit);
-        Ok(tasks)
+        tasks.sort_by_key(|(_, stored)| (stored.task.opened_at, stored.key));
+        let tasks = tasks.into_iter().take(limit).map(|(row, stored)| StoredTask {
+            user: row.user.clone(),
+            onboarding_id: row.onboarding.id,
+            task: stored.task.clone(),
+        });
+        Ok(tasks.collect())
     }
 
     async fn history(

@@ -1,90 +1,174 @@
-//! How an onboarding is written into a row: tagged JSON with a schema number.
+//! How what is stored as JSON is written: with the number of its schema beside it.
 //!
-//! Rows in flight outlive releases, so every schema that was ever written can be read.
+//! Rows outlive releases, so every schema that was ever written can be read. Whoever changes
+//! how one of them is written, be it by one more field, adds an upgrade and a sample.
 
-use onboarding::Onboarding;
-use serde::{Deserialize, Serialize};
+use onboarding::{Event, Onboarding, Policy, Task};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
-/// The schema that is written.
-const SCHEMA: u32 = 1;
+/// Something that is stored as `{"schema": number, NAME: {...}}`.
+pub(crate) trait Snapshot: Serialize + DeserializeOwned {
+    /// The key of its JSON.
+    const NAME: &'static str;
 
-#[derive(Serialize)]
-struct Written<'a> {
-    schema: u32,
-    onboarding: &'a Onboarding,
+    /// The first brings JSON of schema 1 to schema 2, the next that to schema 3, and so on.
+    const UPGRADES: &'static [Upgrade] = &[];
+
+    /// The schema that is written.
+    const SCHEMA: usize = Self::UPGRADES.len() + 1;
 }
 
-#[derive(Deserialize)]
-struct Tag {
-    schema: u32,
+/// Brings the fields of one schema to those of the next.
+pub(crate) type Upgrade = fn(&mut Map<String, Value>);
+
+impl Snapshot for Onboarding {
+    const NAME: &'static str = "onboarding";
 }
 
-#[derive(Deserialize)]
-struct Current {
-    onboarding: Onboarding,
+impl Snapshot for Event {
+    const NAME: &'static str = "event";
 }
 
-/// The onboarding as JSON of the current schema.
-pub(crate) fn write(onboarding: &Onboarding) -> String {
-    serde_json::to_string(&Written { schema: SCHEMA, onboarding })
-        .expect("an onboarding has only text keys and no fallible fields")
+impl Snapshot for Task {
+    const NAME: &'static str = "task";
+}
+
+impl Snapshot for Policy {
+    const NAME: &'static str = "policy";
+}
+
+/// The JSON of the current schema; the same text for the same value.
+pub(crate) fn write<T: Snapshot>(snapshot: &T) -> String {
+    let json = serde_json::to_string(snapshot)
+        .expect("a snapshot has only text keys and no fallible fields");
+    format!(r#"{{"schema":{},"{}":{json}}}"#, T::SCHEMA, T::NAME)
 }
 
 /// Reads JSON of any schema that was ever written. The error says what is wrong with it, and
 /// can't hold personal data, as a snapshot has none.
-pub(crate) fn read(json: &str) -> Result<Onboarding, String> {
-    let tag: Tag = serde_json::from_str(json).map_err(|error| error.to_string())?;
-    upgrade(tag.schema, json)
+pub(crate) fn read<T: Snapshot>(json: &str) -> Result<T, String> {
+    let mut tagged: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let schema = tagged.get("schema").and_then(Value::as_u64).ok_or("it has no schema number")?;
+    let upgrades = upgrades::<T>(schema)?;
+    let mut fields = tagged
+        .get_mut(T::NAME)
+        .and_then(Value::as_object_mut)
+        .map(std::mem::take)
+        .ok_or_else(|| format!("it has no field `{}`", T::NAME))?;
+    for upgrade in upgrades {
+        upgrade(&mut fields);
+    }
+    serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
 }
 
-/// An older schema gets an arm here, which brings its JSON to the one above it.
-fn upgrade(schema: u32, json: &str) -> Result<Onboarding, String> {
-    match schema {
-        SCHEMA => serde_json::from_str(json)
-            .map(|Current { onboarding }| onboarding)
-            .map_err(|error| error.to_string()),
-        other => Err(format!(
-            "its schema is {other}, and this version of Gangway reads 1 to {SCHEMA}; \
-             install the version that wrote it"
-        )),
-    }
+/// What brings a schema to the current one.
+fn upgrades<T: Snapshot>(schema: u64) -> Result<&'static [Upgrade], String> {
+    usize::try_from(schema)
+        .ok()
+        .and_then(|schema| T::UPGRADES.get(schema.checked_sub(1)?..))
+        .ok_or_else(|| {
+            format!(
+                "its schema is {schema}, and this version of Gangway reads 1 to {}; \
+                 install the version that wrote it",
+                T::SCHEMA
+            )
+        })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
+
+    use serde::Deserialize;
+    use serde_json::json;
+
     use super::*;
 
-    /// One stored sample of every schema that was ever written, oldest first.
-    const SAMPLES: [&str; SCHEMA as usize] = [include_str!("../tests/snapshots/schema-1.json")];
-
-    #[test]
-    fn every_schema_that_was_ever_written_can_be_read() {
-        for (sample, schema) in SAMPLES.into_iter().zip(1..) {
-            let tag: Tag = serde_json::from_str(sample).unwrap();
-            assert_eq!(tag.schema, schema);
-            let onboarding = read(sample).unwrap();
-            assert_eq!(read(&write(&onboarding)), Ok(onboarding));
+    /// Checks the stored samples of one kind: one file for every schema that was ever written,
+    /// oldest first, each a list of snapshots.
+    #[track_caller]
+    fn check<T: Snapshot + PartialEq + Debug>(samples: &[&str]) {
+        assert_eq!(samples.len(), T::SCHEMA, "there is a sample of each schema");
+        for (sample, schema) in samples.iter().zip(1..) {
+            let stored: Vec<Value> = serde_json::from_str(sample).unwrap();
+            assert!(!stored.is_empty());
+            for stored in stored {
+                assert_eq!(stored["schema"], schema);
+                let snapshot: T = read(&stored.to_string()).unwrap();
+                let written = write(&snapshot);
+                assert_eq!(read(&written), Ok(snapshot));
+                if schema == T::SCHEMA {
+                    let written: Value = serde_json::from_str(&written).unwrap();
+                    assert_eq!(written, stored, "a changed schema gets an upgrade and a sample");
+                }
+            }
         }
     }
 
     #[test]
-    fn the_current_schema_is_written_as_its_sample() {
-        let sample = SAMPLES[SAMPLES.len() - 1];
-        let written: serde_json::Value =
-            serde_json::from_str(&write(&read(sample).unwrap())).unwrap();
-        let stored: serde_json::Value = serde_json::from_str(sample).unwrap();
-        assert_eq!(written, stored, "a changed schema gets a new number and a new sample");
+    fn every_schema_of_an_onboarding_can_be_read() {
+        check::<Onboarding>(&[include_str!("../tests/snapshots/onboarding-1.json")]);
+    }
+
+    #[test]
+    fn every_schema_of_an_event_can_be_read() {
+        check::<Event>(&[include_str!("../tests/snapshots/event-1.json")]);
+    }
+
+    #[test]
+    fn every_schema_of_a_task_can_be_read() {
+        check::<Task>(&[include_str!("../tests/snapshots/task-1.json")]);
+    }
+
+    #[test]
+    fn every_schema_of_a_policy_can_be_read() {
+        check::<Policy>(&[include_str!("../tests/snapshots/policy-1.json")]);
+    }
+
+    /// A kind that came to its schema by two changes.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Parcel {
+        weight_g: u32,
+        is_fragile: bool,
+    }
+
+    impl Snapshot for Parcel {
+        const NAME: &'static str = "parcel";
+        const UPGRADES: &'static [Upgrade] = &[
+            |parcel| drop(parcel.insert("is_fragile".into(), json!(false))),
+            |parcel| {
+                let weight_kg = parcel.get("weight_kg").and_then(Value::as_u64);
+                parcel.insert("weight_g".into(), json!(weight_kg.map(|kg| kg * 1_000)));
+            },
+        ];
+    }
+
+    #[test]
+    fn an_older_schema_is_brought_to_the_current_one() {
+        for (stored, weight_g, is_fragile) in [
+            (r#"{"schema":1,"parcel":{"weight_kg":2}}"#, 2_000, false),
+            (r#"{"schema":2,"parcel":{"weight_kg":3,"is_fragile":true}}"#, 3_000, true),
+            (r#"{"schema":3,"parcel":{"weight_g":4,"is_fragile":true}}"#, 4, true),
+        ] {
+            assert_eq!(read(stored), Ok(Parcel { weight_g, is_fragile }));
+        }
     }
 
     #[test]
     fn what_is_no_snapshot_says_what_is_wrong() {
         for (json, what) in [
             ("", "EOF"),
-            ("{}", "missing field `schema`"),
-            (r#"{"schema":1,"onboarding":{}}"#, "missing field"),
-            (r#"{"schema":2,"onboarding":{}}"#, "install the version that wrote it"),
+            ("[]", "it has no schema number"),
+            ("{}", "it has no schema number"),
+            (r#"{"schema":3}"#, "it has no field `parcel`"),
+            (r#"{"schema":1,"parcel":"heavy"}"#, "it has no field `parcel`"),
+            (r#"{"schema":3,"parcel":{}}"#, "missing field"),
+            (r#"{"schema":0,"parcel":{}}"#, "reads 1 to 3; install the version that wrote it"),
+            (r#"{"schema":4,"parcel":{}}"#, "reads 1 to 3; install the version that wrote it"),
         ] {
-            let error = read(json).unwrap_err();
+            let error = read::<Parcel>(json).unwrap_err();
             assert!(error.contains(what), "{error}");
         }
     }

@@ -7,13 +7,13 @@ use std::time::UNIX_EPOCH;
 
 use onboarding::{FailureClass, State, Status, Timestamp};
 use serde::Serialize;
-use store::{ListRequest, OpenError, ProviderGate, SqliteStore, Store as _, StoreError};
+use store::{ListRequest, ProviderGate, SqliteStore, Store as _, StoreError};
 
 use crate::error::{Error, chain};
 use crate::exit::Exit;
 use crate::output::{plain, print, print_json};
 use crate::settings::{Loaded, Problems, Settings, duration};
-use crate::{clock, database};
+use crate::{clock, database, view};
 
 /// How far the database may lie in the future before the clock is doubted.
 const CLOCK_SLACK_MS: u64 = 60_000;
@@ -56,9 +56,13 @@ impl Check {
         Self { check, result: Verdict::Fail, message: message.into(), remedy }
     }
 
-    /// An error whose text says itself what to do.
-    fn error(check: &'static str, error: &dyn std::error::Error) -> Self {
-        Self { check, result: Verdict::Fail, message: chain(error), remedy: None }
+    /// An error of whatever the check needed.
+    fn error(
+        check: &'static str,
+        error: &dyn std::error::Error,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::fail(check, chain(error), remedy)
     }
 }
 
@@ -72,7 +76,11 @@ struct Report<'a> {
 pub(super) async fn run(loaded: Result<Loaded, Problems>, json: bool) -> Result<Exit, Error> {
     let checks = match loaded {
         Ok(loaded) => checks(&loaded).await,
-        Err(problems) => vec![Check::error("configuration", &problems)],
+        Err(problems) => vec![Check::error(
+            "configuration",
+            &problems,
+            "correct them; docs/configuration.md and `gangway config --template` name every key",
+        )],
     };
     if json {
         print_json(&Report { checks: &checks })?;
@@ -100,12 +108,16 @@ fn text(checks: &[Check]) -> String {
     text
 }
 
+/// What to do when the database fails, whatever for.
+const STORE_REMEDY: &str =
+    "make the file usable, restore it from a backup, or set another store.url";
+
 async fn checks(loaded: &Loaded) -> Vec<Check> {
     let settings = &loaded.settings;
     let mut checks = vec![configuration(loaded)];
     match store::path_of(&settings.store_url) {
         Ok(path) => checks.extend(file_checks(&path, settings).await),
-        Err(error) => checks.push(Check::error("store", &error)),
+        Err(error) => checks.push(Check::error("store", &error, STORE_REMEDY)),
     }
     checks.extend(provider(settings).await);
     checks
@@ -123,10 +135,10 @@ async fn file_checks(path: &Path, settings: &Settings) -> Vec<Check> {
         return checks;
     }
     checks.push(permissions(path));
-    checks.push(worker(settings).await);
+    checks.push(worker(settings));
     match database::existing(settings).await {
         Ok(store) => checks.extend(store_checks(&store, settings, now).await),
-        Err(error) => checks.push(Check::error("store", &error)),
+        Err(error) => checks.push(Check::error("store", &error, STORE_REMEDY)),
     }
     checks
 }
@@ -166,22 +178,23 @@ fn permissions(path: &Path) -> Check {
             format!("{} holds personal data and others can read it", path.display()),
             format!("chmod 600 {}", path.display()),
         ),
-        Err(error) => Check::error("permissions", &error),
+        Err(error) => Check::error("permissions", &error, STORE_REMEDY),
     }
 }
 
-/// Whoever can take the worker's place knows that nobody has it.
-async fn worker(settings: &Settings) -> Check {
-    let policy = settings.policy.clone();
-    match SqliteStore::open_for_worker(&settings.store_url, policy).await {
-        Err(OpenError::WorkerRunning { .. }) => Check::ok("worker", "`gangway serve` is running"),
-        Ok(_) => Check::warn(
+fn worker(settings: &Settings) -> Check {
+    match store::worker_is_running(&settings.store_url) {
+        Ok(true) => Check::ok("worker", "`gangway serve` is running"),
+        Ok(false) => Check::warn(
             "worker",
             "no worker is running, so nobody makes progress",
             "start `gangway serve`",
         ),
-        // What is wrong with the database is told by its own check.
-        Err(_) => Check::warn("worker", "it can't be told whether one is running", "see store"),
+        Err(error) => Check::warn(
+            "worker",
+            format!("it can't be told whether one is running: {}", chain(&error)),
+            "check the lock's permissions",
+        ),
     }
 }
 
@@ -192,11 +205,12 @@ async fn store_checks(store: &Arc<SqliteStore>, settings: &Settings, now: Timest
             "store",
             "its schema and SQLite's settings are as they must be, and it can be written",
         ),
-        Err(error) => Check::error("store", &error),
+        Err(error) => Check::error("store", &error, STORE_REMEDY),
     });
-    checks.push(gate(store, now).await.unwrap_or_else(|error| Check::error("gate", &error)));
+    let failed = |check| move |error| Check::error(check, &error, STORE_REMEDY);
+    checks.push(gate(store, now).await.unwrap_or_else(failed("gate")));
     let users = users(store, settings, now).await;
-    checks.extend(users.unwrap_or_else(|error| vec![Check::error("users", &error)]));
+    checks.extend(users.map_err(failed("users")).unwrap_or_else(|failed| vec![failed]));
     checks
 }
 
@@ -205,12 +219,7 @@ async fn gate(store: &SqliteStore, now: Timestamp) -> Result<Check, StoreError> 
         ProviderGate::Open => Check::ok("gate", "the worker calls the provider"),
         ProviderGate::Closed(closed) => Check::fail(
             "gate",
-            format!(
-                "the provider has refused every call for {}, {} probes so far: {}",
-                duration::rough(now.ms_since(closed.since)),
-                closed.probes,
-                closed.message
-            ),
+            view::closed(&closed, now),
             "check the API key, its scopes and that the project is enabled for KYC; \
              the worker probes by itself and goes on once it is let in",
         ),
@@ -276,7 +285,7 @@ async fn provider(settings: &Settings) -> Vec<Check> {
     let origin = settings.provider_origin();
     let client = match settings.client() {
         Ok(client) => client,
-        Err(error) => return vec![Check::error("key", &error)],
+        Err(error) => return vec![Check::error("key", &error, KEY_REMEDY)],
     };
     let key = Check::ok("key", format!("there is one that fits {origin}"));
     let reached = match client.probe().await {
@@ -288,6 +297,9 @@ async fn provider(settings: &Settings) -> Vec<Check> {
     };
     vec![key, reached]
 }
+
+const KEY_REMEDY: &str = "create a server key in Crossmint's console, for the environment that \
+                          crossmint.url names, and put it into the file of crossmint.api_key_file";
 
 const fn remedy(class: FailureClass) -> &'static str {
     match class {

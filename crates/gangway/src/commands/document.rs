@@ -1,7 +1,9 @@
 //! `gangway document`: a user's documents.
 
-use engine::Intake;
-use onboarding::{DOCUMENT_BYTES_MAX, UserLocator};
+use std::sync::Arc;
+
+use engine::{Intake, IntakeError};
+use onboarding::{DOCUMENT_BYTES_MAX, Event, Problems, UserLocator};
 use store::Actor;
 
 use super::{read, report};
@@ -14,11 +16,47 @@ use crate::{cli, clock, database};
 pub(super) async fn add(settings: &Settings, args: cli::DocumentAdd) -> Result<Exit, Error> {
     let user: UserLocator = args.user.locator.parse()?;
     let bytes = read(&args.file, DOCUMENT_BYTES_MAX)?;
-    let intake = Intake::new(database::existing(settings).await?, Actor::Cli);
+    let store = database::existing(settings).await?;
+    let intake = Intake::new(Arc::clone(&store), Actor::Cli);
     let now = clock::now();
     let name = args.file.file_name().map(|name| name.to_string_lossy());
-    let settled = intake
+    let added = intake
         .add_document(&user, &args.document_type, &bytes, name.as_deref(), args.expires, now)
-        .await?;
-    report::report(&settled, &settings.policy, now, args.output.json)
+        .await;
+    let mut settled = added.map_err(|error| match error {
+        IntakeError::Refused(problems) => IntakeError::Refused(at_flags(problems)),
+        IntakeError::NoSuchUser
+        | IntakeError::Ended(_)
+        | IntakeError::NotNow(_)
+        | IntakeError::Conflict
+        | IntakeError::DamagedProfile
+        | IntakeError::Store(_) => error,
+    })?;
+    settled.warnings = at_flags(settled.warnings);
+    report::report(settings, &store, &settled, now, args.output.json).await
+}
+
+/// The same problems, at the flags in whose values they are: there is no JSON to point into.
+fn at_flags(mut problems: Problems) -> Problems {
+    for problem in &mut problems.0 {
+        let flag = match problem.pointer.as_str() {
+            "/data" => "--file",
+            "/documentType" => "--type",
+            "/expiresAt" => "--expires",
+            _ => continue,
+        };
+        flag.clone_into(&mut problem.pointer);
+    }
+    problems
+}
+
+/// `document remove`.
+pub(super) async fn remove(settings: &Settings, args: cli::DocumentRemove) -> Result<Exit, Error> {
+    let user: UserLocator = args.user.locator.parse()?;
+    let store = database::existing(settings).await?;
+    let intake = Intake::new(Arc::clone(&store), Actor::Cli);
+    let now = clock::now();
+    let event = Event::DocumentWithdrawn { document_type: args.document_type };
+    let settled = report::refuse_if_not_now(intake.tell(&user, event, now).await?)?;
+    report::report(settings, &store, &settled, now, args.output.json).await
 }

@@ -20,8 +20,7 @@ const HISTORY_PAGE: usize = 500;
 pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let after = args.after.map(OnboardingId);
-    let stored = store.list(ListRequest { state: args.state, after, limit }).await?;
+    let stored = store.list(ListRequest { state: args.state, after: args.after, limit }).await?;
     let now = clock::now();
     let statuses: Vec<Status> = stored
         .iter()
@@ -29,6 +28,8 @@ pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit,
         .collect();
     if args.output.json {
         print_json(&statuses)?;
+    } else if statuses.is_empty() {
+        note("none");
     } else {
         print(&users_table(&statuses, now))?;
     }
@@ -86,6 +87,10 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
         print_json(&tasks)?;
         return Ok(Exit::Done);
     }
+    if tasks.is_empty() {
+        note("none");
+        return Ok(Exit::Done);
+    }
     let now = clock::now();
     let mut table =
         Table::new(&["USER", "TASK", "NAME", "STATE", "ROUND", "OPEN FOR", "SUPPLIED BY"]);
@@ -118,10 +123,6 @@ struct Entry {
 
 impl From<HistoryRow> for Entry {
     fn from(row: HistoryRow) -> Self {
-        let mut detail = serde_json::to_value(&row.event).expect("an event is plain JSON");
-        if let Some(fields) = detail.as_object_mut() {
-            fields.remove("event");
-        }
         Self {
             version: row.version,
             at: row.at.to_string(),
@@ -129,7 +130,7 @@ impl From<HistoryRow> for Entry {
             from: row.from.as_str(),
             to: row.to.as_str(),
             actor: row.actor.as_str(),
-            detail,
+            detail: view::detail(&row.event),
         }
     }
 }
@@ -161,16 +162,17 @@ pub(super) async fn history(settings: &Settings, args: cli::UserJson) -> Result<
             format!("{} -> {}", entry.from, entry.to)
         };
         let version = entry.version.to_string();
-        table.row([&version, &entry.at, entry.event, &moved, entry.actor, &brief(&entry.detail)]);
+        table.row([
+            &version,
+            &entry.at,
+            entry.event,
+            &moved,
+            entry.actor,
+            &view::brief(&entry.detail),
+        ]);
     }
     print(&table.render())?;
     Ok(Exit::Done)
-}
-
-/// The fields of an event on one line.
-fn brief(detail: &Value) -> String {
-    let fields = detail.as_object().into_iter().flatten();
-    fields.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 async fn id_of(store: &SqliteStore, user: &UserLocator) -> Result<OnboardingId, Error> {

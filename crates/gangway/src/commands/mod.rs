@@ -8,6 +8,7 @@ mod operate;
 mod report;
 mod sandbox;
 mod serve;
+mod standstill;
 mod status;
 mod user;
 mod verify;
@@ -38,6 +39,9 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::User(UserCommand::Set(edit)) => user::set(&loaded?.settings, edit).await,
         Command::User(UserCommand::Patch(edit)) => user::patch(&loaded?.settings, edit).await,
         Command::Document(DocumentCommand::Add(add)) => document::add(&loaded?.settings, add).await,
+        Command::Document(DocumentCommand::Remove(remove)) => {
+            document::remove(&loaded?.settings, remove).await
+        }
         Command::Verify(verify) => verify::run(&loaded?.settings, verify).await,
         Command::Status(status) => status::run(&loaded?.settings, status).await,
         Command::Users(users) => lists::users(&loaded?.settings, users).await,

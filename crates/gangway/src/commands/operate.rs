@@ -1,5 +1,7 @@
 //! `gangway hold`, `resume`, `retry`, `cancel` and `erase`: what an operator may do.
 
+use std::sync::Arc;
+
 use engine::Intake;
 use onboarding::{Event, UserLocator};
 use store::Actor;
@@ -7,6 +9,7 @@ use store::Actor;
 use super::report;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::output::{note, plain};
 use crate::settings::Settings;
 use crate::{cli, clock, database};
 
@@ -17,8 +20,13 @@ pub(super) async fn run(
     event: fn(String) -> Event,
 ) -> Result<Exit, Error> {
     let user: UserLocator = args.user.locator.parse()?;
-    let intake = Intake::new(database::existing(settings).await?, Actor::Cli);
+    let store = database::existing(settings).await?;
+    let intake = Intake::new(Arc::clone(&store), Actor::Cli);
     let now = clock::now();
     let settled = report::refuse_if_not_now(intake.tell(&user, event(args.reason), now).await?)?;
-    report::report(&settled, &settings.policy, now, args.output.json)
+    let hold = settled.stored.onboarding.hold.as_ref();
+    if let Some(hold) = hold.filter(|_| settled.unchanged.is_some()) {
+        note(&format!("the reason that was given first stands: {}", plain(&hold.message)));
+    }
+    report::report(settings, &store, &settled, now, args.output.json).await
 }

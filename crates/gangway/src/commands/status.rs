@@ -4,6 +4,7 @@ use engine::IntakeError;
 use onboarding::{Status, Timestamp, UserLocator};
 use store::{SqliteStore, Store as _};
 
+use super::standstill;
 use super::watch::watch;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -21,6 +22,7 @@ pub(super) async fn run(settings: &Settings, args: cli::Status) -> Result<Exit, 
     let stored = store.find(&user).await?.ok_or(IntakeError::NoSuchUser)?;
     let now = clock::now();
     let status = Status::of(&stored.user, &stored.onboarding, &settings.policy, now);
+    standstill::warn(settings, &store, &status, now).await?;
     show(&status, now, args.output.json)?;
     Ok(Exit::of(&stored.onboarding, &settings.policy))
 }
@@ -41,7 +43,7 @@ async fn follow(
     user: &UserLocator,
     json: bool,
 ) -> Result<Exit, Error> {
-    let ended = watch(store, user, &settings.policy, None, |status| {
+    let ended = watch(settings, store, user, None, |status| {
         if json {
             print_json_line(status)?;
         } else {

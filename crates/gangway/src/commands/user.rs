@@ -1,5 +1,7 @@
 //! `gangway user`: a user's data.
 
+use std::sync::Arc;
+
 use engine::{Added, Edit, Intake};
 use onboarding::{JSON_BYTES_MAX, Product, Timestamp, UserLocator};
 use store::Actor;
@@ -15,22 +17,24 @@ use crate::{cli, clock, database};
 pub(super) async fn set(settings: &Settings, args: cli::Edit) -> Result<Exit, Error> {
     let user: UserLocator = args.user.locator.parse()?;
     let file = read(&args.file, JSON_BYTES_MAX)?;
-    let intake = Intake::new(database::created(settings).await?, Actor::Cli);
+    let store = database::created(settings).await?;
+    let intake = Intake::new(Arc::clone(&store), Actor::Cli);
     let now = clock::now();
     let added = added(settings, &args, now);
     let settled = intake.edit_user(&user, Edit::Replace(&file), added, now).await?;
-    report::report(&settled, &settings.policy, now, args.output.json)
+    report::report(settings, &store, &settled, now, args.output.json).await
 }
 
 /// `user patch`: a merge patch of it.
 pub(super) async fn patch(settings: &Settings, args: cli::Edit) -> Result<Exit, Error> {
     let user: UserLocator = args.user.locator.parse()?;
     let file = read(&args.file, JSON_BYTES_MAX)?;
-    let intake = Intake::new(database::existing(settings).await?, Actor::Cli);
+    let store = database::existing(settings).await?;
+    let intake = Intake::new(Arc::clone(&store), Actor::Cli);
     let now = clock::now();
     let added = added(settings, &args, now);
     let settled = intake.edit_user(&user, Edit::Patch(&file), added, now).await?;
-    report::report(&settled, &settings.policy, now, args.output.json)
+    report::report(settings, &store, &settled, now, args.output.json).await
 }
 
 fn added(settings: &Settings, args: &cli::Edit, now: Timestamp) -> Added {

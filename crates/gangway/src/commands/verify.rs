@@ -26,7 +26,7 @@ pub(super) async fn run(settings: &Settings, args: cli::Verify) -> Result<Exit, 
         return wait(settings, &store, &user, &settled, &args).await;
     }
     let settled = report::refuse_if_not_now(settled)?;
-    report::report(&settled, &settings.policy, now, args.output.json)
+    report::report(settings, &store, &settled, now, args.output.json).await
 }
 
 /// Waits, even if there is nothing new to verify: the verdict may still be to come.
@@ -37,11 +37,11 @@ async fn wait(
     settled: &Settled,
     args: &cli::Verify,
 ) -> Result<Exit, Error> {
-    if let Some(reason) = settled.unchanged {
-        note(&report::unchanged(reason));
+    if let Some(why) = report::unchanged(settled) {
+        note(&why);
     }
     let limit = args.timeout.map(Duration::from_millis);
-    let ended = watch(store, user, &settings.policy, limit, |_: &Status| Ok(())).await?;
+    let ended = watch(settings, store, user, limit, |_: &Status| Ok(())).await?;
     if let (Ended::TimedOut(_), Some(ms)) = (&ended, args.timeout) {
         note(&format!("no end after {}; `gangway status --watch` waits on", duration::rough(ms)));
     }

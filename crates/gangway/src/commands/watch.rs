@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use engine::IntakeError;
-use onboarding::{Policy, Status, UserLocator};
-use store::{Store, Stored};
+use onboarding::{Status, UserLocator};
+use store::{SqliteStore, Store as _, Stored};
 use tokio::time::Instant;
 
+use super::standstill;
 use crate::clock;
 use crate::error::Error;
 use crate::exit::is_settled;
 use crate::output::note;
+use crate::settings::Settings;
 use crate::signals::Signals;
 
 /// How often the database is read.
@@ -39,26 +41,30 @@ impl Ended {
 
 /// Calls `changed` with the first status and each one that follows a change.
 pub(super) async fn watch(
-    store: &impl Store,
+    settings: &Settings,
+    store: &SqliteStore,
     user: &UserLocator,
-    policy: &Policy,
     limit: Option<Duration>,
     mut changed: impl FnMut(&Status) -> Result<(), Error>,
 ) -> Result<Ended, Error> {
+    let policy = &settings.policy;
     let mut signals = Signals::listen()?;
     let deadline = Instant::now() + limit.unwrap_or(NO_LIMIT).min(NO_LIMIT);
     let mut seen = None;
     loop {
         let stored = store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
         let is_first = seen.is_none();
+        let now = clock::now();
+        let status = Status::of(&stored.user, &stored.onboarding, policy, now);
         if seen != Some(stored.onboarding.version) {
             seen = Some(stored.onboarding.version);
-            changed(&Status::of(&stored.user, &stored.onboarding, policy, clock::now()))?;
+            changed(&status)?;
         }
         if is_settled(&stored.onboarding, policy) {
             return Ok(Ended::Settled(Box::new(stored)));
         }
         if is_first {
+            standstill::warn(settings, store, &status, now).await?;
             note("waiting for `gangway serve` to carry the user on; Ctrl-C ends the wait alone");
         }
         if Instant::now() >= deadline {

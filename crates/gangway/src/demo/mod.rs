@@ -3,24 +3,27 @@
 //! its own, and the store to look into.
 
 mod cast;
+mod folder;
 mod report;
 mod screen;
 mod worker_process;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, anyhow, bail};
 use engine::{Added, Edit, Intake};
 use onboarding::{Event, Policy, Product, State, Status, UserLocator};
-use store::{Actor, ListRequest, SqliteStore, Store as _};
+use store::{Actor, HistoryRow, ListRequest, SqliteStore, Store as _};
 
 use self::cast::{Cast, Member, Paper, Supply};
+use self::folder::Folder;
 use self::report::Report;
 use self::screen::Screen;
-use self::worker_process::Start;
+use self::worker_process::WorkerProcess;
+use crate::signals::Signals;
 use crate::{clock, output};
 
 /// The demo gives up after this; it takes about a third of it.
@@ -35,80 +38,99 @@ const KILL_AFTER: Duration = Duration::from_millis(2_500);
 const DEAD_FOR: Duration = Duration::from_millis(700);
 /// The demo's own budget: the provider's 120 writes a minute would make you wait.
 const CALLS_PER_MINUTE: u32 = 900;
+/// Whose history is shown whole: the quickstart's own case.
+const SHOWN_USER: &str = "userId:johnd-123";
+/// More rows of history than anyone has after a demo.
+const HISTORY_ROWS_MAX: usize = 1_000;
 
 /// Runs the demo with the files in `files`, and keeps its database in `keep` if that is given.
-/// Answers whether all came out as it should.
+/// Answers whether all came out as it should. However it ends, short of a SIGKILL, neither its
+/// worker nor its temporary folder outlives it.
 pub(crate) async fn run(files: &Path, keep: Option<&Path>) -> Result<bool> {
+    let mut signals = Signals::listen()?;
     let cast = Cast::load(files)?;
-    let temporary;
-    let folder = match keep {
-        Some(folder) => {
-            refuse_used(folder)?;
-            folder
-        }
-        None => {
-            temporary = tempfile::tempdir().context("can't make a temporary folder")?;
-            temporary.path()
-        }
-    };
+    let folder = Folder::new(keep)?;
     let sandbox = sandbox::start(sandbox::Settings {
         scenario: cast.scenario()?,
         ..sandbox::Settings::default()
     })
     .await?;
-    let config = write_config(folder, &sandbox.origin())?;
-    let stage = Stage::open(cast, folder).await?;
-    let mut screen = Screen::new(stage.cast.members.iter().map(|member| member.user.to_string()));
-    screen.say(&format!("sandbox serves the provider's wire on {}", sandbox.origin()));
-    screen.say(&format!("database in {}", folder.display()));
-    screen.say(&format!(
-        "budget: {CALLS_PER_MINUTE} calls a minute here, so that you need not wait (the provider's: 120 writes, 360 reads)"
-    ));
-    stage.register_all().await?;
-    screen.say(&format!(
-        "{} users registered from files; no worker runs yet",
-        stage.cast.members.len()
-    ));
-
-    let ended = stage.play(&mut screen, &Start::new(&config, &folder.join("worker.log"))).await;
-    let calls = sandbox.handle().clone();
+    let mut worker = WorkerProcess::new(folder.config(), folder.log());
+    let ended = tokio::select! {
+        biased;
+        () = signals.next() => Err(told_to_stop(&folder)),
+        ended = perform(cast, &folder, &sandbox, &mut worker) => ended,
+    };
+    let killed = worker.kill().await;
     sandbox.stop().await;
-    let (statuses, restarts) = ended?;
-    let report = Report { cast: &stage.cast, statuses: &statuses, sandbox: &calls, restarts };
-    let history_of: UserLocator = "userId:johnd-123".parse()?;
-    report.print(&stage.history(&history_of).await?)?;
-    if keep.is_some() {
-        output::print(&format!("\nLook into it: gangway --config {} users", config.display()))?;
-    }
+    let closed = folder.close();
+    let is_as_expected = ended?;
+    killed.and(closed)?;
+    Ok(is_as_expected)
+}
+
+fn told_to_stop(folder: &Folder) -> anyhow::Error {
+    let left = if folder.is_kept() { "stays" } else { "is removed" };
+    anyhow!(
+        "it was told to stop; its worker is stopped, and its folder {} {left}",
+        folder.path().display()
+    )
+}
+
+/// The demo itself, from the first line to the report.
+async fn perform(
+    cast: Cast,
+    folder: &Folder,
+    sandbox: &sandbox::Running,
+    worker: &mut WorkerProcess,
+) -> Result<bool> {
+    folder.write_config(&sandbox.origin())?;
+    let stage = Stage::open(cast, &folder.store_url()).await?;
+    let mut screen = Screen::new(stage.cast.members.iter().map(|member| member.user.to_string()));
+    screen.say(&format!("sandbox serves the provider's wire on {}", sandbox.origin()))?;
+    screen.say(&format!("database in {}", folder.path().display()))?;
+    screen.say(&format!(
+        "{CALLS_PER_MINUTE} calls a minute, for you not to wait (the provider's: 120 writes)"
+    ))?;
+    stage.register_all().await?;
+    let users = stage.cast.members.len();
+    screen.say(&format!("{users} users registered from files; no worker runs yet"))?;
+
+    let (statuses, was_killed) = stage.play(&mut screen, worker).await?;
+    let report = Report {
+        cast: &stage.cast,
+        statuses: &statuses,
+        histories: &stage.histories().await?,
+        sandbox: sandbox.handle(),
+        was_killed,
+    };
+    report.print(&SHOWN_USER.parse()?)?;
+    output::print(&format!("\n{}", how_to_look_into_it(folder)))?;
     Ok(report.is_as_expected())
 }
 
-fn refuse_used(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("can't make the folder {}", folder.display()))?;
-    if folder.join("gangway.db").exists() {
-        bail!("{} holds a database already; name another folder with --keep", folder.display());
+/// What to do next, to be typed as it stands where the demo was started.
+fn how_to_look_into_it(folder: &Folder) -> String {
+    if !folder.is_kept() {
+        return "To look into the database afterwards, run the demo with --keep DIR.".to_owned();
     }
-    Ok(())
+    let program = std::env::args_os().next().unwrap_or_else(|| "gangway".into());
+    let config = folder.config();
+    format!(
+        "Look into it: {} --config {} users",
+        quoted(&program.to_string_lossy()),
+        quoted(&config.to_string_lossy())
+    )
 }
 
-/// The settings of the demo's worker, kept beside the database for whoever looks into it.
-fn write_config(folder: &Path, origin: &str) -> Result<PathBuf> {
-    let path = folder.join("gangway.toml");
-    let database = folder.join("gangway.db");
-    let text = format!(
-        "# Written by `gangway demo`.\n\
-         [crossmint]\n\
-         url = \"{origin}\"\n\
-         api_key = \"sk_staging_demo\"\n\
-         writes_per_minute = {CALLS_PER_MINUTE}\n\
-         reads_per_minute = {CALLS_PER_MINUTE}\n\n\
-         [store]\n\
-         url = \"sqlite:{}\"\n",
-        database.display()
-    );
-    std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
-    Ok(path)
+/// The text as one word for a shell.
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }
 
 /// The people of the demo, and the store in which they see how far they are.
@@ -128,9 +150,8 @@ struct Seen {
 }
 
 impl Stage {
-    async fn open(cast: Cast, folder: &Path) -> Result<Self> {
-        let url = format!("sqlite:{}", folder.join("gangway.db").display());
-        let store = Arc::new(SqliteStore::open(&url, Policy::default()).await?);
+    async fn open(cast: Cast, store_url: &str) -> Result<Self> {
+        let store = Arc::new(SqliteStore::open(store_url, Policy::default()).await?);
         let intake = Intake::new(Arc::clone(&store), Actor::Cli);
         Ok(Self { cast, store, intake })
     }
@@ -175,44 +196,44 @@ impl Stage {
     }
 
     /// Runs the worker, kills it, starts it again, and supplies what is asked for, until
-    /// everyone is at rest. Answers where they stand and how often the worker was killed.
-    async fn play(&self, screen: &mut Screen, start: &Start) -> Result<(Vec<Status>, u32)> {
-        let mut worker = start.start()?;
-        screen.say(&format!("worker {} started", worker.id()));
+    /// everyone is at rest. Answers where they stand and whether the worker was killed.
+    async fn play(
+        &self,
+        screen: &mut Screen,
+        worker: &mut WorkerProcess,
+    ) -> Result<(Vec<Status>, bool)> {
+        let mut id = worker.start()?;
+        screen.say(&format!("worker {id} started"))?;
         let began = Instant::now();
-        let mut restarts = 0;
+        let mut was_killed = false;
         let mut seen = Seen::default();
         loop {
             let statuses = self.statuses().await?;
-            screen.show(&statuses);
+            screen.show(&statuses)?;
             if self.is_over(&statuses, &seen) {
                 worker.stop().await?;
-                screen.say("everyone is at rest; the worker stopped on SIGTERM");
-                return Ok((statuses, restarts));
+                screen.say("everyone is at rest; the worker stopped on SIGTERM")?;
+                return Ok((statuses, was_killed));
             }
-            if restarts == 0 && began.elapsed() > KILL_AFTER {
-                let in_flight = statuses.iter().filter(|status| !status.state.is_at_rest()).count();
-                let killed = worker.id();
-                worker.kill().await?;
-                restarts += 1;
-                screen.say(&format!(
-                    "worker {killed} killed with SIGKILL; {in_flight} onboardings were in flight"
-                ));
-                tokio::time::sleep(DEAD_FOR).await;
-                worker = start.start()?;
-                screen
-                    .say(&format!("worker {} started again: it takes up what is due", worker.id()));
-            }
-            if let Some(status) = worker.ended()? {
-                bail!(
-                    "the worker ended by itself with {status}; run with --keep DIR and see DIR/worker.log"
-                );
-            }
+            worker.expect_running()?;
             if began.elapsed() > TIMEOUT {
+                let seconds = TIMEOUT.as_secs();
                 bail!(
-                    "not everyone came to rest in {} s; run with --keep DIR to look into it",
-                    TIMEOUT.as_secs()
+                    "not everyone came to rest in {seconds} s; run with --keep DIR to look into \
+                     it; {}",
+                    worker.end_of_log()
                 );
+            }
+            if !was_killed && began.elapsed() > KILL_AFTER {
+                let in_flight = statuses.iter().filter(|status| !status.state.is_at_rest()).count();
+                worker.kill().await?;
+                was_killed = true;
+                screen.say(&format!(
+                    "worker {id} killed with SIGKILL; {in_flight} onboardings were in flight"
+                ))?;
+                tokio::time::sleep(DEAD_FOR).await;
+                id = worker.start()?;
+                screen.say(&format!("worker {id} started again: it takes up what is due"))?;
             }
             self.supply(&statuses, &mut seen, screen).await?;
             tokio::time::sleep(LOOK_EVERY).await;
@@ -276,19 +297,42 @@ impl Stage {
                     .await?;
             }
             self.add_documents(member, &supply.documents).await?;
-            screen.say(&format!("a person supplied what {} was asked for", member.user));
+            screen.say(&format!("a person supplied what {} was asked for", member.user))?;
             *seen.brought.entry(member.user.clone()).or_default() += 1;
             seen.asked_at.remove(&member.user);
         }
         Ok(())
     }
 
-    async fn history(&self, user: &UserLocator) -> Result<Vec<store::HistoryRow>> {
-        let Some(stored) = self.store.find(user).await? else { return Ok(Vec::new()) };
-        Ok(self.store.history(stored.onboarding.id, 0, 200).await?)
+    /// Every user's whole history.
+    async fn histories(&self) -> Result<BTreeMap<UserLocator, Vec<HistoryRow>>> {
+        let mut histories = BTreeMap::new();
+        for member in &self.cast.members {
+            let Some(stored) = self.store.find(&member.user).await? else { continue };
+            let history = self.store.history(stored.onboarding.id, 0, HISTORY_ROWS_MAX).await?;
+            histories.insert(member.user.clone(), history);
+        }
+        Ok(histories)
     }
 }
 
 fn state_of(member: &Member, statuses: &[Status]) -> Option<State> {
     statuses.iter().find(|status| status.user == member.user.as_str()).map(|status| status.state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_to_copy_is_quoted_where_a_shell_would_split_it() {
+        for (text, expected) in [
+            ("target/release/gangway", "target/release/gangway"),
+            ("/home/ada/my demo", "'/home/ada/my demo'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+        ] {
+            assert_eq!(quoted(text), expected);
+        }
+    }
 }

@@ -1,15 +1,34 @@
 //! Live progress: in a terminal a line a user, moving through its states; otherwise a plain
-//! line for each change.
+//! line for each change. No line of the block is ever as wide as the terminal: one that wraps
+//! would be two, and the next block would be drawn in the wrong place.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::time::Instant;
 
 use onboarding::{ProductStatus, ProductView, State, Status, WaitingOn};
+use terminal_size::{Height, Width, terminal_size_of};
+
+use crate::output::plain;
 
 const USER_WIDTH: usize = 30;
 const STATE_WIDTH: usize = 22;
-const NOTE_WIDTH: usize = 60;
+/// Where a note begins in the block: behind the margin, the user and the state.
+const NOTE_COLUMN: usize = 2 + USER_WIDTH + 1 + STATE_WIDTH + 1;
+/// Below this a note says nothing.
+const NOTE_WIDTH_MIN: usize = 10;
+const NOTE_WIDTH_MAX: usize = 60;
+
+/// The screen of the demo. Its lines go to stdout.
+pub(super) struct Screen {
+    rows: Vec<Row>,
+    began: Instant,
+    can_redraw: bool,
+    colours: Colours,
+    /// The form of the block that stands there, if one does.
+    drawn: Option<Form>,
+}
 
 /// What is shown of one user.
 struct Row {
@@ -18,87 +37,127 @@ struct Row {
     note: String,
 }
 
-/// The screen of the demo. Its lines go to stdout.
-pub(super) struct Screen {
-    rows: Vec<Row>,
-    began: Instant,
-    is_terminal: bool,
-    drawn: usize,
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// A line for each change, below the others.
+    Changes,
+    /// A line for each user, drawn over the one before.
+    Block { note_width: usize },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Colours {
+    On,
+    Off,
 }
 
 impl Screen {
-    /// A screen with a line for each user.
+    /// A screen with a line for each user. It takes TERM and NO_COLOR at their word.
     pub(super) fn new(users: impl Iterator<Item = String>) -> Self {
-        let rows = users.map(|user| Row { user, state: None, note: String::new() }).collect();
-        let is_terminal = std::io::stdout().is_terminal();
-        Self { rows, began: Instant::now(), is_terminal, drawn: 0 }
+        let no_color = std::env::var_os("NO_COLOR");
+        Self {
+            rows: users.map(|user| Row { user, state: None, note: String::new() }).collect(),
+            began: Instant::now(),
+            can_redraw: std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            colours: Colours::wanted(no_color.as_deref()),
+            drawn: None,
+        }
     }
 
     /// Shows where the users stand.
-    pub(super) fn show(&mut self, statuses: &[Status]) {
-        let mut lines = String::new();
+    pub(super) fn show(&mut self, statuses: &[Status]) -> io::Result<()> {
+        let seconds = self.began.elapsed().as_secs_f32();
+        let mut changes = String::new();
         for row in &mut self.rows {
             let Some(status) = statuses.iter().find(|status| status.user == row.user) else {
                 continue;
             };
             let note = note(status);
-            if !self.is_terminal && (row.state != Some(status.state) || row.note != note) {
-                let seconds = self.began.elapsed().as_secs_f32();
-                let _ = writeln!(
-                    lines,
-                    "{seconds:5.1}s  {:<USER_WIDTH$} {:<STATE_WIDTH$} {note}",
-                    row.user, status.state
-                );
+            if row.state != Some(status.state) || row.note != note {
+                row.state = Some(status.state);
+                row.note = note;
+                let _ =
+                    writeln!(changes, "{seconds:5.1}s  {}", row.line(NOTE_WIDTH_MAX, Colours::Off));
             }
-            row.state = Some(status.state);
-            row.note = note;
         }
-        if self.is_terminal {
-            lines = self.block();
-        }
-        self.put(&lines);
+        let form = self.form();
+        let text = match form {
+            Form::Changes => self.drawing(form, &changes),
+            Form::Block { .. } => self.drawing(form, ""),
+        };
+        put(&text)
     }
 
     /// Says something, above the users' lines.
-    pub(super) fn say(&mut self, text: &str) {
+    pub(super) fn say(&mut self, text: &str) -> io::Result<()> {
         let seconds = self.began.elapsed().as_secs_f32();
-        let mut lines = String::new();
-        if self.is_terminal && self.drawn > 0 {
-            let _ = write!(lines, "\x1b[{}A\x1b[J", self.drawn);
-            self.drawn = 0;
-        }
-        let _ = writeln!(lines, "{seconds:5.1}s  {text}");
-        self.put(&lines);
-        if self.is_terminal && self.rows.iter().any(|row| row.state.is_some()) {
-            let block = self.block();
-            self.put(&block);
-        }
+        let text = self.drawing(self.form(), &format!("{seconds:5.1}s  {text}\n"));
+        put(&text)
     }
 
-    /// The users' lines, drawn over those before.
-    fn block(&mut self) -> String {
-        let mut lines = String::new();
-        if self.drawn > 0 {
-            let _ = write!(lines, "\x1b[{}A", self.drawn);
-        }
-        for row in &self.rows {
-            let state = row.state.map_or("", State::as_str);
-            let colour = row.state.map_or("2", colour);
-            let _ = writeln!(
-                lines,
-                "\x1b[2K  {:<USER_WIDTH$} \x1b[{colour}m{state:<STATE_WIDTH$}\x1b[0m {}",
-                row.user, row.note
-            );
-        }
-        self.drawn = self.rows.len();
-        lines
+    fn form(&self) -> Form {
+        let size = if self.can_redraw { terminal_size_of(io::stdout()) } else { None };
+        Form::fitting(size, self.rows.len())
     }
 
-    fn put(&self, text: &str) {
-        let mut out = std::io::stdout().lock();
-        // A closed terminal ends the demo through its signals, not through its output.
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    /// What to print for `said` to stand above the block.
+    fn drawing(&mut self, form: Form, said: &str) -> String {
+        let mut text = String::new();
+        // A terminal of another size has moved the old block's lines, so that one is left alone.
+        if self.drawn.take() == Some(form) {
+            let _ = write!(text, "\x1b[{}A\x1b[J", self.rows.len());
+        }
+        text.push_str(said);
+        let Form::Block { note_width } = form else { return text };
+        if self.rows.iter().any(|row| row.state.is_some()) {
+            for row in &self.rows {
+                let _ = writeln!(text, "  {}", row.line(note_width, self.colours));
+            }
+            self.drawn = Some(form);
+        }
+        text
     }
+}
+
+impl Form {
+    /// The block, where it fits.
+    fn fitting(size: Option<(Width, Height)>, rows: usize) -> Self {
+        let Some((Width(columns), Height(lines))) = size else { return Self::Changes };
+        // The last column stays free, because some terminals wrap once it is written to, and
+        // so does the last line, for the cursor.
+        let note_width = usize::from(columns).saturating_sub(NOTE_COLUMN + 1);
+        if note_width < NOTE_WIDTH_MIN || usize::from(lines) <= rows {
+            return Self::Changes;
+        }
+        Self::Block { note_width: note_width.min(NOTE_WIDTH_MAX) }
+    }
+}
+
+impl Colours {
+    /// As <https://no-color.org> has it.
+    fn wanted(no_color: Option<&OsStr>) -> Self {
+        if no_color.is_none_or(OsStr::is_empty) { Self::On } else { Self::Off }
+    }
+}
+
+impl Row {
+    fn line(&self, note_width: usize, colours: Colours) -> String {
+        let user = shortened(&self.user, USER_WIDTH);
+        let state = self.state.map_or("", State::as_str);
+        let (begin, end) = match colours {
+            Colours::On => (format!("\x1b[{}m", self.state.map_or("2", colour)), "\x1b[0m"),
+            Colours::Off => (String::new(), ""),
+        };
+        let note = shortened(&self.note, note_width);
+        format!("{user:<USER_WIDTH$} {begin}{state:<STATE_WIDTH$}{end} {note}")
+    }
+}
+
+fn put(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Why it stands there, in a few words.
@@ -115,7 +174,7 @@ fn note(status: &Status) -> String {
             WaitingOn::Nobody => String::new(),
         }
     };
-    shortened(&note)
+    plain(&note)
 }
 
 fn products_in_review(status: &Status) -> String {
@@ -130,11 +189,11 @@ fn names_of_tasks(status: &Status) -> String {
     names.join(", ")
 }
 
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= NOTE_WIDTH {
+fn shortened(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
         return text.to_owned();
     }
-    text.chars().take(NOTE_WIDTH - 1).chain(['…']).collect()
+    text.chars().take(width - 1).chain(['…']).collect()
 }
 
 const fn colour(state: State) -> &'static str {
@@ -148,5 +207,89 @@ const fn colour(state: State) -> &'static str {
         | State::DocumentsUploaded
         | State::VerificationTriggered
         | State::Polling => "36",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn screen(colours: Colours) -> Screen {
+        let row = |user: &str| Row {
+            user: user.to_owned(),
+            state: Some(State::VerificationTriggered),
+            note: "the provider's answer ".repeat(9),
+        };
+        Screen {
+            rows: vec![row("userId:ada"), row("email:somebody.with.a.very.long.name@example.org")],
+            began: Instant::now(),
+            can_redraw: true,
+            colours,
+            drawn: None,
+        }
+    }
+
+    fn size(columns: u16, lines: u16) -> Option<(Width, Height)> {
+        Some((Width(columns), Height(lines)))
+    }
+
+    #[test]
+    fn the_block_is_drawn_only_where_it_fits() {
+        for (size, rows, expected) in [
+            (None, 12, Form::Changes),
+            (size(80, 24), 12, Form::Block { note_width: 23 }),
+            (size(100, 30), 12, Form::Block { note_width: 43 }),
+            (size(200, 30), 12, Form::Block { note_width: NOTE_WIDTH_MAX }),
+            (size(67, 24), 12, Form::Block { note_width: NOTE_WIDTH_MIN }),
+            (size(66, 24), 12, Form::Changes),
+            (size(0, 0), 12, Form::Changes),
+            (size(80, 13), 12, Form::Block { note_width: 23 }),
+            (size(80, 12), 12, Form::Changes),
+        ] {
+            assert_eq!(Form::fitting(size, rows), expected, "{size:?}");
+        }
+    }
+
+    #[test]
+    fn no_line_of_the_block_reaches_the_terminals_last_column() {
+        for columns in [67, 80, 100, 117, 300] {
+            let form = Form::fitting(size(columns, 24), 2);
+            let drawing = screen(Colours::Off).drawing(form, "");
+            assert_eq!(drawing.lines().count(), 2, "{columns}");
+            for line in drawing.lines() {
+                assert!(line.chars().count() < usize::from(columns), "{columns}: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_block_is_drawn_over_the_one_before_unless_the_terminal_was_resized() {
+        let mut screen = screen(Colours::Off);
+        let narrow = Form::fitting(size(80, 24), 2);
+        let wide = Form::fitting(size(100, 24), 2);
+        for (form, redraws) in [
+            (narrow, false),
+            (narrow, true),
+            (wide, false),
+            (wide, true),
+            (Form::Changes, false),
+            (wide, false),
+        ] {
+            let drawing = screen.drawing(form, "said\n");
+            assert_eq!(drawing.starts_with("\x1b[2A\x1b[J"), redraws, "{form:?}: {drawing:?}");
+            assert!(drawing.contains("said\n"), "{drawing:?}");
+        }
+    }
+
+    #[test]
+    fn colours_are_off_when_no_color_says_so() {
+        for (no_color, expected) in
+            [(None, Colours::On), (Some(""), Colours::On), (Some("1"), Colours::Off)]
+        {
+            let colours = Colours::wanted(no_color.map(OsStr::new));
+            assert_eq!(colours, expected, "{no_color:?}");
+            let drawing = screen(colours).drawing(Form::Block { note_width: 20 }, "");
+            assert_eq!(drawing.contains("\x1b["), expected == Colours::On, "{drawing:?}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crossmint::{ApiKey, DocumentData, DocumentReference};
 use onboarding::Product;
+use tracing_subscriber::filter::Targets;
 
 use super::{LogFormat, Settings, duration};
 
@@ -26,6 +27,11 @@ pub(crate) struct Key {
 /// What a key takes, and where in the settings it goes.
 pub(super) enum Kind {
     Text(fn(&mut Settings, String)),
+    /// A text of a certain form; `None` when it has another.
+    Form {
+        expected: &'static str,
+        set: fn(&mut Settings, &str) -> Option<()>,
+    },
     /// Never shown, and never a flag: other users of a machine see its processes' flags.
     Secret(fn(&mut Settings, String)),
     Switch(fn(&mut Settings, bool)),
@@ -58,6 +64,7 @@ impl Key {
             Kind::Text(set) | Kind::Secret(set) => {
                 set(settings, Some(text).filter(|text| !text.is_empty())?.to_owned());
             }
+            Kind::Form { set, .. } => set(settings, text)?,
             Kind::Switch(set) => set(settings, text.parse().ok()?),
             Kind::Count { min, max, set } => {
                 set(settings, text.parse().ok().filter(|count| (min..=max).contains(&count))?);
@@ -77,9 +84,11 @@ impl Key {
     /// The same of a value in a file, as text; `None` when it has another type.
     pub(super) fn text_of(&self, value: &toml::Value) -> Option<String> {
         match &self.kind {
-            Kind::Text(_) | Kind::Secret(_) | Kind::Duration(_) | Kind::Choice(_) => {
-                value.as_str().map(str::to_owned)
-            }
+            Kind::Text(_)
+            | Kind::Form { .. }
+            | Kind::Secret(_)
+            | Kind::Duration(_)
+            | Kind::Choice(_) => value.as_str().map(str::to_owned),
             Kind::Switch(_) => value.as_bool().map(|switch| switch.to_string()),
             Kind::Count { .. } => value.as_integer().map(|count| count.to_string()),
             Kind::Products(_) => {
@@ -94,6 +103,7 @@ impl Key {
     pub(super) fn expected(&self) -> String {
         match &self.kind {
             Kind::Text(_) | Kind::Secret(_) => "a text that is not empty".to_owned(),
+            Kind::Form { expected, .. } => (*expected).to_owned(),
             Kind::Switch(_) => "true or false".to_owned(),
             Kind::Count { min, max, .. } => format!("a whole number from {min} to {max}"),
             Kind::Duration(_) => format!("{}, up to 366d and not 0", duration::EXPECTED),
@@ -108,9 +118,11 @@ impl Key {
     /// A value as the file writes it.
     pub(super) fn toml(&self, text: &str) -> String {
         match &self.kind {
-            Kind::Text(_) | Kind::Secret(_) | Kind::Duration(_) | Kind::Choice(_) => {
-                toml::Value::from(text).to_string()
-            }
+            Kind::Text(_)
+            | Kind::Form { .. }
+            | Kind::Secret(_)
+            | Kind::Duration(_)
+            | Kind::Choice(_) => toml::Value::from(text).to_string(),
             Kind::Switch(_) | Kind::Count { .. } => text.to_owned(),
             Kind::Products(_) => {
                 let words: Vec<String> =
@@ -130,6 +142,14 @@ fn products(text: &str) -> Option<BTreeSet<Product>> {
         return None;
     }
     Some(words.into_iter().map(Product::from).collect())
+}
+
+/// Whether `url` may be shown: what is no origin could hold a password. Which hosts are right
+/// is the client's to say.
+fn is_origin(url: &str) -> bool {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = host.map(|host| host.strip_suffix('/').unwrap_or(host));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '@', '?', '#']))
 }
 
 const fn key(name: &'static str, default: &'static str, kind: Kind, doc: &'static str) -> Key {
@@ -154,7 +174,10 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "crossmint.url",
         "https://staging.crossmint.com",
-        Kind::Text(|s, url| s.crossmint.origin = url),
+        Kind::Form {
+            expected: "an http or https origin and no more, such as https://staging.crossmint.com",
+            set: |s, url| is_origin(url).then(|| url.clone_into(&mut s.crossmint.origin)),
+        },
         "The provider: scheme and host only. https://www.crossmint.com is production;\n\
          `gangway sandbox` prints the one to use for the sandbox.",
     ),
@@ -189,7 +212,7 @@ pub(crate) static KEYS: &[Key] = &[
             ("reference", |s| s.crossmint.document_reference = DocumentReference::Reference),
         ]),
         "How an upload names its user: user-locator (the quickstart) or reference (the API\n\
-         reference). When one is refused, the other is tried once and remembered.",
+         reference). When one is refused, the next try takes the other.",
     ),
     key(
         "crossmint.document_data",
@@ -221,7 +244,14 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "store.url",
         "sqlite:gangway.db",
-        Kind::Text(|s, url| s.store_url = url),
+        Kind::Form {
+            expected: "sqlite:PATH without parameters, such as sqlite:gangway.db",
+            set: |s, url| {
+                store::path_of(url).ok()?;
+                url.clone_into(&mut s.store_url);
+                Some(())
+            },
+        },
         "The database: sqlite:PATH. A relative path begins at the working directory.",
     ),
     key(
@@ -241,7 +271,7 @@ pub(crate) static KEYS: &[Key] = &[
         "5m",
         Kind::Duration(|s, ms| s.worker.lease_ms = ms),
         "How long claimed work stays claimed if it is never completed. Longer than every\n\
-         time-out of a call, and than two uploads.",
+         time-out of a call.",
     ),
     key(
         "worker.shutdown_grace",
@@ -366,7 +396,14 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "log.filter",
         "info",
-        Kind::Text(|s, filter| s.log.filter = filter),
+        Kind::Form {
+            expected: "a level, such as info, or levels by module, such as info,engine=debug",
+            set: |s, filter| {
+                filter.parse::<Targets>().ok()?;
+                filter.clone_into(&mut s.log.filter);
+                Some(())
+            },
+        },
         "What is logged: a level (error, warn, info, debug, trace), or levels by module\n\
          (info,engine=debug). Libraries of others log warnings and errors alone.",
     ),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Settings;
@@ -140,7 +141,14 @@ impl Reading {
             Ok(text) => text,
             Err(error) => {
                 let path = path.display();
-                return self.problems.push(format!("the file {path} can't be read: {error}"));
+                let remedy = if error.kind() == ErrorKind::NotFound {
+                    format!("`gangway config --template > {path}` writes one")
+                } else {
+                    "check the path and its permissions".to_owned()
+                };
+                return self
+                    .problems
+                    .push(format!("the file {path} can't be read ({error}); {remedy}"));
             }
         };
         match text.parse::<toml::Table>() {
@@ -165,6 +173,11 @@ impl Reading {
                 },
                 (None, toml::Value::Table(inner)) if is_section(&name) => {
                     self.table(&name, inner, path);
+                }
+                (None, toml::Value::Table(_)) => {
+                    let sections = KEYS.iter().filter_map(|key| key.name.rsplit_once('.'));
+                    let known = sections.map(|(section, _)| section.to_owned());
+                    self.unknown(&name, &source, known);
                 }
                 (None, _) => {
                     let known = KEYS.iter().map(|key| key.name.to_owned());
@@ -353,7 +366,11 @@ mod tests {
             ),
             (
                 problems_of_file("[crosmint]\n"),
-                "unknown key crosmint (file FILE); did you mean crossmint.url?",
+                "unknown key crosmint (file FILE); did you mean crossmint?",
+            ),
+            (
+                problems_of_file("[policy.slowpoll]\n"),
+                "unknown key policy.slowpoll (file FILE); did you mean policy.slow_poll?",
             ),
             (
                 problems_of_file("[store]\nurll = 'sqlite:a'"),
@@ -395,6 +412,22 @@ mod tests {
                 "[store]\nkeep_document_contents = 'yes'",
                 "store.keep_document_contents (file FILE): expected true or false",
             ),
+            (
+                "[store]\nurl = 'postgres://a:secret@b/c'",
+                "store.url (file FILE): expected sqlite:PATH without parameters, such as sqlite:gangway.db",
+            ),
+            (
+                "[store]\nurl = 'sqlite:x.db?mode=ro'",
+                "store.url (file FILE): expected sqlite:PATH without parameters, such as sqlite:gangway.db",
+            ),
+            (
+                "[crossmint]\nurl = 'ftp://x'",
+                "crossmint.url (file FILE): expected an http or https origin and no more, such as https://staging.crossmint.com",
+            ),
+            (
+                "[crossmint]\nurl = 'https://a:secret@b'",
+                "crossmint.url (file FILE): expected an http or https origin and no more, such as https://staging.crossmint.com",
+            ),
             ("[log]\nformat = 'xml'", "log.format (file FILE): expected human or json"),
             (
                 "[products]\nwanted = []",
@@ -407,11 +440,11 @@ mod tests {
             ("crossmint = 5", "unknown key crossmint (file FILE); did you mean crossmint.url?"),
             (
                 "[log]\nfilter = 'info,engine=loud'",
-                "log.filter: expected a level, such as info, or levels by module, such as info,engine=debug",
+                "log.filter (file FILE): expected a level, such as info, or levels by module, such as info,engine=debug",
             ),
             (
-                "[worker]\nlease = '4m'",
-                "worker.lease must be longer than 4m: longer than crossmint.call_timeout and twice crossmint.upload_timeout, or one call could be made twice",
+                "[worker]\nlease = '2m'",
+                "worker.lease must be longer than 2m: longer than crossmint.call_timeout and crossmint.upload_timeout, or one call could be made twice",
             ),
             (
                 "[policy.poll]\ninitial = '1m'",
@@ -420,6 +453,12 @@ mod tests {
         ] {
             assert_eq!(problems_of_file(text), [expected], "{text}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_how_to_begin_one() {
+        let problems = problems_of(Inputs { file: Some("no.toml".into()), ..Inputs::default() });
+        assert!(problems[0].contains("`gangway config --template > no.toml`"), "{problems:?}");
     }
 
     #[test]
@@ -462,6 +501,7 @@ mod tests {
                 Ok(_) => "client",
                 Err(crate::settings::KeyError::Missing) => "missing",
                 Err(crate::settings::KeyError::File { .. }) => "unreadable",
+                Err(crate::settings::KeyError::InFile { .. }) => "refused key in a file",
                 Err(crate::settings::KeyError::Refused(_)) => "refused key",
             },
         };
@@ -470,11 +510,17 @@ mod tests {
         let sandbox = ("GANGWAY_CROSSMINT__URL", "http://127.0.0.1:1");
         assert_eq!(outcome(&[], &[]), "missing");
         assert_eq!(outcome(&[sandbox], &[]), "client");
-        assert_eq!(outcome(&[("GANGWAY_CROSSMINT__URL", "ftp://x")], &[]), "refused key");
+        assert_eq!(
+            outcome(&[("GANGWAY_CROSSMINT__URL", "http://example.org")], &[]),
+            "refused key"
+        );
         assert_eq!(outcome(&[key], &[]), "client");
-        assert_eq!(outcome(&[file], &[]), "refused key");
+        assert_eq!(outcome(&[file], &[]), "refused key in a file");
         assert_eq!(outcome(&[key, file], &[]), "refused settings");
-        assert_eq!(outcome(&[key], &[("crossmint.api_key_file", key_file)]), "refused key");
+        assert_eq!(
+            outcome(&[key], &[("crossmint.api_key_file", key_file)]),
+            "refused key in a file"
+        );
         assert_eq!(outcome(&[], &[("crossmint.api_key_file", "/nowhere/key")]), "unreadable");
     }
 }

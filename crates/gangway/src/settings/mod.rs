@@ -76,8 +76,14 @@ pub(crate) enum KeyError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the key in {path} can't be used")]
+    InFile {
+        path: PathBuf,
+        #[source]
+        source: crossmint::SettingsError,
+    },
     #[error(transparent)]
-    Refused(#[from] crossmint::SettingsError),
+    Refused(crossmint::SettingsError),
 }
 
 /// The key for a provider on this machine when none is configured: the sandbox takes any.
@@ -109,7 +115,12 @@ impl Settings {
         let Some(api_key) = self.api_key()? else {
             return self.client_with(ApiKey::new(SANDBOX_KEY)).map_err(without_key);
         };
-        self.client_with(api_key).map_err(KeyError::Refused)
+        self.client_with(api_key).map_err(|refused| match (&self.api_key_file, refused) {
+            (Some(path), source) if is_about_the_key(&source) => {
+                KeyError::InFile { path: path.clone(), source }
+            }
+            (_, refused) => KeyError::Refused(refused),
+        })
     }
 
     fn client_with(&self, api_key: ApiKey) -> Result<crossmint::Client, crossmint::SettingsError> {
@@ -126,13 +137,11 @@ impl Settings {
     /// What the keys must be together.
     fn check(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        // An upload that is refused in one form is tried in the other.
-        let longest_ms =
-            self.crossmint.call_timeout_ms.max(self.crossmint.upload_timeout_ms.saturating_mul(2));
+        let longest_ms = self.crossmint.call_timeout_ms.max(self.crossmint.upload_timeout_ms);
         if self.worker.lease_ms <= longest_ms {
             problems.push(format!(
                 "worker.lease must be longer than {}: longer than crossmint.call_timeout and \
-                 twice crossmint.upload_timeout, or one call could be made twice",
+                 crossmint.upload_timeout, or one call could be made twice",
                 duration::rough(longest_ms)
             ));
         }
@@ -147,26 +156,23 @@ impl Settings {
                 ));
             }
         }
-        if self.log.filter.parse::<tracing_subscriber::filter::Targets>().is_err() {
-            problems.push(
-                "log.filter: expected a level, such as info, or levels by module, such as \
-                 info,engine=debug"
-                    .to_owned(),
-            );
-        }
         problems
     }
 }
 
 /// What the stand-in for a key was refused for: on another machine there is no key at all.
 fn without_key(refused: crossmint::SettingsError) -> KeyError {
+    if is_about_the_key(&refused) { KeyError::Missing } else { KeyError::Refused(refused) }
+}
+
+const fn is_about_the_key(refused: &crossmint::SettingsError) -> bool {
     use crossmint::SettingsError as E;
     match refused {
         E::KeyUnreadable
         | E::ClientKey
         | E::KeyNotForStaging
         | E::KeyNotForProduction
-        | E::NotServerKey => KeyError::Missing,
-        E::BadOrigin | E::PlainHttp | E::Tls(_) => KeyError::Refused(refused),
+        | E::NotServerKey => true,
+        E::BadOrigin | E::PlainHttp | E::Tls(_) => false,
     }
 }

@@ -12,9 +12,29 @@ const SSN_DIGITS: usize = 9;
 
 pub(super) type Ruled = Result<String, &'static str>;
 
-/// Kept as it was given: what the provider takes is not known.
+/// Kept as it was given, as what the provider takes is not known; but it has to be seen, and to
+/// read as it is written.
 pub(super) fn any(text: &str) -> Ruled {
+    if text.chars().any(turns_direction) {
+        return Err("must not hold characters that turn the direction of writing");
+    }
+    if text.chars().all(|c| is_invisible(c) || c.is_whitespace()) {
+        return Err("must not be empty; it holds only invisible characters");
+    }
     Ok(text.to_owned())
+}
+
+/// Embeddings, overrides and isolates: they make a text look like another one.
+const fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Some scripts need these between letters, but nothing is made of them alone.
+const fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}'
+    )
 }
 
 pub(super) fn country(text: &str) -> Ruled {

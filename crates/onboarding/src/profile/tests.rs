@@ -100,6 +100,7 @@ fn what_is_given_loosely_is_brought_to_its_normal_form() {
     for (pointer, given, expected) in [
         ("/userDetails/firstName", " Zoë Ann ", "Zoë Ann"),
         ("/userDetails/lastName", "  李 ", "李"),
+        ("/userDetails/lastName", "علی\u{200C}پور", "علی\u{200C}پور"),
         ("/userDetails/countryOfResidence", "us", "US"),
         ("/kycData/nationality", " de", "DE"),
         ("/kycData/email", " Ilse@Example.org ", "Ilse@Example.org"),
@@ -140,6 +141,16 @@ fn a_bad_value_is_refused_at_its_place() {
             "/userDetails/lastName",
             json!("Bra\u{0}ndt"),
             "must not hold control characters, such as line breaks or tabs",
+        ),
+        (
+            "/userDetails/lastName",
+            json!("Br\u{202E}dna\u{202C}t"),
+            "must not hold characters that turn the direction of writing",
+        ),
+        (
+            "/userDetails/lastName",
+            json!("\u{200B} \u{FEFF}"),
+            "must not be empty; it holds only invisible characters",
         ),
         ("/userDetails/lastName", json!(7), "must be a string"),
         (

@@ -17,14 +17,14 @@ pub async fn due_work_is_claimed_in_order_and_up_to_the_limit(backend: &impl Bac
     give_back(&store, 5, WORKER).await;
 
     let request = ClaimRequest { worker: WORKER, now: at(500), limit: 3, only: None };
-    let first = store.claim(request).await.unwrap();
+    let first = store.claim(request.clone()).await.unwrap();
     assert_eq!(ids(&first), [id(5), id(2), id(3)]);
     assert!(matches!(first.claimed[0].call, Call::CheckStatus { .. }));
     assert_eq!(first.claimed[1].call, Call::RegisterUser { revision: Revision(1) });
     assert_eq!(first.claimed[1].stored, stored(&store, 2).await);
     assert_eq!(first.next_at, Some(at(300)));
 
-    let rest = store.claim(request).await.unwrap();
+    let rest = store.claim(request.clone()).await.unwrap();
     assert_eq!(ids(&rest), [id(1)]);
     assert_eq!(rest.next_at, Some(at(900)));
     let none = ClaimRequest { limit: 0, now: at(1_000), ..request };
@@ -223,25 +223,60 @@ pub async fn a_429_stops_its_lane_alone(backend: &impl Backend) {
     assert_eq!(ids(&claim(&store, at(5_000)).await), [id(2)]);
 }
 
-/// Otherwise one user whom the provider refuses could close the door for all.
-pub async fn a_probe_is_one_call_of_its_lane_and_not_the_suspects_if_another_is_due(
+/// Otherwise a few users whom the provider refuses could close the door for all.
+pub async fn a_probe_is_one_call_and_of_those_to_be_avoided_only_if_no_other_is_due(
     backend: &impl Backend,
 ) {
     let store = backend.open(Policy::default()).await;
-    for number in 1..=3 {
+    begin_to_trigger(&store, 90, NOW).await;
+    claim(&store, NOW).await;
+    give_back(&store, 90, WORKER).await;
+    for number in 1..=50 {
         begin(&store, number, at(number as u64)).await;
     }
-    let probe = |lane| ClaimRequest {
+    let probe = |first, avoided| ClaimRequest {
         worker: WORKER,
         now: at(100),
         limit: 64,
-        only: Some(Probe { lane, suspect: id(1) }),
+        only: Some(Probe { first, avoid: (1..=avoided).map(id).collect() }),
     };
-    let reads = store.claim(probe(Lane::Read)).await.unwrap();
-    assert_eq!((ids(&reads), reads.next_at), (vec![], None));
-    for expected in [id(2), id(3), id(1)] {
-        assert_eq!(ids(&store.claim(probe(Lane::Write)).await.unwrap()), [expected]);
+    for (request, expected) in [
+        (probe(Lane::Write, 48), 49),
+        (probe(Lane::Read, 48), 90),
+        // A call of the other lane comes before one that is to be avoided.
+        (probe(Lane::Read, 48), 50),
+        (probe(Lane::Read, 48), 1),
+    ] {
+        assert_eq!(ids(&store.claim(request.clone()).await.unwrap()), [id(expected)]);
     }
+}
+
+/// Others that fell due meanwhile come before it.
+pub async fn a_claim_given_back_for_later_is_claimed_again_then(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    let claimed = claim(&store, NOW).await.claimed.remove(0);
+    let postpone = ClaimAfter::Postpone { worker: WORKER.id, until: at(500) };
+    let untouched = Commit { claim: postpone, ..change(&claimed.stored, &[], NOW, store.policy()) };
+    put(&store, untouched).await;
+    assert_eq!(stored(&store, 1).await, claimed.stored);
+    let early = claim(&store, at(499)).await;
+    assert_eq!((ids(&early), early.next_at), (vec![], Some(at(500))));
+    begin(&store, 2, at(499)).await;
+    assert_eq!(ids(&claim(&store, at(500)).await), [id(2), id(1)]);
+}
+
+/// A call that is not due at all does not become so.
+pub async fn nothing_falls_due_by_giving_a_claim_back_for_later(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    claim(&store, NOW).await;
+    more(&store, 1, &[Event::Cancelled { reason: "left".to_owned() }], NOW).await;
+    let before = stored(&store, 1).await;
+    let claim_after = ClaimAfter::Postpone { worker: WORKER.id, until: at(500) };
+    put(&store, Commit { claim: claim_after, ..change(&before, &[], NOW, store.policy()) }).await;
+    let claims = claim(&store, at(500)).await;
+    assert_eq!((ids(&claims), claims.next_at), (vec![], None));
 }
 
 /// Due times follow from the policy, so a row that was written under another is corrected.

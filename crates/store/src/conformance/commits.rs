@@ -142,6 +142,16 @@ pub async fn a_late_acknowledgement_does_not_delete_a_newer_document(backend: &i
     assert_eq!(content(&store, 1).await.unwrap().bytes, b"sharp");
 }
 
+/// Even where the policy keeps what was acknowledged.
+pub async fn the_bytes_of_a_document_that_was_taken_back_are_deleted(backend: &impl Backend) {
+    let keep = Policy { keep_document_contents: true, ..Policy::default() };
+    let store = backend.open(keep).await;
+    add_passport(&store, 1, 1, b"png").await;
+    let withdrawn = Event::DocumentWithdrawn { document_type: DocumentType::IdPassport };
+    more(&store, 1, &[withdrawn], NOW).await;
+    assert!(content(&store, 1).await.is_none());
+}
+
 /// The onboarding and its history stay; whose it was does not.
 pub async fn erasing_leaves_no_personal_data_and_frees_the_user(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;

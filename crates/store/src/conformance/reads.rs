@@ -79,6 +79,27 @@ pub async fn tasks_are_listed_until_they_are_closed(backend: &impl Backend) {
     assert_eq!(states(&store, 2).await, [TaskState::Open]);
 }
 
+/// Whatever the order in which their onboardings were created.
+pub async fn tasks_of_one_time_are_listed_in_the_order_in_which_they_were_stored(
+    backend: &impl Backend,
+) {
+    let store = backend.open(Policy::default()).await;
+    for number in 1..=3 {
+        begin_to_trigger(&store, number, NOW).await;
+    }
+    let mut triggers = claim(&store, NOW).await.claimed;
+    triggers.rotate_right(1);
+    for trigger in &triggers {
+        let release = ClaimAfter::Release(WORKER.id);
+        let asks = ProductStatus::RequiresData;
+        put(&store, answered(trigger, asks, release, NOW, store.policy())).await;
+    }
+    more(&store, 3, &[passport_added(1)], at(1)).await;
+    let tasks = store.tasks(None, 10).await.unwrap();
+    let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding_id).collect();
+    assert_eq!(whose, [id(3), id(1), id(2)], "a change of a task leaves it in its place");
+}
+
 async fn states(store: &impl Store, number: u128) -> Vec<TaskState> {
     let tasks = store.tasks(Some(id(number)), 10).await.unwrap();
     tasks.iter().map(|stored| stored.task.state).collect()

@@ -1,26 +1,23 @@
 //! Handing out due work.
 
 use onboarding::{Lane, Timestamp};
-use tracing::error;
 
 use super::paces::Paces;
 use super::rows;
 use super::writer::{Tx, Write};
-use crate::due::{self, Due, Ready};
-use crate::{Actor, ClaimRequest, Claimed, Claims, Probe, StoreError, Stored, Worker};
+use crate::due::{self, Due, Found, Ready};
+use crate::{Actor, ClaimRequest, Claimed, Claims, StoreError, Stored, Worker};
 
 /// How many rows more than asked for are looked at, as some may turn out not to be due.
 const SPARE_ROWS: usize = 16;
-
-/// A row that can't be read is looked at again after this long.
-const DAMAGED_RETRY_MS: u64 = 60 * 60_000;
 
 /// A row that says that it is due.
 #[derive(Clone, Copy)]
 struct Candidate {
     key: i64,
     due: Due,
-    is_suspect: bool,
+    /// What [`ClaimRequest::rank`] says.
+    rank: (bool, bool),
 }
 
 impl Write for ClaimRequest {
@@ -45,24 +42,22 @@ impl Write for ClaimRequest {
 impl ClaimRequest {
     /// Due rows that nobody has, of the lanes whose budget allows a call.
     async fn candidates(&self, tx: &mut Tx, paces: &Paces) -> Result<Vec<Candidate>, StoreError> {
-        let limit = rows::limit(self.limit_of_claims().saturating_add(SPARE_ROWS));
-        let suspect = self.only.map(|probe| probe.suspect);
+        let avoided = self.only.as_ref().map_or(0, |probe| probe.avoid.len());
+        let rows_max = self.limit_of_claims().saturating_add(avoided).saturating_add(SPARE_ROWS);
         let mut candidates = Vec::new();
-        for lane in self.lanes().filter(|lane| paces.allow(*lane, self.now)) {
-            let rows: Vec<(i64, i64, bool)> = sqlx::query_as(DUE_ROWS)
+        for lane in Lane::ALL.into_iter().filter(|lane| paces.allow(*lane, self.now)) {
+            let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(DUE_ROWS)
                 .bind(lane.as_str())
                 .bind(self.now.0)
-                .bind(suspect.as_ref().map(rows::id_bytes))
-                .bind(limit)
+                .bind(rows::limit(rows_max))
                 .fetch_all(&mut tx.conn)
                 .await?;
-            candidates.extend(rows.into_iter().map(|(key, at, is_suspect)| Candidate {
-                key,
-                due: Due { lane, at: Timestamp(at) },
-                is_suspect,
-            }));
+            for (key, at, id) in rows {
+                let rank = self.rank(rows::onboarding_id(&id)?, lane);
+                candidates.push(Candidate { key, due: Due { lane, at: Timestamp(at) }, rank });
+            }
         }
-        candidates.sort_by_key(|row| (row.is_suspect, row.due.at, row.key));
+        candidates.sort_by_key(|row| (row.rank, row.due.at, row.key));
         Ok(candidates)
     }
 
@@ -73,29 +68,17 @@ impl ClaimRequest {
         candidate: Candidate,
     ) -> Result<Option<Claimed>, StoreError> {
         let Candidate { key, due, .. } = candidate;
-        let stored = match rows::stored(&mut tx.conn, key).await {
-            Ok(stored) => stored,
-            Err(StoreError::Damaged { id, what }) => {
-                error!(onboarding = id, what, "damaged row passed over; restore it from a backup");
-                postpone(tx, key, due.lane, self.now).await?;
-                return Ok(None);
-            }
-            Err(other) => return Err(other),
+        let Some(stored) = rows::intact(rows::stored(&mut tx.conn, key).await)? else {
+            let postponed = Due::postponed(due.lane, self.now);
+            rows::set_due(&mut tx.conn, key, Some(postponed)).await?;
+            return Ok(None);
         };
-        match due::ready(&stored.onboarding, &tx.policy, self.now) {
-            Ok(Some(ready)) if ready.call.lane() == due.lane => {
+        match due::look(&stored.onboarding, due.lane, &tx.policy, self.now) {
+            Found::Ready(ready) => {
                 take(tx, paces, key, stored, ready, &self.worker, self.now).await.map(Some)
             }
-            // The row was written under another policy.
-            Ok(_) => {
-                let due = due::due(&stored.onboarding, &tx.policy);
+            Found::NotDue(due) => {
                 rows::set_due(&mut tx.conn, key, due).await?;
-                Ok(None)
-            }
-            Err(reason) => {
-                let (id, what) = (stored.onboarding.id, reason.as_str());
-                error!(onboarding = %id, what, "due trigger can't begin; report this as a defect");
-                postpone(tx, key, due.lane, self.now).await?;
                 Ok(None)
             }
         }
@@ -104,7 +87,7 @@ impl ClaimRequest {
     /// When more could be claimed: each lane's earliest row, but not before its budget allows.
     async fn next_at(&self, tx: &mut Tx, paces: &Paces) -> Result<Option<Timestamp>, StoreError> {
         let mut earliest: Option<Timestamp> = None;
-        for lane in self.lanes() {
+        for lane in Lane::ALL {
             let at: Option<i64> =
                 sqlx::query_scalar(NEXT_AT).bind(lane.as_str()).fetch_one(&mut tx.conn).await?;
             let Some(at) = at else { continue };
@@ -113,22 +96,12 @@ impl ClaimRequest {
         }
         Ok(earliest)
     }
-
-    fn lanes(&self) -> impl Iterator<Item = Lane> + use<> {
-        let only = self.only.map(|probe: Probe| probe.lane);
-        Lane::ALL.into_iter().filter(move |lane| only.is_none_or(|only| only == *lane))
-    }
-
-    fn limit_of_claims(&self) -> usize {
-        if self.only.is_some() { self.limit.min(1) } else { self.limit }
-    }
 }
 
-/// A suspect comes last, whatever its time.
 pub(super) const DUE_ROWS: &str = "\
-    select key, due_at, ?3 is not null and id = ?3 from onboardings \
+    select key, due_at, id from onboardings \
     where lane = ?1 and due_at <= ?2 and (leased_by is null or lease_until_at <= ?2) \
-    order by due_at limit ?4";
+    order by due_at limit ?3";
 
 pub(super) const NEXT_AT: &str = "\
     select min(at) from ( \
@@ -197,11 +170,6 @@ async fn take(
     Ok(Claimed { stored, call: ready.call })
 }
 
-async fn postpone(tx: &mut Tx, key: i64, lane: Lane, now: Timestamp) -> Result<(), sqlx::Error> {
-    let due = Due { lane, at: now.plus_ms(DAMAGED_RETRY_MS) };
-    rows::set_due(&mut tx.conn, key, Some(due)).await
-}
-
 /// Ends every lease: the only worker has just started, so whoever held them is gone.
 pub(super) struct VoidLeases;
 
@@ -215,8 +183,8 @@ impl Write for VoidLeases {
         )
         .execute(&mut tx.conn)
         .await?;
-        // A worker that was killed may have left destroyed data in the write-ahead log.
-        tx.destroyed = true;
+        // Whoever was here before may have left destroyed data in the log.
+        tx.empty_log = true;
         Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! The one way to change an onboarding.
 
-use onboarding::{Event, Onboarding};
+use onboarding::{Event, Onboarding, Timestamp};
 
 use super::writer::{Tx, Write};
-use super::{claim, personal, rows};
+use super::{claim, log, personal, rows};
 use crate::{ClaimAfter, Commit, Committed, PersonalData, StoreError, WorkerId};
 
 impl Write for Commit {
@@ -15,6 +15,11 @@ impl Write for Commit {
             ClaimAfter::Untouched => None,
             ClaimAfter::Release(worker) => {
                 release(tx, key, worker).await?;
+                None
+            }
+            ClaimAfter::Postpone { worker, until } => {
+                release(tx, key, worker).await?;
+                postpone(tx, key, until).await?;
                 None
             }
             ClaimAfter::Continue(worker) => {
@@ -65,12 +70,15 @@ impl Commit {
             personal::put(&mut tx.conn, key, personal).await?;
         }
         let mut events = self.transitions.iter().map(|transition| &transition.event);
-        if events.clone().any(|event| matches!(event, Event::DocumentUploaded { .. })) {
-            personal::delete_contents_not_held(&mut tx.conn, key, onboarding).await?;
+        if events.clone().any(crate::lets_go_of_contents)
+            && personal::delete_contents_not_held(&mut tx.conn, key, onboarding).await?
+        {
+            log::note_destroyed(tx).await?;
         }
         if events.any(|event| matches!(event, Event::Erased { .. })) {
             personal::erase(&mut tx.conn, key, self.id).await?;
-            tx.destroyed = true;
+            log::note_destroyed(tx).await?;
+            tx.empty_log = true;
         }
         Ok(())
     }
@@ -88,5 +96,15 @@ async fn release(tx: &mut Tx, key: i64, worker: WorkerId) -> Result<(), sqlx::Er
     .execute(&mut tx.conn)
     .await?;
     tx.mark = Some(key);
+    Ok(())
+}
+
+/// What is due before `until` is due then.
+async fn postpone(tx: &mut Tx, key: i64, until: Timestamp) -> Result<(), sqlx::Error> {
+    sqlx::query("update onboardings set due_at = max(due_at, ?2) where key = ?1")
+        .bind(key)
+        .bind(until.0)
+        .execute(&mut tx.conn)
+        .await?;
     Ok(())
 }

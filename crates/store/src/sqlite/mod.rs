@@ -2,6 +2,7 @@
 
 mod claim;
 mod commit;
+mod log;
 mod open;
 mod paces;
 mod personal;
@@ -20,7 +21,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-pub use open::{OpenError, path_of};
+pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest,
@@ -73,7 +74,7 @@ impl SqliteStore {
         let path = options.get_filename();
         open::create_file(path)?;
         let lock = match role {
-            Role::Worker => Some(open::lock_for_worker(path)?),
+            Role::Worker => Some(open::lock_for_worker(path).await?),
             Role::Beside => None,
         };
         let mut conn = open::connect(options).await?;
@@ -90,7 +91,7 @@ impl SqliteStore {
                 options: options.clone(),
                 policy: Arc::clone(&policy),
                 conn: Some(conn),
-                log_holds_destroyed: false,
+                transactions: 0,
                 waiting,
             }
             .run(),

@@ -15,8 +15,11 @@ use tracing::warn;
 /// Why a store can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL is not SQLite's.
-    #[error("this store's URL is not understood; write sqlite:PATH, for example sqlite:gangway.db")]
+    /// The URL is not SQLite's, or not a plain path.
+    #[error(
+        "this store's URL is not understood; write sqlite:PATH, for example sqlite:gangway.db, \
+         without parameters"
+    )]
     Url,
     /// The folder is missing.
     #[error("there is no folder {path}; create it, or set another store.url")]
@@ -24,8 +27,16 @@ pub enum OpenError {
         /// The folder.
         path: PathBuf,
     },
+    /// The path is a folder's.
+    #[error("{path} is a folder; name a file in it, such as {path}/gangway.db")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The file or the lock beside it can't be made or opened.
-    #[error("{path} can't be opened; check that its folder can be written by this user")]
+    #[error(
+        "{path} can't be opened; check that this user may read and write it, and its folder, too"
+    )]
     File {
         /// The file.
         path: PathBuf,
@@ -86,9 +97,11 @@ const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 /// The file that a URL names: `sqlite:PATH`, `sqlite://PATH`, or a bare path.
 ///
 /// # Errors
-/// When it names another kind of database, or none that is in a file.
+/// When it names another kind of database, or none that is in a file, or has parameters.
 pub fn path_of(url: &str) -> Result<PathBuf, OpenError> {
     let path = match url.strip_prefix("sqlite:") {
+        // Whoever writes them expects them to be heeded.
+        Some(rest) if rest.contains('?') => return Err(OpenError::Url),
         Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
         None if url.contains("://") => return Err(OpenError::Url),
         None => url,
@@ -119,6 +132,9 @@ pub(super) fn create_file(path: &Path) -> Result<(), OpenError> {
     if !folder.is_dir() {
         return Err(OpenError::NoFolder { path: folder.to_owned() });
     }
+    if path.is_dir() {
+        return Err(OpenError::Folder { path: path.to_owned() });
+    }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -140,11 +156,50 @@ fn warn_if_others_can_read(path: &Path) {
     }
 }
 
-/// Takes the lock that makes this process the only worker. It ends with the process.
-pub(super) fn lock_for_worker(path: &Path) -> Result<File, OpenError> {
+/// Whether a worker runs on the database that `url` names. Whoever asks never gets into the
+/// way of a worker that starts: it tries again while this looks.
+///
+/// # Errors
+/// When nobody can tell, as the lock can't be opened.
+pub fn worker_is_running(url: &str) -> Result<bool, OpenError> {
+    let lock_path = lock_path(&path_of(url)?);
+    let file_error = |source| OpenError::File { path: lock_path.clone(), source };
+    let file = match File::open(&lock_path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(file_error(source)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(source)) => Err(file_error(source)),
+    }
+}
+
+fn lock_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let lock_path = PathBuf::from(name);
+    PathBuf::from(name)
+}
+
+/// How often the worker's lock is tried, and the pause between two tries: longer than anyone
+/// looks who only asks whether a worker runs.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Takes the lock that makes this process the only worker. It ends with the process.
+pub(super) async fn lock_for_worker(path: &Path) -> Result<File, OpenError> {
+    for _ in 1..LOCK_TRIES {
+        match try_lock_for_worker(path) {
+            Err(OpenError::WorkerRunning { .. }) => tokio::time::sleep(LOCK_PAUSE).await,
+            outcome => return outcome,
+        }
+    }
+    try_lock_for_worker(path)
+}
+
+fn try_lock_for_worker(path: &Path) -> Result<File, OpenError> {
+    let lock_path = lock_path(path);
     let file_error = |source| OpenError::File { path: lock_path.clone(), source };
     let file = OpenOptions::new()
         .write(true)
@@ -163,9 +218,27 @@ pub(super) fn lock_for_worker(path: &Path) -> Result<File, OpenError> {
 /// A connection that writes, set up and checked.
 pub(super) async fn connect(options: &SqliteConnectOptions) -> Result<SqliteConnection, OpenError> {
     let path = options.get_filename();
-    let mut conn = options.connect().await.map_err(|error| database_error(path, error))?;
+    let mut tries = 1;
+    let mut conn = loop {
+        match options.connect().await {
+            Err(error) if is_locked(&error) && tries < CONNECT_TRIES => tries += 1,
+            outcome => break outcome.map_err(|error| database_error(path, error))?,
+        }
+        tokio::time::sleep(CONNECT_PAUSE).await;
+    };
     assert_settings(&mut conn, path).await?;
     Ok(conn)
+}
+
+/// Processes that switch a new file to WAL at once find it locked, and SQLite does not wait
+/// its busy time-out for that switch.
+const CONNECT_TRIES: u32 = 100;
+const CONNECT_PAUSE: Duration = Duration::from_millis(20);
+
+fn is_locked(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // SQLITE_BUSY, with any of its extended codes.
+    code.and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 async fn assert_settings(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
@@ -266,25 +339,33 @@ const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 
 /// In order. They only grow: an applied one that was changed would not be known any more.
 fn migrations() -> Vec<Migration> {
-    [("first", include_str!("../../../../migrations/sqlite/0001_first.sql"))]
-        .into_iter()
-        .zip(1..)
-        .map(|((name, sql), version)| {
-            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        })
-        .collect()
+    [
+        ("first", include_str!("../../../../migrations/sqlite/0001_first.sql")),
+        ("schemas", include_str!("../../../../migrations/sqlite/0002_schemas.sql")),
+        (
+            "destroyed_in_log",
+            include_str!("../../../../migrations/sqlite/0003_destroyed_in_log.sql"),
+        ),
+    ]
+    .into_iter()
+    .zip(1..)
+    .map(|((name, sql), version)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    })
+    .collect()
 }
 
-/// SQLite's result code for a file that is no database.
+/// SQLite's result codes for a file that is no database, and for one that can't be opened.
 const SQLITE_NOTADB: &str = "26";
+const SQLITE_CANTOPEN: &str = "14";
 
 fn database_error(path: &Path, error: sqlx::Error) -> OpenError {
     let path = path.to_owned();
     let code = error.as_database_error().and_then(|error| error.code());
-    if code.as_deref() == Some(SQLITE_NOTADB) {
-        OpenError::NotOurs { path }
-    } else {
-        OpenError::Database { path, source: Box::new(error) }
+    match code.as_deref() {
+        Some(SQLITE_NOTADB) => OpenError::NotOurs { path },
+        Some(SQLITE_CANTOPEN) => OpenError::File { path, source: io::Error::other(error) },
+        _ => OpenError::Database { path, source: Box::new(error) },
     }
 }
 
@@ -305,7 +386,7 @@ mod tests {
             let path = path_of(relative).unwrap();
             assert!(path.is_absolute() && path.ends_with("g.db"), "{relative}");
         }
-        for bad in ["postgres://host/db", "sqlite::memory:", "sqlite:"] {
+        for bad in ["postgres://host/db", "sqlite::memory:", "sqlite:", "sqlite:g.db?mode=ro"] {
             assert!(matches!(path_of(bad), Err(OpenError::Url)), "{bad}");
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use onboarding::{DocumentType, Onboarding, OnboardingId, UserLocator};
 use sqlx::SqliteConnection;
 
-use super::rows::{damaged, revision};
+use super::rows::revision;
 use crate::{DocumentContent, PersonalData, ProfileContent, StoreError};
 
 /// The key of a user's onboarding.
@@ -21,11 +21,11 @@ pub(super) async fn key_of(
         .await
 }
 
-/// The users of some onboardings, by their keys.
+/// The users of some onboardings, by their keys; one that can't be read is left out.
 pub(super) async fn users(
     conn: &mut SqliteConnection,
     keys: &[i64],
-) -> Result<BTreeMap<i64, UserLocator>, StoreError> {
+) -> Result<BTreeMap<i64, UserLocator>, sqlx::Error> {
     let keys = serde_json::to_string(keys).expect("a list of numbers has a JSON form");
     let rows: Vec<(i64, String)> = sqlx::query_as(
         "select onboarding_key, locator from users \
@@ -34,12 +34,7 @@ pub(super) async fn users(
     .bind(keys)
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|(key, locator)| match locator.parse() {
-            Ok(user) => Ok((key, user)),
-            Err(error) => Err(damaged(format!("number {key}"), error)),
-        })
-        .collect()
+    Ok(rows.into_iter().filter_map(|(key, locator)| Some((key, locator.parse().ok()?))).collect())
 }
 
 /// Notes whose a new onboarding is.
@@ -91,12 +86,13 @@ pub(super) async fn put(
     Ok(())
 }
 
-/// Deletes the bytes of every document that the onboarding says is no longer held.
+/// Deletes the bytes of every document that the onboarding says is no longer held, and says
+/// whether there were any.
 pub(super) async fn delete_contents_not_held(
     conn: &mut SqliteConnection,
     key: i64,
     onboarding: &Onboarding,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let held: Vec<&str> = onboarding
         .documents
         .iter()
@@ -104,7 +100,7 @@ pub(super) async fn delete_contents_not_held(
         .map(|(document_type, _)| document_type.as_str())
         .collect();
     let held = serde_json::to_string(&held).expect("a list of words has a JSON form");
-    sqlx::query(
+    let deleted = sqlx::query(
         "delete from document_contents where onboarding_key = ?1 \
          and document_type not in (select value from json_each(?2))",
     )
@@ -112,7 +108,7 @@ pub(super) async fn delete_contents_not_held(
     .bind(held)
     .execute(conn)
     .await?;
-    Ok(())
+    Ok(deleted.rows_affected() > 0)
 }
 
 /// Destroys everything personal of an onboarding.

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use onboarding::{
-    Event, Lane, Onboarding, OnboardingId, Policy, Revision, State, Task, TaskState, Timestamp,
-    Transition, UserLocator,
+    Lane, Onboarding, OnboardingId, Revision, State, Task, TaskState, Timestamp, Transition,
+    UserLocator,
 };
 use sqlx::SqliteConnection;
+use tracing::error;
 use uuid::Uuid;
 
 use super::personal;
 use super::writer::Tx;
 use crate::due::{self, Due};
-use crate::{Actor, HistoryRow, ListRequest, StoreError, Stored, StoredTask, snapshot};
+use crate::snapshot::{self, Snapshot};
+use crate::{Actor, HistoryRow, ListRequest, StoreError, Stored, StoredTask};
 
 /// The columns of an onboarding that are read back: key, id, version, snapshot.
 type OnboardingColumns = (i64, Vec<u8>, i64, String);
@@ -23,12 +25,26 @@ fn read_stored(
     users: &mut BTreeMap<i64, UserLocator>,
 ) -> Result<Stored, StoreError> {
     let id = onboarding_id(&id)?;
-    let onboarding = snapshot::read(&json).map_err(|what| damaged(id, what))?;
+    let onboarding: Onboarding = read(id, &json)?;
     if onboarding.id != id || i64::try_from(onboarding.version) != Ok(version) {
         return Err(damaged(id, "its snapshot is another row's or another version's"));
     }
-    let user = users.remove(&key).ok_or_else(|| damaged(id, "it has no user"))?;
+    let user = users.remove(&key).ok_or_else(|| damaged(id, NO_USER))?;
     Ok(Stored { user, onboarding })
+}
+
+const NO_USER: &str = "it has no user that can be read";
+
+/// What was read, unless it is damaged: one bad row must not keep the good ones from anybody.
+pub(super) fn intact<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match read {
+        Ok(row) => Ok(Some(row)),
+        Err(StoreError::Damaged { id, what }) => {
+            error!(onboarding = id, what, "damaged row passed over; restore it from a backup");
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
 }
 
 /// The key of an onboarding.
@@ -70,20 +86,43 @@ pub(super) async fn list(
     conn: &mut SqliteConnection,
     request: ListRequest,
 ) -> Result<Vec<Stored>, StoreError> {
-    let rows: Vec<OnboardingColumns> = sqlx::query_as(
+    let mut after = match request.after {
+        Some(id) => match key_of(conn, id).await? {
+            Some(key) => key,
+            None => return Ok(Vec::new()),
+        },
+        None => 0,
+    };
+    let mut page = Vec::new();
+    // Once, unless there is a damaged row.
+    while page.len() < request.limit {
+        let rows = rows_after(conn, after, request.state, request.limit - page.len()).await?;
+        let Some((last, ..)) = rows.last() else { break };
+        after = *last;
+        let keys: Vec<i64> = rows.iter().map(|(key, ..)| *key).collect();
+        let mut users = personal::users(conn, &keys).await?;
+        for row in rows {
+            page.extend(intact(read_stored(row, &mut users))?);
+        }
+    }
+    Ok(page)
+}
+
+async fn rows_after(
+    conn: &mut SqliteConnection,
+    key: i64,
+    state: Option<State>,
+    row_limit: usize,
+) -> Result<Vec<OnboardingColumns>, sqlx::Error> {
+    sqlx::query_as(
         "select key, id, version, snapshot from onboardings \
-         where (?1 is null or state = ?1) \
-         and (?2 is null or key > (select key from onboardings where id = ?2)) \
-         order by key limit ?3",
+         where key > ?1 and (?2 is null or state = ?2) order by key limit ?3",
     )
-    .bind(request.state.map(State::as_str))
-    .bind(request.after.as_ref().map(id_bytes))
-    .bind(limit(request.limit))
-    .fetch_all(&mut *conn)
-    .await?;
-    let keys: Vec<i64> = rows.iter().map(|(key, ..)| *key).collect();
-    let mut users = personal::users(conn, &keys).await?;
-    rows.into_iter().map(|row| read_stored(row, &mut users)).collect()
+    .bind(key)
+    .bind(state.map(State::as_str))
+    .bind(limit(row_limit))
+    .fetch_all(conn)
+    .await
 }
 
 /// How many onboardings there are in each state.
@@ -105,26 +144,54 @@ pub(super) async fn tasks(
     id: Option<OnboardingId>,
     task_limit: usize,
 ) -> Result<Vec<StoredTask>, StoreError> {
-    let rows: Vec<(i64, Vec<u8>, String)> = sqlx::query_as(
-        "select o.key, o.id, t.snapshot from tasks t join onboardings o on o.key = t.onboarding_key \
-         where t.closed_at is null and (?1 is null or o.id = ?1) \
-         order by t.opened_at, t.key limit ?2",
+    let mut after = (i64::MIN, 0);
+    let mut tasks = Vec::new();
+    // Once, unless there is a damaged row.
+    while tasks.len() < task_limit {
+        let rows = tasks_after(conn, after, id, task_limit - tasks.len()).await?;
+        let Some((opened_at, task_key, ..)) = rows.last() else { break };
+        after = (*opened_at, *task_key);
+        let keys: Vec<i64> = rows.iter().map(|(_, _, key, ..)| *key).collect();
+        let users = personal::users(conn, &keys).await?;
+        for row in rows {
+            tasks.extend(intact(read_task(row, &users))?);
+        }
+    }
+    Ok(tasks)
+}
+
+/// The columns of a task that are read back: when it was opened, its key, the onboarding's key
+/// and id, snapshot.
+type TaskColumns = (i64, i64, i64, Vec<u8>, String);
+
+fn read_task(
+    (_, _, key, id, json): TaskColumns,
+    users: &BTreeMap<i64, UserLocator>,
+) -> Result<StoredTask, StoreError> {
+    let onboarding_id = onboarding_id(&id)?;
+    let user = users.get(&key).ok_or_else(|| damaged(onboarding_id, NO_USER))?.clone();
+    let task = read(onboarding_id, &json)?;
+    Ok(StoredTask { user, onboarding_id, task })
+}
+
+async fn tasks_after(
+    conn: &mut SqliteConnection,
+    (opened_at, key): (i64, i64),
+    id: Option<OnboardingId>,
+    row_limit: usize,
+) -> Result<Vec<TaskColumns>, sqlx::Error> {
+    sqlx::query_as(
+        "select t.opened_at, t.key, o.key, o.id, t.snapshot \
+         from tasks t join onboardings o on o.key = t.onboarding_key \
+         where t.closed_at is null and (t.opened_at, t.key) > (?1, ?2) \
+         and (?3 is null or o.id = ?3) order by t.opened_at, t.key limit ?4",
     )
+    .bind(opened_at)
+    .bind(key)
     .bind(id.as_ref().map(id_bytes))
-    .bind(limit(task_limit))
-    .fetch_all(&mut *conn)
-    .await?;
-    let keys: Vec<i64> = rows.iter().map(|(key, ..)| *key).collect();
-    let users = personal::users(conn, &keys).await?;
-    rows.into_iter()
-        .map(|(key, id, json)| {
-            let onboarding_id = onboarding_id(&id)?;
-            let user =
-                users.get(&key).ok_or_else(|| damaged(onboarding_id, "it has no user"))?.clone();
-            let task = parse(onboarding_id, &json)?;
-            Ok(StoredTask { user, onboarding_id, task })
-        })
-        .collect()
+    .bind(limit(row_limit))
+    .fetch_all(conn)
+    .await
 }
 
 /// The history of an onboarding after a version.
@@ -150,12 +217,12 @@ pub(super) async fn history(
             Ok(HistoryRow {
                 version: number(id, version)?,
                 at: Timestamp(at),
-                event: parse(id, &event)?,
+                event: read(id, &event)?,
                 from: state(id, &from)?,
                 to: state(id, &to)?,
                 actor: Actor::from_word(&actor)
                     .ok_or_else(|| damaged(id, format!("there is no actor {actor}")))?,
-                policy: parse(id, &policy)?,
+                policy: read(id, &policy)?,
             })
         })
         .collect()
@@ -241,7 +308,7 @@ pub(super) async fn append(
     .bind(key)
     .bind(column(transition.onboarding.version))
     .bind(transition.at.0)
-    .bind(event_json(&transition.event))
+    .bind(snapshot::write(&transition.event))
     .bind(transition.from.as_str())
     .bind(transition.onboarding.state.as_str())
     .bind(actor.as_str())
@@ -271,19 +338,10 @@ async fn put_task(tx: &mut Tx, key: i64, task: &Task, now: Timestamp) -> Result<
     .bind(task.rounds)
     .bind(task.opened_at.0)
     .bind(closed_at)
-    .bind(serde_json::to_string(task).expect("a task has only text keys"))
+    .bind(snapshot::write(task))
     .execute(&mut tx.conn)
     .await?;
     Ok(())
-}
-
-fn event_json(event: &Event) -> String {
-    serde_json::to_string(event).expect("an event has only text keys")
-}
-
-/// The policy as it is stored.
-pub(super) fn policy_json(policy: &Policy) -> String {
-    serde_json::to_string(policy).expect("a policy has only text keys")
 }
 
 /// The error for a row that can't be read.
@@ -291,8 +349,8 @@ pub(super) fn damaged(id: impl Display, what: impl Display) -> StoreError {
     StoreError::Damaged { id: id.to_string(), what: what.to_string() }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(id: OnboardingId, json: &str) -> Result<T, StoreError> {
-    serde_json::from_str(json).map_err(|error| damaged(id, error))
+fn read<T: Snapshot>(id: OnboardingId, json: &str) -> Result<T, StoreError> {
+    snapshot::read(json).map_err(|what| damaged(id, what))
 }
 
 fn state(id: impl Display, word: &str) -> Result<State, StoreError> {
@@ -331,7 +389,7 @@ fn column(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
 
-/// A limit of rows; SQLite takes a negative one for none, which `usize` can't be.
+/// A limit as SQL takes it. One that does not fit is more than any table holds.
 pub(super) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }

@@ -1,5 +1,8 @@
 //! What only the SQLite store promises: each line of the design's section on SQLite.
 
+mod damage;
+mod personal_data;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -157,6 +160,38 @@ async fn there_is_one_worker_and_its_lock_ends_with_it() {
 }
 
 #[tokio::test]
+async fn whoever_asks_is_told_of_the_worker_and_does_not_get_into_its_way() {
+    let place = Place::new();
+    assert!(!worker_is_running(&place.url()).unwrap(), "no worker ever ran");
+    let worker = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
+    assert!(worker_is_running(&place.url()).unwrap());
+    drop(worker);
+    assert!(!worker_is_running(&place.url()).unwrap());
+
+    let asking = File::open(place.file(".lock")).unwrap();
+    asking.try_lock_shared().unwrap();
+    let url = place.url();
+    let starting =
+        tokio::spawn(async move { SqliteStore::open_for_worker(&url, Policy::default()).await });
+    tokio::task::yield_now().await;
+    drop(asking);
+    starting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_can_not_be_opened_is_told_apart_from_a_broken_disk() {
+    let place = Place::new();
+    std::fs::create_dir(place.path()).unwrap();
+    let error = SqliteStore::open(&place.url(), Policy::default()).await.err();
+    assert!(matches!(error, Some(OpenError::Folder { .. })), "{error:?}");
+
+    let place = Place::new();
+    std::os::unix::fs::symlink("/nowhere/gangway.db", place.path()).unwrap();
+    let error = SqliteStore::open(&place.url(), Policy::default()).await.err();
+    assert!(matches!(error, Some(OpenError::File { .. })), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_restarted_worker_takes_up_claimed_work_at_once() {
     let place = Place::new();
     let store = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
@@ -249,7 +284,7 @@ async fn writer(place: &Place, waiting: mpsc::Receiver<Box<dyn Job>>) -> Writer 
         conn: Some(open::connect(&options).await.unwrap()),
         options,
         policy: Arc::new(Policy::default()),
-        log_holds_destroyed: false,
+        transactions: 0,
         waiting,
     }
 }
@@ -374,91 +409,6 @@ async fn readers_see_nothing_half_written() {
     assert_eq!(store.find(&user(1)).await.unwrap(), Some(before));
 }
 
-const CANARY: &str = "canary-7261";
-
-async fn begin_with_canary(store: &SqliteStore) {
-    let whose = Stored { user: format!("userId:{CANARY}").parse().unwrap(), ..blank(1, NOW) };
-    let events = [wanted(), crate::conformance::profile_set(1), passport_added(1)];
-    let mut commit = change(&whose, &events, NOW, store.policy());
-    commit.personal = vec![
-        profile(1, &format!(r#"{{"name":"{CANARY}"}}"#)),
-        passport(1, format!("png {CANARY}").repeat(2_000).as_bytes()),
-    ];
-    put(store, commit).await;
-}
-
-#[tokio::test]
-async fn personal_data_is_in_its_own_tables_alone() {
-    let place = Place::new();
-    let store = place.open().await;
-    begin_with_canary(&store).await;
-    claim(&store, NOW).await;
-    more(&store, 1, &[hold()], NOW).await;
-
-    let mut conn = place.raw().await;
-    let columns: Vec<(String, String)> = sqlx::query_as(
-        "select t.name, c.name from sqlite_schema t join pragma_table_info(t.name) c \
-         where t.type = 'table'",
-    )
-    .fetch_all(&mut conn)
-    .await
-    .unwrap();
-    let mut found = Vec::new();
-    for (table, column) in columns {
-        let sql = format!(
-            "select count(*) from {table} where instr(cast({column} as blob), cast(?1 as blob))"
-        );
-        let rows: i64 =
-            sqlx::query_scalar(AssertSqlSafe(sql)).bind(CANARY).fetch_one(&mut conn).await.unwrap();
-        if rows > 0 {
-            found.push(format!("{table}.{column}"));
-        }
-    }
-    assert_eq!(found, ["users.locator", "profiles.json", "document_contents.bytes"]);
-}
-
-#[tokio::test]
-async fn erased_data_is_in_no_file() {
-    let place = Place::new();
-    let store = place.open().await;
-    begin_with_canary(&store).await;
-    let found = || {
-        ["", "-wal"].iter().any(|suffix| {
-            let bytes = std::fs::read(place.file(suffix)).unwrap();
-            bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes())
-        })
-    };
-    assert!(found());
-    more(&store, 1, &[Event::Erased { reason: "asked".into() }], NOW).await;
-    assert!(!found());
-}
-
-#[tokio::test]
-async fn a_damaged_row_stops_nobody_else() {
-    let place = Place::new();
-    let store = place.open().await;
-    for number in 1..=3 {
-        begin(&store, number, NOW).await;
-    }
-    place
-        .run(
-            r#"update onboardings set snapshot = '{"schema":1,"onboarding":{}}' where key = 1;
-            update onboardings set snapshot = json_set(snapshot, '$.schema', 999) where key = 2;"#,
-        )
-        .await;
-    let claims = claim(&store, NOW).await;
-    assert_eq!(ids(&claims), [id(3)]);
-    for (number, what) in [(1, "missing field"), (2, "its schema is 999")] {
-        let error = store.load(id(number)).await.unwrap_err();
-        assert!(
-            matches!(&error, StoreError::Damaged { id: whose, what: found }
-            if *whose == id(number).to_string() && found.contains(what)),
-            "{error}"
-        );
-    }
-    assert_eq!(ids(&claim(&store, at(WORKER.lease_ms)).await), [id(3)], "it is not tried at once");
-}
-
 #[tokio::test]
 async fn a_claim_reads_due_rows_by_index() {
     let place = Place::new();
@@ -473,7 +423,6 @@ async fn a_claim_reads_due_rows_by_index() {
             sqlx::query_as(AssertSqlSafe(format!("explain query plan {sql}")))
                 .bind("write")
                 .bind(NOW.0)
-                .bind(None::<Vec<u8>>)
                 .bind(1)
                 .fetch_all(&mut conn)
                 .await

@@ -15,14 +15,18 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{open, rows};
-use crate::StoreError;
+use super::{log, open};
+use crate::{StoreError, snapshot};
 
 /// How many writes may wait, and how many one transaction takes.
 pub(super) const BATCH_WRITES_MAX: usize = 256;
 
 /// A transaction takes no further write once it has this many bytes of personal data.
 const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// After so many transactions the writer looks whether the log holds destroyed data. An idle
+/// worker looks for work once a second, so it comes to this about once a minute.
+pub(super) const TRANSACTIONS_A_LOOK: u32 = 64;
 
 /// Something to be written, whole or not at all. It may be run again after a failed
 /// transaction, so it keeps nothing from one run to the next.
@@ -47,8 +51,8 @@ pub(super) struct Tx {
     pub commit_id: i64,
     /// The key of an onboarding whose row has the commit id, if one was written.
     pub mark: Option<i64>,
-    /// Whether it destroyed personal data, which then has to leave the write-ahead log as well.
-    pub destroyed: bool,
+    /// Whether destroyed data has to leave the write-ahead log before anyone is answered.
+    pub empty_log: bool,
     policy_key: Option<i64>,
 }
 
@@ -58,7 +62,7 @@ impl Tx {
         if let Some(key) = self.policy_key {
             return Ok(key);
         }
-        let policy = rows::policy_json(&self.policy);
+        let policy = snapshot::write(&*self.policy);
         sqlx::query("insert into policies (policy) values (?1) on conflict do nothing")
             .bind(policy.as_str())
             .execute(&mut self.conn)
@@ -146,8 +150,8 @@ pub(super) struct Writer {
     pub policy: Arc<Policy>,
     /// None after a failure, until the next transaction opens a new one.
     pub conn: Option<SqliteConnection>,
-    /// Whether the write-ahead log may hold personal data that was destroyed since.
-    pub log_holds_destroyed: bool,
+    /// How many transactions there were since the last look at the log.
+    pub transactions: u32,
     pub waiting: mpsc::Receiver<Box<dyn Job>>,
 }
 
@@ -157,6 +161,9 @@ impl Writer {
         while let Some(first) = self.waiting.recv().await {
             let batch = self.gather(first);
             self.write(batch).await;
+            if self.transactions >= TRANSACTIONS_A_LOOK {
+                self.empty_log().await;
+            }
         }
     }
 
@@ -201,12 +208,17 @@ impl Writer {
             close(tx.conn).await;
             return self.clear_up(Arc::new(error), tx.mark, tx.commit_id).await;
         }
-        self.log_holds_destroyed |= tx.destroyed;
-        if self.log_holds_destroyed {
-            self.log_holds_destroyed = !empty_log(&mut tx.conn).await;
-        }
         self.conn = Some(tx.conn);
+        self.transactions += 1;
+        if tx.empty_log {
+            self.empty_log().await;
+        }
         Outcome::Stored
+    }
+
+    async fn empty_log(&mut self) {
+        self.transactions = 0;
+        log::empty_if_it_holds_destroyed(&self.options).await;
     }
 
     async fn begin(&mut self) -> Result<Tx, Shared> {
@@ -225,7 +237,7 @@ impl Writer {
             policy: Arc::clone(&self.policy),
             commit_id: Uuid::new_v4().as_u64_pair().0.cast_signed(),
             mark: None,
-            destroyed: false,
+            empty_log: false,
             policy_key: None,
         })
     }
@@ -267,15 +279,6 @@ async fn is_stored(
     .bind(commit_id)
     .fetch_one(conn)
     .await
-}
-
-/// Moves everything from the write-ahead log into the database and empties it, so that what
-/// was destroyed is in neither. Says whether it did: someone who reads just now prevents it,
-/// and it is tried again after the next transaction.
-async fn empty_log(conn: &mut SqliteConnection) -> bool {
-    let result: Result<(i64, i64, i64), sqlx::Error> =
-        sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(conn).await;
-    matches!(result, Ok((busy, ..)) if busy == 0)
 }
 
 async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {

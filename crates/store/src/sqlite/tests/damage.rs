@@ -1,0 +1,172 @@
+//! Damaged rows, and rows of older releases.
+
+use std::fmt::Debug;
+use std::sync::Mutex;
+
+use onboarding::ProductStatus;
+use tracing::field::{Field, Visit};
+use tracing::span;
+
+use super::*;
+use crate::ClaimAfter;
+use crate::conformance::{answered, begin_to_trigger};
+
+#[tokio::test]
+async fn a_damaged_row_stops_no_claim_of_another() {
+    let place = Place::new();
+    let store = place.open().await;
+    for number in 1..=3 {
+        begin(&store, number, NOW).await;
+    }
+    place
+        .run(
+            r#"update onboardings set snapshot = '{"schema":1,"onboarding":{}}' where key = 1;
+            update onboardings set snapshot = json_set(snapshot, '$.schema', 999) where key = 2;"#,
+        )
+        .await;
+    let claims = claim(&store, NOW).await;
+    assert_eq!(ids(&claims), [id(3)]);
+    for (number, what) in [(1, "missing field"), (2, "its schema is 999")] {
+        let error = store.load(id(number)).await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Damaged { id: whose, what: found }
+            if *whose == id(number).to_string() && found.contains(what)),
+            "{error}"
+        );
+    }
+    assert_eq!(ids(&claim(&store, at(WORKER.lease_ms)).await), [id(3)], "it is not tried at once");
+}
+
+/// Three users with one open task each, of whom the second's rows are damaged.
+async fn with_a_damaged_one(place: &Place, damage: &'static str) -> SqliteStore {
+    let store = place.open().await;
+    for number in 1..=3 {
+        begin_to_trigger(&store, number, NOW).await;
+        let trigger = claim(&store, NOW).await.claimed.remove(0);
+        let release = ClaimAfter::Release(WORKER.id);
+        let asks = ProductStatus::RequiresData;
+        put(&store, answered(&trigger, asks, release, NOW, store.policy())).await;
+    }
+    place.run(damage).await;
+    store
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_passed_over_in_lists_with_an_error_that_names_it() {
+    for damage in [
+        "update onboardings set snapshot = '{}' where key = 2",
+        "update onboardings set version = version + 1 where key = 2",
+        "update users set locator = 'no:one' where onboarding_key = 2",
+        "delete from users where onboarding_key = 2",
+    ] {
+        let place = Place::new();
+        let store = with_a_damaged_one(&place, damage).await;
+        for (after, limit, expected) in [
+            (None, 10, vec![id(1), id(3)]),
+            (None, 2, vec![id(1), id(3)]),
+            (None, 1, vec![id(1)]),
+            (Some(id(1)), 1, vec![id(3)]),
+            (Some(id(2)), 1, vec![id(3)]),
+            (Some(id(3)), 1, vec![]),
+        ] {
+            let page = store.list(ListRequest { state: None, after, limit }).await.unwrap();
+            let found: Vec<OnboardingId> = page.iter().map(|row| row.onboarding.id).collect();
+            assert_eq!(found, expected, "{damage}: {after:?} {limit}");
+        }
+        let log = Log::default();
+        let _logging = tracing::subscriber::set_default(log.clone());
+        store.list(ListRequest { state: None, after: None, limit: 10 }).await.unwrap();
+        assert_eq!(log.errors_that_name(id(2)), 1, "{damage}: {log:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_task_is_passed_over_with_an_error_that_names_its_onboarding() {
+    for damage in [
+        "update tasks set snapshot = '{}' where onboarding_key = 2",
+        "delete from users where onboarding_key = 2",
+    ] {
+        let place = Place::new();
+        let store = with_a_damaged_one(&place, damage).await;
+        let log = Log::default();
+        let _logging = tracing::subscriber::set_default(log.clone());
+        for (limit, expected) in [(10, vec![id(1), id(3)]), (2, vec![id(1), id(3)])] {
+            let tasks = store.tasks(None, limit).await.unwrap();
+            let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding_id).collect();
+            assert_eq!(whose, expected, "{damage}: {limit}");
+        }
+        assert_eq!(store.tasks(Some(id(2)), 10).await.unwrap(), []);
+        assert_eq!(log.errors_that_name(id(2)), 3, "{damage}: {log:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_release_is_read() {
+    let place = Place::new();
+    let store = with_a_damaged_one(&place, "select 'nothing is damaged'").await;
+    let rows = |store: SqliteStore| async move {
+        let history = store.history(id(1), 0, 100).await.unwrap();
+        let tasks = store.tasks(None, 10).await.unwrap();
+        let list = store.list(ListRequest { state: None, after: None, limit: 10 }).await.unwrap();
+        (history, tasks, list)
+    };
+    let written = rows(store).await;
+    place
+        .run(
+            "update history set event = json_extract(event, '$.event');
+            update tasks set snapshot = json_extract(snapshot, '$.task');
+            update policies set policy = json_extract(policy, '$.policy');
+            drop table destroyed_in_log;
+            delete from _sqlx_migrations where version > 1;",
+        )
+        .await;
+    let store = place.open().await;
+    more(&store, 1, &[hold()], at(1)).await;
+    let (mut history, tasks, mut list) = rows(store).await;
+    assert_eq!(history.pop().unwrap().event, hold());
+    assert_eq!(list.remove(0).onboarding.state, State::Held);
+    assert_eq!((history, tasks, list), (written.0, written.1, written.2[1..].to_vec()));
+}
+
+/// The errors that were logged, each with its fields.
+#[derive(Clone, Debug, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    fn errors_that_name(&self, id: OnboardingId) -> usize {
+        let errors = self.0.lock().unwrap();
+        errors.iter().filter(|error| error.contains(&id.to_string())).count()
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::ERROR
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+struct Fields(String);
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0 += &format!("{field}={value:?} ");
+    }
+}
