@@ -1,35 +1,77 @@
 //! Whether the provider takes our calls at all. A revoked key or a project that is not
 //! enabled is not one user's fault: the whole worker stops, and one call at a time probes.
+//!
+//! But a few users whose calls alone are refused would close the gate for all, for ever. So a
+//! probe avoids everyone who was refused since it closed, and the lanes take turns. If the call
+//! of someone else then succeeds, and no more than a few were refused, these are *doubted*; one
+//! who is refused again before another call of theirs was accepted is held. A provider that
+//! was really closed takes their next calls, which are due at once, so it holds nobody.
+//! Many who are refused are no culprits either, nor is anyone while the provider takes no call
+//! at all of a lane, as when the key lost one of its scopes.
 
-use onboarding::{Call, Failure, FailureClass, Lane, OnboardingId, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+
+use onboarding::{Event, FailureClass, Lane, OnboardingId, Timestamp};
 use store::{Closed, Probe, ProviderGate};
 
 /// The time to the first probe of a closed provider.
 const PROBE_FIRST_MS: u64 = 5_000;
 /// The longest time between two probes.
 const PROBE_LONGEST_MS: u64 = 300_000;
+/// At most this many who were refused are remembered; the oldest are forgotten.
+const REMEMBERED_MAX: usize = 64;
+/// When more than this many are refused, it is not because of them.
+const CULPRITS_MAX: usize = 8;
 
-/// The worker's picture of the provider's gate.
+/// The worker's picture of the provider's gate. A restart forgets all but the state: then
+/// those who are refused have to be found again.
 #[derive(Debug)]
 pub(crate) struct Gate {
     state: ProviderGate,
-    /// Nobody but the suspect was refused since the gate closed. Not known after a restart,
-    /// and then nobody is suspected.
-    only_suspect_refused: bool,
-    /// The last probe was the suspect's own, as no other call of its lane was due.
-    suspect_is_alone: bool,
+    /// Who was refused since it closed.
+    refused: VecDeque<OnboardingId>,
+    /// Who was refused in an earlier closure while others were not, and had no call accepted
+    /// since.
+    doubted: VecDeque<OnboardingId>,
+    /// How many were held for refusals in a lane since a call of that lane was accepted.
+    held: BTreeMap<Lane, usize>,
     probing: bool,
 }
 
 /// What a claim may take at present.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Passage {
     /// Whatever is due.
     Free,
-    /// One call, to find out whether the provider is open again: the first of these that is due.
-    Probe([Probe; 2]),
+    /// One call, to find out whether the provider is open again.
+    Probe(Probe),
     /// Nothing before this time.
     Shut(Timestamp),
+}
+
+/// What a call says about the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer<'a> {
+    /// The provider took it, whatever it said to it.
+    Accepted,
+    /// The provider takes no call, with this message.
+    Closed(&'a str),
+    /// Nothing: it was not sent, or its answer was lost.
+    None,
+}
+
+impl<'a> Answer<'a> {
+    /// What it says that a call that was sent came to this.
+    pub(crate) fn of(event: &'a Event) -> Self {
+        let Event::CallFailed { failure, .. } = event else { return Self::Accepted };
+        match failure.class {
+            FailureClass::ProviderClosed => Self::Closed(&failure.message),
+            FailureClass::Transient => Self::None,
+            FailureClass::RateLimited | FailureClass::Refused | FailureClass::NotFound => {
+                Self::Accepted
+            }
+        }
+    }
 }
 
 /// What an answer changed at the gate.
@@ -41,19 +83,23 @@ pub(crate) enum Turn {
     Closed,
     /// It stays closed; the next probe is later.
     StillClosed,
-    /// The provider is open. If someone is named, their calls alone are refused: they closed it
-    /// for all, and nobody passes until they are held and [`Gate::open`] is called.
+    /// The provider is open. If there are culprits, they closed it for all: nobody passes
+    /// until they are held and [`Gate::open`] is called.
     Opened {
-        /// Whose calls are refused while others' are not.
-        culprit: Option<OnboardingId>,
+        /// Those whose calls are refused while others' are not.
+        culprits: Vec<OnboardingId>,
         /// Since when it was closed.
         since: Timestamp,
     },
 }
 
 impl Gate {
-    pub(crate) const fn new(state: ProviderGate) -> Self {
-        Self { state, only_suspect_refused: false, suspect_is_alone: false, probing: false }
+    pub(crate) fn new(state: ProviderGate) -> Self {
+        let refused = match &state {
+            ProviderGate::Open => VecDeque::new(),
+            ProviderGate::Closed(closed) => VecDeque::from([closed.suspect]),
+        };
+        Self { state, refused, doubted: VecDeque::new(), held: BTreeMap::new(), probing: false }
     }
 
     pub(crate) const fn state(&self) -> &ProviderGate {
@@ -61,23 +107,19 @@ impl Gate {
     }
 
     /// What may be claimed at `now`.
-    pub(crate) fn passage(&self, now: Timestamp) -> Passage {
-        match &self.state {
-            ProviderGate::Open => Passage::Free,
-            ProviderGate::Closed(closed) if self.probing => {
-                Passage::Shut(now.max(closed.probe_at).plus_ms(1))
-            }
-            ProviderGate::Closed(closed) if closed.probe_at > now => Passage::Shut(closed.probe_at),
-            ProviderGate::Closed(closed) => Passage::Probe(self.probes(closed)),
+    pub(crate) fn passage(&mut self, now: Timestamp) -> Passage {
+        let ProviderGate::Closed(closed) = &mut self.state else { return Passage::Free };
+        // A clock that was set back must not put off the probe until that time comes again.
+        closed.probe_at = closed.probe_at.min(now.plus_ms(PROBE_LONGEST_MS));
+        if self.probing {
+            return Passage::Shut(now.max(closed.probe_at).plus_ms(1));
         }
-    }
-
-    /// A call of the same lane tells most. But where only the suspect has one, others must not
-    /// wait for the suspect for ever: then a call of the other lane comes first.
-    fn probes(&self, closed: &Closed) -> [Probe; 2] {
-        let same = Probe { lane: closed.lane, suspect: closed.suspect };
-        let other = Probe { lane: other_lane(closed.lane), ..same };
-        if self.suspect_is_alone { [other, same] } else { [same, other] }
+        if closed.probe_at > now {
+            return Passage::Shut(closed.probe_at);
+        }
+        let first =
+            if closed.probes.is_multiple_of(2) { closed.lane } else { other_lane(closed.lane) };
+        Passage::Probe(Probe { first, avoid: self.refused.iter().copied().collect() })
     }
 
     /// A probe is under way: nothing else is claimed until it has ended.
@@ -90,61 +132,81 @@ impl Gate {
         self.probing = false;
     }
 
-    /// Takes in how a call ended.
+    /// Takes in what a call of `id` said.
     pub(crate) fn turn(
         &mut self,
         id: OnboardingId,
-        call: &Call,
-        failure: Option<&Failure>,
+        lane: Lane,
+        answer: Answer<'_>,
         is_probe: bool,
         now: Timestamp,
     ) -> Turn {
         if is_probe {
             self.probe_ended();
         }
-        let refused = failure.filter(|failure| failure.class == FailureClass::ProviderClosed);
-        match (&mut self.state, refused) {
-            (ProviderGate::Open, None) => Turn::None,
-            (ProviderGate::Open, Some(failure)) => {
-                self.only_suspect_refused = true;
-                self.suspect_is_alone = false;
-                self.state = ProviderGate::Closed(Closed {
-                    since: now,
-                    probe_at: now.plus_ms(PROBE_FIRST_MS),
-                    probes: 0,
-                    lane: call.lane(),
-                    suspect: id,
-                    message: failure.message.clone(),
-                });
-                Turn::Closed
-            }
-            (ProviderGate::Closed(closed), Some(_)) => {
-                self.only_suspect_refused &= closed.suspect == id;
-                if !is_probe {
-                    return Turn::None;
-                }
-                self.suspect_is_alone = closed.suspect == id;
-                postpone(closed, now);
-                Turn::StillClosed
-            }
-            // Calls that were sent before it closed prove nothing.
-            (ProviderGate::Closed(_), None) if !is_probe => Turn::None,
-            (ProviderGate::Closed(closed), None) if is_no_answer(failure) => {
-                postpone(closed, now);
-                Turn::StillClosed
-            }
-            (ProviderGate::Closed(closed), None) => {
-                let culprit =
-                    (self.only_suspect_refused && closed.suspect != id).then_some(closed.suspect);
-                let since = closed.since;
-                match culprit {
-                    None => self.open(),
-                    // Whoever passed before the culprit is held might be the culprit.
-                    Some(_) => self.probing = true,
-                }
-                Turn::Opened { culprit, since }
+        if answer == Answer::Accepted {
+            self.held.remove(&lane);
+            self.doubted.retain(|doubted| *doubted != id);
+        }
+        let ProviderGate::Closed(closed) = &mut self.state else {
+            let Answer::Closed(message) = answer else { return Turn::None };
+            self.refused = VecDeque::from([id]);
+            self.state = ProviderGate::Closed(Closed {
+                since: now,
+                probe_at: now.plus_ms(PROBE_FIRST_MS),
+                probes: 0,
+                lane,
+                suspect: id,
+                message: message.to_owned(),
+            });
+            return Turn::Closed;
+        };
+        // Calls that were sent before it closed do not show that it is open now.
+        if is_probe && answer == Answer::Accepted {
+            return self.opened_by(id);
+        }
+        if is_probe {
+            postpone(closed, now);
+        }
+        if let Answer::Closed(_) = answer {
+            self.refuse(id);
+        }
+        if is_probe { Turn::StillClosed } else { Turn::None }
+    }
+
+    fn refuse(&mut self, id: OnboardingId) {
+        if self.refused.contains(&id) {
+            // Everyone who is due was refused, so the round begins anew: otherwise the one who
+            // is due first would be every probe from now on.
+            self.refused.clear();
+        }
+        remember(&mut self.refused, id);
+    }
+
+    fn opened_by(&mut self, id: OnboardingId) -> Turn {
+        let ProviderGate::Closed(closed) = &self.state else { return Turn::None };
+        let (since, lane) = (closed.since, closed.lane);
+        let refused = std::mem::take(&mut self.refused);
+        // One who was refused and is no more shows that the provider was closed.
+        let is_personal = refused.len() <= CULPRITS_MAX && !refused.contains(&id);
+        let mut culprits = Vec::new();
+        for refused in refused.into_iter().filter(|_| is_personal) {
+            if self.doubted.contains(&refused) {
+                culprits.push(refused);
+            } else {
+                remember(&mut self.doubted, refused);
             }
         }
+        let held = self.held.entry(lane).or_default();
+        culprits.truncate(CULPRITS_MAX - *held);
+        *held += culprits.len();
+        if culprits.is_empty() {
+            self.open();
+        } else {
+            // Whoever passed before the culprits are held might be one.
+            self.probing = true;
+        }
+        Turn::Opened { culprits, since }
     }
 
     /// Whatever is due may pass again.
@@ -161,8 +223,11 @@ const fn other_lane(lane: Lane) -> Lane {
     }
 }
 
-fn is_no_answer(failure: Option<&Failure>) -> bool {
-    failure.is_some_and(|failure| failure.class == FailureClass::Transient)
+fn remember(ids: &mut VecDeque<OnboardingId>, id: OnboardingId) {
+    if ids.len() == REMEMBERED_MAX {
+        ids.pop_front();
+    }
+    ids.push_back(id);
 }
 
 fn postpone(closed: &mut Closed, now: Timestamp) {
@@ -174,30 +239,50 @@ fn postpone(closed: &mut Closed, now: Timestamp) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use onboarding::Effect;
+    use onboarding::{Call, Effect, Failure};
 
     const NOW: Timestamp = Timestamp(1_000_000);
+    const LATER: Timestamp = NOW.plus_ms(PROBE_LONGEST_MS);
+    const REFUSED: Answer<'_> = Answer::Closed("no");
 
     fn id(number: u128) -> OnboardingId {
         OnboardingId(uuid::Uuid::from_u128(number))
     }
 
-    fn failure(class: FailureClass) -> Failure {
-        Failure {
-            class,
-            message: "no".into(),
-            http_status: None,
-            retry_after_ms: None,
-            effect: Effect::None,
-        }
+    fn ids(numbers: impl IntoIterator<Item = u128>) -> Vec<OnboardingId> {
+        numbers.into_iter().map(id).collect()
     }
 
-    const CHECK: Call = Call::CheckStatus { epoch: 1 };
+    fn read(gate: &mut Gate, number: u128, answer: Answer<'_>) -> Turn {
+        gate.turn(id(number), Lane::Read, answer, false, NOW)
+    }
 
-    fn closed_by(suspect: u128) -> Gate {
+    fn probe(gate: &mut Gate, number: u128, answer: Answer<'_>) -> Turn {
+        gate.turn(id(number), Lane::Read, answer, true, NOW)
+    }
+
+    fn opened(culprits: impl IntoIterator<Item = u128>) -> Turn {
+        Turn::Opened { culprits: ids(culprits), since: NOW }
+    }
+
+    fn next_probe(gate: &mut Gate) -> Probe {
+        let Passage::Probe(probe) = gate.passage(LATER) else { panic!("a probe is due") };
+        probe
+    }
+
+    fn closed_by(number: u128) -> Gate {
         let mut gate = Gate::new(ProviderGate::Open);
-        let refused = failure(FailureClass::ProviderClosed);
-        assert_eq!(gate.turn(id(suspect), &CHECK, Some(&refused), false, NOW), Turn::Closed);
+        assert_eq!(read(&mut gate, number, REFUSED), Turn::Closed);
+        gate
+    }
+
+    /// A gate that closed on these users, and that a probe of 99's opened.
+    fn opened_after(refused: impl IntoIterator<Item = u128>) -> Gate {
+        let mut gate = Gate::new(ProviderGate::Open);
+        for number in refused {
+            read(&mut gate, number, REFUSED);
+        }
+        assert_eq!(probe(&mut gate, 99, Answer::Accepted), opened([]));
         gate
     }
 
@@ -206,9 +291,8 @@ mod tests {
         let mut gate = closed_by(1);
         assert_eq!(gate.passage(NOW), Passage::Shut(NOW.plus_ms(PROBE_FIRST_MS)));
         let later = NOW.plus_ms(PROBE_FIRST_MS);
-        let probe = |lane| Probe { lane, suspect: id(1) };
-        let same_lane_first = Passage::Probe([probe(Lane::Read), probe(Lane::Write)]);
-        assert_eq!(gate.passage(later), same_lane_first);
+        let first = Probe { first: Lane::Read, avoid: ids([1]) };
+        assert_eq!(gate.passage(later), Passage::Probe(first));
         gate.probe_begun();
         assert!(matches!(gate.passage(later), Passage::Shut(_)));
     }
@@ -216,10 +300,9 @@ mod tests {
     #[test]
     fn probes_become_rarer_up_to_a_limit() {
         let mut gate = closed_by(1);
-        let refused = failure(FailureClass::ProviderClosed);
         let mut delays = Vec::new();
         for _ in 0..9 {
-            gate.turn(id(1), &CHECK, Some(&refused), true, NOW);
+            probe(&mut gate, 1, REFUSED);
             let Passage::Shut(at) = gate.passage(NOW) else { panic!("a probe has failed") };
             delays.push(at.ms_since(NOW) / 1_000);
         }
@@ -227,60 +310,125 @@ mod tests {
     }
 
     #[test]
-    fn a_user_whose_calls_alone_are_refused_is_named_when_anothers_probe_succeeds() {
+    fn a_clock_that_was_set_back_does_not_put_off_the_probe() {
         let mut gate = closed_by(1);
-        let opened = gate.turn(id(2), &CHECK, None, true, NOW);
-        assert_eq!(opened, Turn::Opened { culprit: Some(id(1)), since: NOW });
-        assert!(
-            matches!(gate.passage(NOW.plus_ms(PROBE_FIRST_MS)), Passage::Shut(_)),
-            "until it is held"
-        );
+        let earlier = Timestamp(10_000);
+        let soon = earlier.plus_ms(PROBE_LONGEST_MS);
+        assert_eq!(gate.passage(earlier), Passage::Shut(soon));
+        assert!(matches!(gate.passage(soon), Passage::Probe(_)));
+    }
+
+    #[test]
+    fn the_lanes_take_turns_and_everyone_refused_is_avoided_until_all_were() {
+        let mut gate = closed_by(1);
+        for (prober, first, avoided) in [
+            (2, Lane::Write, &[1, 2][..]),
+            (3, Lane::Read, &[1, 2, 3]),
+            (1, Lane::Write, &[1]),
+            (1, Lane::Read, &[1]),
+            (2, Lane::Write, &[1, 2]),
+        ] {
+            probe(&mut gate, prober, REFUSED);
+            let avoid = ids(avoided.iter().copied());
+            assert_eq!(next_probe(&mut gate), Probe { first, avoid }, "after a probe of {prober}");
+        }
+        assert_eq!(read(&mut gate, 4, REFUSED), Turn::None, "it was sent before");
+        assert_eq!(next_probe(&mut gate).avoid, ids([1, 2, 4]));
+        for number in 100..200 {
+            read(&mut gate, number, REFUSED);
+        }
+        assert_eq!(next_probe(&mut gate).avoid, ids(136..200));
+    }
+
+    #[test]
+    fn those_refused_twice_while_others_are_not_are_culprits_and_nobody_passes_until_held() {
+        let mut gate = opened_after([1, 2]);
+        assert_eq!(gate.passage(NOW), Passage::Free);
+        for number in [2, 1, 3] {
+            read(&mut gate, number, REFUSED);
+        }
+        assert_eq!(probe(&mut gate, 99, Answer::Accepted), opened([2, 1]));
+        assert!(matches!(gate.passage(LATER), Passage::Shut(_)), "until they are held");
         gate.open();
         assert_eq!(gate.passage(NOW), Passage::Free);
     }
 
     #[test]
-    fn after_a_probe_of_the_suspects_own_the_other_lane_comes_first() {
-        let mut gate = closed_by(1);
-        let refused = failure(FailureClass::ProviderClosed);
-        let lanes = |gate: &Gate| {
-            let later = NOW.plus_ms(PROBE_LONGEST_MS);
-            let Passage::Probe(probes) = gate.passage(later) else { panic!("a probe is due") };
-            probes.map(|probe| probe.lane)
-        };
-        for (prober, expected) in [
-            (1, [Lane::Write, Lane::Read]),
-            (1, [Lane::Write, Lane::Read]),
-            (2, [Lane::Read, Lane::Write]),
-        ] {
-            gate.turn(id(prober), &CHECK, Some(&refused), true, NOW);
-            assert_eq!(lanes(&gate), expected, "after a probe of {prober}");
+    fn a_call_that_is_accepted_ends_the_doubt() {
+        let mut gate = opened_after([1]);
+        read(&mut gate, 1, Answer::Accepted);
+        read(&mut gate, 1, REFUSED);
+        assert_eq!(probe(&mut gate, 99, Answer::Accepted), opened([]));
+    }
+
+    #[test]
+    fn nobody_is_a_culprit_when_many_are_refused_or_one_of_them_opens_it() {
+        let few = CULPRITS_MAX as u128;
+        for (refused, prober, culprits) in
+            [(few, 99, few), (few + 1, 99, 0), (few, 1, 0), (1, 0, 0)]
+        {
+            let mut gate = opened_after(0..few);
+            (0..refused).for_each(|number| drop(read(&mut gate, number, REFUSED)));
+            let turn = probe(&mut gate, prober, Answer::Accepted);
+            assert_eq!(turn, opened(0..culprits), "{refused} refused, opened by {prober}");
         }
     }
 
     #[test]
-    fn nobody_is_blamed_when_another_was_refused_too_or_after_a_restart() {
-        let refused = failure(FailureClass::ProviderClosed);
-        let mut gate = closed_by(1);
-        gate.turn(id(2), &CHECK, Some(&refused), true, NOW);
-        assert_eq!(
-            gate.turn(id(3), &CHECK, None, true, NOW),
-            Turn::Opened { culprit: None, since: NOW }
-        );
+    fn only_a_few_are_culprits_while_no_call_of_their_lane_is_accepted() {
+        let mut gate = Gate::new(ProviderGate::Open);
+        let mut culprits = Vec::new();
+        for number in (0..20).flat_map(|number| [number, number]) {
+            gate.turn(id(number), Lane::Write, REFUSED, false, NOW);
+            let turn = gate.turn(id(99), Lane::Read, Answer::Accepted, true, NOW);
+            let Turn::Opened { culprits: found, .. } = turn else { panic!("{turn:?}") };
+            culprits.extend(found);
+            gate.open();
+        }
+        assert_eq!(culprits, ids(0..CULPRITS_MAX as u128));
+        gate.turn(id(98), Lane::Write, Answer::Accepted, false, NOW);
+        gate.turn(id(19), Lane::Write, REFUSED, false, NOW);
+        assert_eq!(probe(&mut gate, 99, Answer::Accepted), opened([19]));
+    }
 
-        let mut restarted = Gate::new(closed_by(1).state().clone());
-        assert_eq!(
-            restarted.turn(id(3), &CHECK, None, true, NOW),
-            Turn::Opened { culprit: None, since: NOW }
-        );
+    #[test]
+    fn a_restart_forgets_who_was_refused_but_not_that_it_is_closed() {
+        let mut gate = opened_after([1]);
+        read(&mut gate, 1, REFUSED);
+        let mut restarted = Gate::new(gate.state().clone());
+        assert_eq!(next_probe(&mut restarted).avoid, ids([1]));
+        assert_eq!(probe(&mut restarted, 99, Answer::Accepted), opened([]));
     }
 
     #[test]
     fn an_answer_to_an_earlier_call_and_a_lost_probe_do_not_open_it() {
         let mut gate = closed_by(1);
-        assert_eq!(gate.turn(id(2), &CHECK, None, false, NOW), Turn::None);
-        let lost = failure(FailureClass::Transient);
-        assert_eq!(gate.turn(id(2), &CHECK, Some(&lost), true, NOW), Turn::StillClosed);
+        assert_eq!(read(&mut gate, 2, Answer::Accepted), Turn::None);
+        assert_eq!(read(&mut gate, 2, Answer::None), Turn::None);
+        assert_eq!(probe(&mut gate, 2, Answer::None), Turn::StillClosed);
         assert!(matches!(gate.state(), ProviderGate::Closed(_)));
+    }
+
+    #[test]
+    fn each_class_of_failure_says_whether_the_provider_takes_calls() {
+        for class in FailureClass::ALL {
+            let expected = match class {
+                FailureClass::ProviderClosed => REFUSED,
+                FailureClass::Transient => Answer::None,
+                FailureClass::RateLimited | FailureClass::Refused | FailureClass::NotFound => {
+                    Answer::Accepted
+                }
+            };
+            let failure = Failure {
+                class,
+                message: "no".into(),
+                http_status: None,
+                retry_after_ms: None,
+                effect: Effect::None,
+            };
+            let failed = Event::CallFailed { call: Call::CheckStatus { epoch: 1 }, failure };
+            assert_eq!(Answer::of(&failed), expected, "{}", class.as_str());
+        }
+        assert_eq!(Answer::of(&Event::TriggerBegun { trigger: 1 }), Answer::Accepted);
     }
 }

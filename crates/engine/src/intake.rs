@@ -98,11 +98,16 @@ const fn explain(reason: Reason) -> &'static str {
         }
         Reason::AlreadySo => "that is how it is already",
         Reason::NotHeld => "it is not held; `gangway retry` tries the next step at once",
+        Reason::HeldByOperator => "an operator holds it; `gangway resume` lets it go on",
         Reason::NotBegun => "the user has no data yet; begin with `gangway user set`",
+        Reason::AlreadyAcknowledged => {
+            "the provider has it already and keeps it; `gangway document add` replaces it"
+        }
+        Reason::NeverHeld => {
+            "there is no such document; `gangway status` lists those that are held"
+        }
         Reason::Ended
         | Reason::NotTheNextRevision
-        | Reason::AlreadyAcknowledged
-        | Reason::NeverHeld
         | Reason::NotTheTriggerInDoubt
         | Reason::TriggerInDoubt
         | Reason::NothingToTrigger

@@ -16,12 +16,27 @@ pub use intake::{Added, Edit, Intake, IntakeError, Settled};
 pub use provider::{Provider, Upload};
 pub use worker::{Settings, Stepped, Worker};
 
+use std::future::Future;
+use std::time::Duration;
+
 use onboarding::Timestamp;
 
 /// Tells the time. The binary has the only one that reads the machine's clock.
 pub trait Clock: Clone + Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// Lets time pass. A clock that does not follow the machine's has to say how.
+    fn wait(&self, ms: u64) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(Duration::from_millis(ms))
+    }
+}
+
+/// A clock that stands still, for one step at a given time.
+impl Clock for Timestamp {
+    fn now(&self) -> Timestamp {
+        *self
+    }
 }
 
 impl<F: Fn() -> Timestamp + Clone + Send + Sync + 'static> Clock for F {

@@ -1,69 +1,116 @@
 //! One claimed call: read what is to be sent, send it, and say what happened.
 
-use onboarding::{Call, DocumentType, Effect, Event, Failure, FailureClass, Profile, Revision};
+use onboarding::{
+    Call, DocumentType, Effect, Event, Failure, FailureClass, OnboardingId, Profile, Revision,
+};
 use store::{Store, StoreError, Stored};
+use tokio::sync::SemaphorePermit;
+use tracing::error;
 
 use super::Worker;
+use crate::Clock;
 use crate::provider::{Provider, Upload};
 
+/// How long an upload waits until fewer documents are in memory. Its claim was the permission
+/// to call now: those that were made late, all at once, would exceed the budget.
+const UPLOAD_WAIT_MS: u64 = 1_000;
+
+/// What became of a claimed call.
+pub(super) enum Made {
+    /// It was sent, and this came of it.
+    Sent(Event),
+    /// It was not sent, and this is why.
+    NotSent(Event),
+    /// It was not sent, as too many documents are in memory. Nothing happened.
+    NoRoom,
+}
+
+/// Why a call did not succeed.
+enum Unsuccessful {
+    /// The provider's answer, or that there was none.
+    Failed(Failure),
+    /// Nothing was sent.
+    NotSent(Failure),
+    /// Too many documents are in memory.
+    NoRoom,
+}
+
+impl From<Failure> for Unsuccessful {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
 impl<S: Store, P: Provider> Worker<S, P> {
-    /// Makes the call and says what happened. An error means that no call was made.
-    pub(super) async fn make(&self, stored: &Stored, call: &Call) -> Result<Event, StoreError> {
-        let answered = match call {
-            Call::AcceptPrivacyPolicy { revision } => {
-                self.accept_privacy_policy(stored, *revision).await
+    /// Makes the call and says what happened.
+    pub(super) async fn make(&self, stored: &Stored, call: &Call, clock: &impl Clock) -> Made {
+        let failed = |failure| Event::CallFailed { call: call.clone(), failure };
+        match self.send(stored, call, clock).await {
+            Ok(event) => Made::Sent(event),
+            Err(Unsuccessful::Failed(failure)) => {
+                Made::Sent(failed(self.scrubbed(stored.onboarding.id, failure).await))
             }
-            Call::RegisterUser { revision } => self.register_user(stored, *revision).await?,
-            Call::UploadDocument { document_type, revision } => {
-                self.upload_document(stored, document_type, *revision).await?
-            }
-            Call::TriggerVerification { trigger } => {
-                let answer = self.provider.trigger_verification(&stored.user).await;
-                answer.map(|eligibility| Event::VerificationTriggered {
-                    trigger: *trigger,
-                    eligibility,
-                })
-            }
-            Call::CheckStatus { epoch } => {
-                let answer = self.provider.check_status(&stored.user).await;
-                answer.map(|eligibility| Event::StatusChecked { epoch: *epoch, eligibility })
-            }
-        };
-        Ok(answered.unwrap_or_else(|failure| Event::CallFailed { call: call.clone(), failure }))
+            Err(Unsuccessful::NotSent(failure)) => Made::NotSent(failed(failure)),
+            Err(Unsuccessful::NoRoom) => Made::NoRoom,
+        }
     }
 
-    async fn accept_privacy_policy(
+    async fn send(
         &self,
         stored: &Stored,
-        revision: Revision,
-    ) -> Result<Event, Failure> {
-        let consent = stored.onboarding.consent.as_ref().ok_or_else(|| not_held("the consent"))?;
-        self.provider.accept_privacy_policy(&stored.user, consent.accepted_at).await?;
-        Ok(Event::PrivacyPolicyAccepted { revision })
+        call: &Call,
+        clock: &impl Clock,
+    ) -> Result<Event, Unsuccessful> {
+        let user = &stored.user;
+        match call {
+            Call::AcceptPrivacyPolicy { revision } => {
+                let consent = stored.onboarding.consent.as_ref();
+                let consent = consent.ok_or_else(|| not_held("the consent"))?;
+                self.provider.accept_privacy_policy(user, consent.accepted_at).await?;
+                Ok(Event::PrivacyPolicyAccepted { revision: *revision })
+            }
+            Call::RegisterUser { revision } => self.register_user(stored, *revision).await,
+            Call::UploadDocument { document_type, revision } => {
+                let _one_of_few = self.room_for_a_document(clock).await?;
+                self.upload_document(stored, document_type, *revision).await
+            }
+            Call::TriggerVerification { trigger } => {
+                let eligibility = self.provider.trigger_verification(user).await?;
+                Ok(Event::VerificationTriggered { trigger: *trigger, eligibility })
+            }
+            Call::CheckStatus { epoch } => {
+                let eligibility = self.provider.check_status(user).await?;
+                Ok(Event::StatusChecked { epoch: *epoch, eligibility })
+            }
+        }
     }
 
     async fn register_user(
         &self,
         stored: &Stored,
         revision: Revision,
-    ) -> Result<Result<Event, Failure>, StoreError> {
-        let Some(content) = self.store.profile(stored.onboarding.id).await? else {
-            return Ok(Err(not_held("the profile")));
-        };
-        if content.revision != revision {
-            return Ok(Err(no_answer()));
+    ) -> Result<Event, Unsuccessful> {
+        let held = self.profile(stored.onboarding.id).await;
+        let held = held.map_err(|error| unreadable(&error, "set the profile again"))?;
+        let (held_revision, profile) = held.ok_or_else(|| not_held("the profile"))?;
+        if held_revision != revision {
+            return Err(replaced());
         }
-        let profile: Profile =
-            serde_json::from_slice(&content.json).map_err(|error| StoreError::Damaged {
-                id: stored.onboarding.id.to_string(),
-                what: format!(
-                    "its profile is not readable at line {} column {}",
-                    error.line(),
-                    error.column()
-                ),
-            })?;
-        let answer = self.provider.register_user(&stored.user, &profile).await;
-        Ok(answer.map(|()| Event::UserRegistered { revision }))
+        self.provider.register_user(&stored.user, &profile).await?;
+        Ok(Event::UserRegistered { revision })
+    }
+
+    async fn room_for_a_document(
+        &self,
+        clock: &impl Clock,
+    ) -> Result<SemaphorePermit<'_>, Unsuccessful> {
+        tokio::select! {
+            biased;
+            room = self.documents_in_memory.acquire() => {
+                Ok(room.expect("the semaphore is never closed"))
+            }
+            () = clock.wait(UPLOAD_WAIT_MS) => Err(Unsuccessful::NoRoom),
+        }
     }
 
     async fn upload_document(
@@ -71,16 +118,12 @@ impl<S: Store, P: Provider> Worker<S, P> {
         stored: &Stored,
         document_type: &DocumentType,
         revision: Revision,
-    ) -> Result<Result<Event, Failure>, StoreError> {
-        let _one_of_few =
-            self.documents_in_memory.acquire().await.expect("the semaphore is never closed");
-        let Some(content) =
-            self.store.document_content(stored.onboarding.id, document_type).await?
-        else {
-            return Ok(Err(not_held("the document")));
-        };
+    ) -> Result<Event, Unsuccessful> {
+        let held = self.store.document_content(stored.onboarding.id, document_type).await;
+        let held = held.map_err(|error| unreadable(&error, "add the document again"))?;
+        let content = held.ok_or_else(|| not_held("the document"))?;
         if content.revision != revision {
-            return Ok(Err(no_answer()));
+            return Err(replaced());
         }
         let document = stored.onboarding.documents.get(document_type);
         let upload = Upload {
@@ -89,25 +132,70 @@ impl<S: Store, P: Provider> Worker<S, P> {
             bytes: content.bytes,
             expires_at: document.and_then(|document| document.expires_at),
         };
-        let answer = self.provider.upload_document(&stored.user, upload).await;
-        Ok(answer.map(|provider_document_id| Event::DocumentUploaded {
+        let provider_document_id = self.provider.upload_document(&stored.user, upload).await?;
+        Ok(Event::DocumentUploaded {
             document_type: document_type.clone(),
             revision,
             provider_document_id,
-        }))
+        })
+    }
+
+    /// The profile that is held, and its revision.
+    async fn profile(&self, id: OnboardingId) -> Result<Option<(Revision, Profile)>, StoreError> {
+        let Some(content) = self.store.profile(id).await? else { return Ok(None) };
+        let profile =
+            serde_json::from_slice(&content.json).map_err(|error| StoreError::Damaged {
+                id: id.to_string(),
+                what: format!(
+                    "its profile is not readable at line {} column {}",
+                    error.line(),
+                    error.column()
+                ),
+            })?;
+        Ok(Some((content.revision, profile)))
+    }
+
+    /// A failure whose message holds nothing of the profile. The provider knows the user from
+    /// earlier calls, so that a call that does not carry the profile may bring it back.
+    async fn scrubbed(&self, id: OnboardingId, failure: Failure) -> Failure {
+        let message = match self.profile(id).await {
+            Ok(Some((_, profile))) => crossmint::scrub(&failure.message, &profile),
+            Ok(None) => return failure,
+            // Without the profile nobody can tell what in the message is of it.
+            Err(_) => match failure.http_status {
+                Some(status) => format!("the provider answered with HTTP status {status}"),
+                None => "the provider gave no answer that can be used".to_owned(),
+            },
+        };
+        Failure { message, ..failure }
     }
 }
 
 /// The store lacks what the onboarding says that we hold: only a person can supply it again.
-fn not_held(what: &str) -> Failure {
+fn not_held(what: &str) -> Unsuccessful {
     let message = format!("{what} is not in the store any more; supply it again");
-    no_effect(FailureClass::Refused, message)
+    Unsuccessful::NotSent(no_effect(FailureClass::Refused, message))
 }
 
-/// No call was made: what was to be sent can't be read, or was replaced since it was claimed,
-/// and then the newer revision is due at once.
-pub(super) fn no_answer() -> Failure {
-    no_effect(FailureClass::Transient, "no call was made".to_owned())
+/// What is damaged stays so until a person supplies it again; else it can be read later.
+fn unreadable(error: &StoreError, remedy: &str) -> Unsuccessful {
+    error!(error = error as &dyn std::error::Error, "a call's data can't be read");
+    Unsuccessful::NotSent(match error {
+        StoreError::Damaged { .. } => no_effect(
+            FailureClass::Refused,
+            format!("nothing was sent, as the data in our store is damaged; {remedy}"),
+        ),
+        StoreError::Unavailable(_) | StoreError::Unknown(_) | StoreError::Closed => no_effect(
+            FailureClass::Transient,
+            "nothing was sent, as the data in our store can't be read now".to_owned(),
+        ),
+    })
+}
+
+/// What was to be sent was replaced since it was claimed, and the newer revision is due at once.
+fn replaced() -> Unsuccessful {
+    let message = "nothing was sent, as there is a newer revision".to_owned();
+    Unsuccessful::NotSent(no_effect(FailureClass::Transient, message))
 }
 
 pub(super) const fn no_effect(class: FailureClass, message: String) -> Failure {

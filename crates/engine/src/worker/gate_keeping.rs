@@ -1,7 +1,7 @@
 //! What an answer means for the gate, and for whoever closed it.
 
 use onboarding::{
-    Call, Event, Failure, FailureClass, OnboardingId, Step, Timestamp, Transition, next_step,
+    Call, Event, FailureClass, Lane, OnboardingId, Step, Timestamp, Transition, next_step,
 };
 use store::{Actor, ClaimAfter, Commit, Committed, ProviderGate, Store, Stored};
 use tracing::{error, info, warn};
@@ -9,26 +9,33 @@ use tracing::{error, info, warn};
 use super::Worker;
 use super::call::no_effect;
 use crate::Clock;
-use crate::gate::Turn;
+use crate::gate::{Answer, Gate, Turn};
 use crate::provider::Provider;
 
 impl<S: Store, P: Provider> Worker<S, P> {
+    /// Takes in what a call of `id` said of the provider, and holds whoever closed it for all.
     pub(super) async fn turn_gate(
         &self,
         id: OnboardingId,
-        call: &Call,
-        failure: Option<&Failure>,
+        lane: Lane,
+        answer: Answer<'_>,
         is_probe: bool,
-        now: Timestamp,
-    ) -> Turn {
+        clock: &impl Clock,
+    ) {
+        let now = clock.now();
         let (turn, state) = self.with_gate(|gate| {
-            let turn = gate.turn(id, call, failure, is_probe, now);
+            let turn = gate.turn(id, lane, answer, is_probe, now);
             (turn, gate.state().clone())
         });
-        match (&turn, &state) {
-            (Turn::None, _) => return turn,
-            (Turn::Opened { since, .. }, _) => {
-                info!(closed_for_ms = now.ms_since(*since), "the provider is open again");
+        match (turn, &state) {
+            (Turn::None, _) => return,
+            (Turn::Opened { culprits, since }, _) => {
+                info!(closed_for_ms = now.ms_since(since), "the provider is open again");
+                for culprit in culprits {
+                    self.hold_culprit(culprit, clock).await;
+                }
+                self.with_gate(Gate::open);
+                return self.keep_gate(ProviderGate::Open).await;
             }
             (Turn::Closed | Turn::StillClosed, ProviderGate::Closed(closed)) => error!(
                 message = closed.message,
@@ -39,10 +46,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
             (Turn::Closed | Turn::StillClosed, ProviderGate::Open) => {}
         }
         self.keep_gate(state).await;
-        turn
     }
 
-    pub(super) async fn keep_gate(&self, state: ProviderGate) {
+    async fn keep_gate(&self, state: ProviderGate) {
         if let Err(unusable) = self.store.set_provider_gate(state).await {
             error!(
                 error = &unusable as &dyn std::error::Error,
@@ -53,7 +59,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
 
     /// Others' calls succeed while this user's closed the provider for all: it is stopped, so
     /// that it can't do so again.
-    pub(super) async fn hold_culprit(&self, id: OnboardingId, clock: &impl Clock) {
+    async fn hold_culprit(&self, id: OnboardingId, clock: &impl Clock) {
         let stored = match self.store.load(id).await {
             Ok(Some(stored)) => stored,
             Ok(None) => return,

@@ -8,17 +8,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use onboarding::{Call, Event, Failure, FailureClass, OnboardingId, Timestamp};
-use store::{ClaimRequest, Claimed, Claims, Probe, ProviderGate, Store, StoreError};
+use onboarding::{Event, FailureClass, OnboardingId, Timestamp};
+use store::{ClaimRequest, Claimed, Claims, Probe, Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 
-use self::call::no_answer;
+use self::call::Made;
 use crate::Clock;
-use crate::gate::{Gate, Passage, Turn};
+use crate::gate::{Answer, Gate, Passage};
 use crate::provider::Provider;
 
 /// How often the worker looks for work that another process may have written.
@@ -108,14 +108,13 @@ impl<S: Store, P: Provider> Worker<S, P> {
         })
     }
 
-    /// Claims what is due at `now` and makes each call, one after another, and those that
-    /// follow at once. The same code as [`Worker::run`], without its loop and its clock.
+    /// Claims what is due and makes each call, one after another, and those that follow at
+    /// once. The same code as [`Worker::run`], without its loop. A time is a clock that stands.
     ///
     /// # Errors
     /// When nothing could be claimed because the store can't be used.
-    pub async fn step(&self, now: Timestamp) -> Result<Stepped, StoreError> {
-        let clock = move || now;
-        let (errands, next_at) = self.claim(now, self.settings.concurrency).await?;
+    pub async fn step(&self, clock: impl Clock) -> Result<Stepped, StoreError> {
+        let (errands, next_at) = self.claim(clock.now(), self.settings.concurrency).await?;
         let mut calls = 0;
         for errand in errands {
             calls += self.go(errand, &clock).await;
@@ -127,39 +126,41 @@ impl<S: Store, P: Provider> Worker<S, P> {
     /// flight as long as the settings allow, and returns. What is cut off falls due again.
     pub async fn run(self: Arc<Self>, clock: impl Clock, shutdown: CancellationToken) {
         let mut errands = JoinSet::new();
-        let mut claim_at = clock.now();
+        // Not by the clock, which can be set back: then nothing would be done until it came
+        // round again.
+        let mut claim_at = Instant::now();
         let mut store_pause_ms = STORE_PAUSE_FIRST_MS;
         while !shutdown.is_cancelled() {
-            let now = clock.now();
             let free = self.settings.concurrency.saturating_sub(errands.len());
-            if free > 0 && now >= claim_at {
-                match self.claim(now, free).await {
+            if free > 0 && Instant::now() >= claim_at {
+                let now = clock.now();
+                let pause_ms = match self.claim(now, free).await {
                     Ok((claimed, next_at)) => {
                         store_pause_ms = STORE_PAUSE_FIRST_MS;
-                        let look_at = now.plus_ms(LOOK_EVERY_MS);
-                        claim_at = next_at.map_or(look_at, |next_at| next_at.min(look_at));
                         for errand in claimed {
                             let (worker, clock) = (Arc::clone(&self), clock.clone());
                             errands.spawn(async move { worker.go(errand, &clock).await });
                         }
+                        let due_in_ms = next_at.map_or(LOOK_EVERY_MS, |at| at.ms_since(now));
+                        due_in_ms.clamp(1, LOOK_EVERY_MS)
                     }
                     Err(unusable) => {
                         error!(
                             error = &unusable as &dyn std::error::Error,
                             "the store can't be used"
                         );
-                        claim_at = now.plus_ms(store_pause_ms);
+                        let pause_ms = store_pause_ms;
                         store_pause_ms = (store_pause_ms * 2).min(STORE_PAUSE_LONGEST_MS);
+                        pause_ms
                     }
-                }
+                };
+                claim_at = Instant::now() + Duration::from_millis(pause_ms);
             }
             let is_full = errands.len() >= self.settings.concurrency;
-            let until_claim_ms = claim_at.ms_since(clock.now()).clamp(1, LOOK_EVERY_MS);
-            let pause_ms = if is_full { LOOK_EVERY_MS } else { until_claim_ms };
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 Some(ended) = errands.join_next(), if !errands.is_empty() => self.end(ended),
-                () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
+                () = tokio::time::sleep_until(claim_at), if !is_full => {}
             }
         }
         self.drain(errands).await;
@@ -194,7 +195,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
         let (is_probe, claims) = match self.with_gate(|gate| gate.passage(now)) {
             Passage::Shut(until) => return Ok((Vec::new(), Some(until))),
             Passage::Free => (false, self.store.claim(self.request(now, limit, None)).await?),
-            Passage::Probe(probes) => (true, self.claim_one_of(now, probes).await?),
+            Passage::Probe(probe) => {
+                (true, self.store.claim(self.request(now, 1, Some(probe))).await?)
+            }
         };
         let Claims { claimed, next_at } = claims;
         if is_probe && !claimed.is_empty() {
@@ -203,20 +206,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
         Ok((claimed.into_iter().map(|claimed| Errand { claimed, is_probe }).collect(), next_at))
     }
 
-    /// The first of these probes that is due.
-    async fn claim_one_of(&self, now: Timestamp, probes: [Probe; 2]) -> Result<Claims, StoreError> {
-        let mut next_at = None;
-        for probe in probes {
-            let claims = self.store.claim(self.request(now, 1, Some(probe))).await?;
-            if !claims.claimed.is_empty() {
-                return Ok(claims);
-            }
-            next_at = next_at.into_iter().chain(claims.next_at).min();
-        }
-        Ok(Claims { claimed: Vec::new(), next_at })
-    }
-
-    const fn request(&self, now: Timestamp, limit: usize, only: Option<Probe>) -> ClaimRequest {
+    fn request(&self, now: Timestamp, limit: usize, only: Option<Probe>) -> ClaimRequest {
         ClaimRequest { worker: self.settings.worker, now, limit, only }
     }
 
@@ -251,33 +241,28 @@ impl<S: Store, P: Provider> Worker<S, P> {
             }
             return None;
         };
-        let made = self.make(&stored, &call).await;
+        let made = self.make(&stored, &call, clock).await;
         // Before the claim is given back, so that whoever claims it next can call.
         drop(only_call);
-        let event = match made {
-            Ok(event) => event,
-            // Without its data there is no call; the claim runs out and it falls due again.
-            Err(unusable) => {
-                error!(error = &unusable as &dyn std::error::Error, "a call's data can't be read");
-                self.turn_gate(id, &call, Some(&no_answer()), is_probe, clock.now()).await;
-                return None;
+        let answer = match &made {
+            Made::Sent(event) => {
+                self.slow_down_if_asked(event, clock.now()).await;
+                Answer::of(event)
             }
+            Made::NotSent(_) | Made::NoRoom => Answer::None,
         };
-        let failure =
-            if let Event::CallFailed { failure, .. } = &event { Some(failure) } else { None };
-        if let Some(failure) = failure {
-            self.slow_down_if_asked(&call, failure, clock.now()).await;
+        self.turn_gate(id, call.lane(), answer, is_probe, clock).await;
+        match made {
+            Made::Sent(event) | Made::NotSent(event) => self.record(stored, &event, clock).await,
+            Made::NoRoom => {
+                self.postpone(stored, clock.now()).await;
+                None
+            }
         }
-        let turn = self.turn_gate(id, &call, failure, is_probe, clock.now()).await;
-        if let Turn::Opened { culprit: Some(culprit), .. } = turn {
-            self.hold_culprit(culprit, clock).await;
-            self.with_gate(Gate::open);
-            self.keep_gate(ProviderGate::Open).await;
-        }
-        self.record(stored, &event, clock).await
     }
 
-    async fn slow_down_if_asked(&self, call: &Call, failure: &Failure, now: Timestamp) {
+    async fn slow_down_if_asked(&self, event: &Event, now: Timestamp) {
+        let Event::CallFailed { call, failure } = event else { return };
         if failure.class != FailureClass::RateLimited {
             return;
         }

@@ -1,7 +1,5 @@
 //! What happened, applied and committed.
 
-use std::time::Duration;
-
 use onboarding::{Context, Event, Onboarding, OnboardingId, Outcome, Timestamp, Transition, apply};
 use store::{
     Actor, ClaimAfter, Claimed, Commit, Committed, ProviderGate, Store, StoreError, Stored,
@@ -14,6 +12,8 @@ use crate::provider::Provider;
 
 /// How often an event is applied anew to an onboarding that others keep changing.
 const CONFLICTS_MAX: u32 = 100;
+/// How long an upload lets others pass that found too many documents in memory.
+const UPLOAD_POSTPONED_MS: u64 = 2_000;
 
 impl<S: Store, P: Provider> Worker<S, P> {
     /// Applies and commits what happened, however often others change the onboarding
@@ -63,7 +63,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
                         error = &unusable as &dyn std::error::Error,
                         "an answer can't be recorded yet"
                     );
-                    if self.pause(pause_ms).await == Paused::Stopping {
+                    if self.pause(clock, pause_ms).await == Paused::Stopping {
                         return None;
                     }
                     pause_ms = (pause_ms * 2).min(STORE_PAUSE_LONGEST_MS);
@@ -88,11 +88,32 @@ impl<S: Store, P: Provider> Worker<S, P> {
                         error = &unusable as &dyn std::error::Error,
                         "an onboarding can't be read"
                     );
-                    if self.pause(pause_ms).await == Paused::Stopping {
+                    if self.pause(clock, pause_ms).await == Paused::Stopping {
                         return None;
                     }
                 }
             }
+        }
+    }
+
+    /// Gives back the claim of an upload for which there was no room.
+    pub(super) async fn postpone(&self, stored: Stored, now: Timestamp) {
+        let Stored { user, onboarding } = stored;
+        let until = now.plus_ms(UPLOAD_POSTPONED_MS);
+        let commit = Commit {
+            id: onboarding.id,
+            user,
+            transitions: Vec::new(),
+            actor: Actor::Worker,
+            personal: Vec::new(),
+            claim: ClaimAfter::Postpone { worker: self.settings.worker.id, until },
+            now,
+        };
+        if let Err(unusable) = self.store.commit(commit).await {
+            error!(
+                error = &unusable as &dyn std::error::Error,
+                "a claim can't be given back; it runs out"
+            );
         }
     }
 
@@ -134,10 +155,10 @@ impl<S: Store, P: Provider> Worker<S, P> {
         }
     }
 
-    async fn pause(&self, ms: u64) -> Paused {
+    async fn pause(&self, clock: &impl Clock, ms: u64) -> Paused {
         tokio::select! {
             () = self.stopping.cancelled() => Paused::Stopping,
-            () = tokio::time::sleep(Duration::from_millis(ms)) => Paused::Over,
+            () = clock.wait(ms) => Paused::Over,
         }
     }
 }

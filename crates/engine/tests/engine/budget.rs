@@ -1,15 +1,20 @@
 //! The provider's budgets over hundreds of users and virtual time.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use engine::Settings;
-use onboarding::{Policy, State, Timestamp};
-use store::{Budgets, Store};
+use engine::{Settings, Worker};
+use onboarding::{Policy, State, Timestamp, UserLocator};
+use store::{Budgets, MemoryStore, Store};
+use tokio::task::JoinSet;
 
-use crate::provider::{ACCEPT, REGISTER, STATUS, TRIGGER, pending};
-use crate::world::{MINUTE, START, World, id, settings, user};
+use crate::latch::Latch;
+use crate::provider::{
+    ACCEPT, Fault, REGISTER, STATUS, ScriptedProvider, TRIGGER, UPLOAD, failure, pending,
+};
+use crate::world::{MINUTE, SECOND, START, World, id, settings, user};
 
-const WRITES: [&str; 3] = [ACCEPT, REGISTER, TRIGGER];
+const WRITES: [&str; 4] = [ACCEPT, REGISTER, UPLOAD, TRIGGER];
 
 /// The most calls in any 60 seconds, both ends included.
 fn most_in_a_minute(times: &[Timestamp]) -> usize {
@@ -99,4 +104,69 @@ async fn a_restart_grants_no_fresh_budget() {
     }
     let writes = world.provider.times(&WRITES);
     assert_eq!(most_in_a_minute(&writes), 6);
+}
+
+/// Users whose passport is the next thing that is sent.
+async fn add_users_with_uploads(world: &World, numbers: Range<u128>) -> Vec<UserLocator> {
+    let worker = world.worker().await;
+    let mut users = Vec::new();
+    for number in numbers {
+        users.push(world.add_user_with_passport(number).await);
+    }
+    let lost = failure(onboarding::FailureClass::Transient);
+    world.provider.fault(UPLOAD, u32::MAX, Fault::Fails(lost));
+    world.settle(&worker, START).await;
+    world.provider.heal();
+    world.clock.advance(MINUTE);
+    users
+}
+
+/// Claims four times a second for `ms` milliseconds. What is claimed goes on beside it.
+async fn work_for(
+    ms: u64,
+    world: &World,
+    worker: &Arc<Worker<MemoryStore, ScriptedProvider>>,
+    steps: &mut JoinSet<()>,
+) {
+    let until = world.clock.time().plus_ms(ms);
+    while world.clock.time() < until {
+        world.clock.advance(SECOND / 4);
+        let (worker, clock) = (Arc::clone(worker), world.clock.clone());
+        steps.spawn(async move { worker.step(clock).await.map(drop).unwrap() });
+        // Nothing here waits for real time, so that everyone gets as far as they can.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn uploads_that_found_no_room_keep_to_the_budget_and_let_others_pass() {
+    let world = World::new();
+    let uploading = add_users_with_uploads(&world, 0..40).await;
+    let latch = Latch::default();
+    world.provider.fault(UPLOAD, u32::MAX, Fault::Waits(latch.clone()));
+    let worker = Arc::new(world.worker_with(limited_to(60, 0)).await);
+    let (mut steps, began_at) = (JoinSet::new(), world.clock.time());
+    work_for(MINUTE, &world, &worker, &mut steps).await;
+    assert_eq!(world.provider.look(|ledger| ledger.in_flight.uploads), 4);
+
+    let other = world.add_user(200).await;
+    work_for(3 * MINUTE, &world, &worker, &mut steps).await;
+    assert_eq!(world.state(&other).await, State::Verified, "others are not kept waiting");
+
+    latch.release();
+    work_for(2 * MINUTE, &world, &worker, &mut steps).await;
+    while let Some(ended) = steps.join_next().await {
+        ended.unwrap();
+    }
+    let mut times = world.provider.times(&WRITES);
+    times.retain(|at| *at >= began_at);
+    let most = most_in_a_minute(&times);
+    assert!(most <= 61, "{most} writes in a minute: one second's more than the budget");
+    for user in &uploading {
+        assert_eq!(world.state(user).await, State::Verified);
+        assert_eq!(world.count(user, "call-failed").await, 1, "the one before");
+    }
+    world.check_histories().await;
 }

@@ -20,6 +20,29 @@ pub enum CommitFault {
     Unknown,
 }
 
+/// What becomes of a read of a profile or of a document's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFault {
+    /// It can't be read now.
+    Unavailable,
+    /// It will never be readable.
+    Damaged,
+    /// It is not there.
+    Missing,
+}
+
+impl ReadFault {
+    fn answer<T>(self) -> Result<Option<T>, StoreError> {
+        match self {
+            Self::Unavailable => Err(StoreError::Unavailable(unusable())),
+            Self::Damaged => {
+                Err(StoreError::Damaged { id: "a user's".to_owned(), what: "planted".to_owned() })
+            }
+            Self::Missing => Ok(None),
+        }
+    }
+}
+
 /// Where something waits, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -37,6 +60,7 @@ pub struct FailingStore {
 #[derive(Default)]
 struct Faults {
     commits: VecDeque<CommitFault>,
+    reads: VecDeque<ReadFault>,
     claims: u32,
     loads: u32,
     latches: BTreeMap<Place, Latch>,
@@ -55,6 +79,11 @@ impl FailingStore {
     /// How many of the commits that are to fail have not been tried yet.
     pub fn commits_to_fail(&self) -> usize {
         self.faults().commits.len()
+    }
+
+    /// The next reads of profiles and of documents' bytes fail so.
+    pub fn fail_reads(&self, faults: impl IntoIterator<Item = ReadFault>) {
+        self.faults().reads.extend(faults);
     }
 
     /// The next claims fail.
@@ -152,7 +181,11 @@ impl Store for FailingStore {
 
     async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {
         self.come_to(Place::ReadingProfile).await;
-        self.inner.profile(id).await
+        let fault = self.faults().reads.pop_front();
+        match fault {
+            Some(fault) => fault.answer(),
+            None => self.inner.profile(id).await,
+        }
     }
 
     async fn document_content(
@@ -161,7 +194,11 @@ impl Store for FailingStore {
         document_type: &DocumentType,
     ) -> Result<Option<DocumentContent>, StoreError> {
         self.come_to(Place::ReadingDocument).await;
-        self.inner.document_content(id, document_type).await
+        let fault = self.faults().reads.pop_front();
+        match fault {
+            Some(fault) => fault.answer(),
+            None => self.inner.document_content(id, document_type).await,
+        }
     }
 
     async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {

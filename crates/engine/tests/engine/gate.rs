@@ -3,7 +3,9 @@
 use onboarding::{Event, FailureClass, State, UserLocator};
 use store::{ProviderGate, Store};
 
-use crate::provider::{ACCEPT, Fault, STATUS, UPLOAD, failure, pending};
+use engine::Worker;
+
+use crate::provider::{ACCEPT, Fault, STATUS, ScriptedProvider, UPLOAD, failure, pending};
 use crate::world::{DAY, HOUR, MINUTE, SECOND, START, World, png, settings};
 
 fn closed() -> Fault {
@@ -50,6 +52,117 @@ async fn when_it_opens_everyone_goes_on_and_nobody_has_lost_an_attempt() {
     assert_eq!(world.store.provider_gate().await.unwrap(), ProviderGate::Open);
 }
 
+/// Users who are in review for ever.
+async fn world_of_polled(users: u128) -> (World, Vec<UserLocator>) {
+    let (world, users) = world_of(users).await;
+    for user in &users {
+        world.provider.will_say(user, [pending()]);
+    }
+    world.settle(&world.worker().await, START).await;
+    (world, users)
+}
+
+/// Drives the worker for `ms` milliseconds and answers for how many the provider was closed.
+async fn closed_ms(
+    world: &World,
+    worker: &Worker<store::MemoryStore, ScriptedProvider>,
+    ms: u64,
+) -> u64 {
+    let until = world.clock.time().plus_ms(ms);
+    let mut closed_ms = 0;
+    while world.clock.time() < until {
+        let now = world.clock.time();
+        let stepped = worker.step(now).await.unwrap();
+        let next_at = stepped.next_at.map_or(until, |at| at.min(until));
+        if stepped.calls == 0 {
+            if world.store.provider_gate().await.unwrap() != ProviderGate::Open {
+                closed_ms += next_at.ms_since(now);
+            }
+            world.clock.set(next_at);
+        }
+    }
+    world.check_histories().await;
+    closed_ms
+}
+
+/// Which of these users are held.
+async fn held<'a>(world: &World, users: &'a [UserLocator]) -> Vec<&'a UserLocator> {
+    let mut held = Vec::new();
+    for user in users {
+        if world.state(user).await == State::Held {
+            held.push(user);
+        }
+    }
+    held
+}
+
+#[tokio::test]
+async fn a_few_whose_status_alone_is_refused_are_held_and_the_others_are_polled() {
+    for refused in [1, 2, 5] {
+        let (world, users) = world_of_polled(50).await;
+        let refused = &users[20..20 + refused];
+        refused.iter().for_each(|user| world.provider.fault_of(user, STATUS, u32::MAX, closed()));
+        let closed_ms = closed_ms(&world, &world.worker().await, DAY).await;
+        assert!(closed_ms <= 10 * MINUTE * refused.len() as u64, "{closed_ms} ms closed");
+        assert_eq!(held(&world, &users).await, refused.iter().collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_few_whose_writes_alone_are_refused_are_held_and_the_others_go_on() {
+    for (first, refused) in [(0, 2), (20, 3), (45, 5)] {
+        let (world, users) = world_of(50).await;
+        // Somebody's call has to be due now and then, to tell that it is not refused.
+        users.iter().for_each(|user| world.provider.will_say(user, [pending()]));
+        let refused = &users[first..first + refused];
+        refused.iter().for_each(|user| world.provider.fault_all(Some(user), closed()));
+        let closed_ms = closed_ms(&world, &world.worker().await, DAY).await;
+        assert!(closed_ms <= 10 * MINUTE * refused.len() as u64, "{closed_ms} ms closed");
+        assert_eq!(held(&world, &users).await, refused.iter().collect::<Vec<_>>());
+        let polled = 50 - refused.len() as u64;
+        assert_eq!(world.store.counts().await.unwrap()[&State::Polling], polled);
+    }
+}
+
+#[tokio::test]
+async fn a_few_whose_writes_are_refused_are_held_where_nobody_else_writes() {
+    let (world, polled) = world_of_polled(10).await;
+    let mut refused = Vec::new();
+    for number in 100..103 {
+        refused.push(world.add_user(number).await);
+    }
+    refused.iter().for_each(|user| world.provider.fault_all(Some(user), closed()));
+    let closed_ms = closed_ms(&world, &world.worker().await, DAY).await;
+    assert!(closed_ms <= 30 * MINUTE, "{closed_ms} ms closed");
+    assert_eq!(held(&world, &refused).await.len(), 3);
+    assert_eq!(held(&world, &polled).await.len(), 0);
+}
+
+#[tokio::test]
+async fn nobody_is_held_for_a_provider_that_was_closed_for_a_day() {
+    for users in [2, 5, 50] {
+        let (world, polled) = world_of_polled(users).await;
+        let worker = world.worker().await;
+        world.settle_for(&worker, MINUTE).await;
+        let mut all = polled;
+        for number in users..2 * users {
+            all.push(world.add_user(100 + number).await);
+        }
+        for _ in 0..3 {
+            world.provider.fault_all(None, closed());
+            world.settle_for(&worker, DAY).await;
+            assert_ne!(world.store.provider_gate().await.unwrap(), ProviderGate::Open);
+            world.provider.heal();
+            world.settle_for(&worker, 10 * MINUTE).await;
+            assert_eq!(world.store.provider_gate().await.unwrap(), ProviderGate::Open);
+        }
+        for user in &all {
+            assert_eq!(world.count(user, "held").await, 0, "{users} users");
+        }
+        assert_eq!(held(&world, &all).await.len(), 0, "{users} users");
+    }
+}
+
 #[tokio::test]
 async fn a_user_whose_calls_alone_are_refused_is_held_and_all_others_go_on() {
     let (world, users) = world_of(50).await;
@@ -59,7 +172,7 @@ async fn a_user_whose_calls_alone_are_refused_is_held_and_all_others_go_on() {
     assert_eq!(counts, [(State::Held, 1), (State::Verified, 49)].into());
     let hold = world.onboarding(&users[7]).await.hold.unwrap();
     assert!(hold.message.contains("other users' calls succeed"), "{}", hold.message);
-    assert_eq!(world.provider.calls_of(&users[7]), [ACCEPT], "one call was enough to tell");
+    assert_eq!(world.provider.calls_of(&users[7]), [ACCEPT, ACCEPT], "two were enough to tell");
 }
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn all_that_was_claimed_is_due_at_once_after_a_restart() {
     }
     let worker = settings().worker;
     let request = ClaimRequest { worker, now: START, limit: 20, only: None };
-    assert_eq!(world.store.claim(request).await.unwrap().claimed.len(), 20);
+    assert_eq!(world.store.claim(request.clone()).await.unwrap().claimed.len(), 20);
     assert_eq!(world.store.claim(request).await.unwrap().claimed.len(), 0);
 
     let world = world.restarted(folder.path()).await;

@@ -94,6 +94,17 @@ async fn work_that_comes_while_it_waits_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_does_not_stop_the_worker() {
+    let (world, users) = world_of(1).await;
+    let running = Running::start(&world, world.worker().await);
+    until_verified(&world, &users).await;
+    world.clock.set_back(5 * MINUTE);
+    let later = world.add_user(1).await;
+    world.until_state(&later, State::Verified).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_shutdown_waits_for_calls_in_flight_records_them_and_begins_no_more() {
     let (world, users) = world_of(4).await;
     let latch = Latch::default();

@@ -1,11 +1,12 @@
 //! A store that can't be used for a while: no answer is lost, and none recorded twice.
 
 use onboarding::{Event, FailureClass, Policy, State};
+use store::{ProviderGate, Store};
 
-use crate::failing_store::{CommitFault, FailingStore, Place};
-use crate::provider::{ACCEPT, Fault, REGISTER, TRIGGER, failure, pending, verified};
+use crate::failing_store::{CommitFault, FailingStore, Place, ReadFault};
+use crate::provider::{ACCEPT, Fault, REGISTER, TRIGGER, UPLOAD, failure, pending, verified};
 use crate::run::Running;
-use crate::world::{HOUR, MINUTE, World, hourly_polls, in_time};
+use crate::world::{HOUR, MINUTE, SECOND, World, hourly_polls, in_time};
 
 fn world() -> World<FailingStore> {
     World::on(FailingStore::new(Policy::default()))
@@ -118,4 +119,57 @@ async fn an_edit_between_an_answer_and_its_record_keeps_both() {
     let events = world.events(&user).await;
     assert_eq!(events[events.len() - 2..], ["held", "privacy-policy-accepted"]);
     assert_eq!(world.provider.calls_of(&user), [ACCEPT]);
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_now_is_sent_a_little_later() {
+    let world = world();
+    let user = world.add_user_with_passport(1).await;
+    world.store.fail_reads([ReadFault::Unavailable]);
+    world.settle_for(&world.worker().await, 10 * SECOND).await;
+    assert_eq!(world.provider.calls_of(&user), [ACCEPT, REGISTER, UPLOAD, TRIGGER]);
+    assert_eq!(world.count(&user, "call-failed").await, 1);
+    assert_eq!(world.state(&user).await, State::Verified);
+}
+
+#[tokio::test]
+async fn a_document_that_can_not_be_read_now_is_uploaded_a_little_later() {
+    let world = world();
+    let user = world.add_user(1).await;
+    let worker = world.worker().await;
+    world.settle_for(&worker, 10 * SECOND).await;
+    world.add_passport(&user, &crate::world::png(1), None).await;
+    world.store.fail_reads([ReadFault::Unavailable]);
+    world.settle_for(&worker, 10 * SECOND).await;
+    assert_eq!(world.count(&user, "document-uploaded").await, 1);
+}
+
+#[tokio::test]
+async fn a_damaged_profile_holds_the_user_until_it_is_set_again() {
+    let world = world();
+    let user = world.add_user(1).await;
+    world.store.fail_reads([ReadFault::Damaged]);
+    let worker = world.worker().await;
+    world.settle_for(&worker, HOUR).await;
+    let hold = world.onboarding(&user).await.hold.expect("it is held");
+    assert!(hold.message.ends_with("set the profile again"), "{}", hold.message);
+    assert_eq!(world.provider.calls_of(&user), [ACCEPT]);
+    world.rename(&user, "Eva").await;
+    world.settle_for(&worker, MINUTE).await;
+    assert_eq!(world.state(&user).await, State::Verified);
+}
+
+#[tokio::test]
+async fn a_probe_that_sends_nothing_does_not_open_the_gate() {
+    let world = world();
+    let user = world.add_user_with_passport(1).await;
+    let closed = failure(FailureClass::ProviderClosed);
+    world.provider.fault(UPLOAD, 1, Fault::Fails(closed));
+    let worker = world.worker().await;
+    world.settle_for(&worker, SECOND).await;
+    world.store.fail_reads([ReadFault::Missing]);
+    world.settle_for(&worker, MINUTE).await;
+    assert_eq!(world.state(&user).await, State::Held, "nothing is there to be sent");
+    assert_eq!(world.provider.look(|ledger| ledger.count(UPLOAD)), 1);
+    assert_ne!(world.store.provider_gate().await.unwrap(), ProviderGate::Open);
 }

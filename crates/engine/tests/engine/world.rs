@@ -67,11 +67,29 @@ impl TestClock {
         self.0.moved_to.fetch_add(i64::try_from(ms).unwrap(), Ordering::SeqCst);
     }
 
+    pub fn set_back(&self, ms: u64) {
+        self.0.moved_to.fetch_sub(i64::try_from(ms).unwrap(), Ordering::SeqCst);
+    }
+
     /// The same clock as the worker's loop reads it. From now on it ticks.
     pub fn ticking(&self) -> impl Clock {
         self.0.ticking_since.get_or_init(Instant::now);
         let clock = self.clone();
         move || clock.time()
+    }
+}
+
+/// A wait ends when the test has moved the clock so far.
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        self.time()
+    }
+
+    async fn wait(&self, ms: u64) {
+        let until = self.time().plus_ms(ms);
+        while self.time() < until {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
