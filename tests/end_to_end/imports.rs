@@ -6,13 +6,14 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may import of ours.
-const DRAWN: [(&str, &[&str]); 7] = [
+const DRAWN: [(&str, &[&str]); 8] = [
     ("onboarding", &[]),
     ("crossmint", &["onboarding"]),
     ("store", &["onboarding"]),
     ("engine", &["onboarding", "crossmint", "store"]),
     ("sandbox", &[]),
     ("gangway", &["onboarding", "crossmint", "store", "engine", "sandbox"]),
+    ("simulation", &["onboarding", "store", "engine"]),
     ("gangway-tests", &["sandbox"]),
 ];
 

@@ -138,15 +138,18 @@ fn a_user_whose_calls_alone_are_refused_is_held_while_others_go_on() {
     gangway.wait_for(PATIENCE, "userId:poison", "an error", |status| {
         status["lastError"]["class"] == "provider-closed"
     });
-    gangway.set_user("userId:other", &complete_profile("other"), &wanted);
-    gangway.wait_for_state("userId:other", "verified");
+    for other in ["userId:other", "userId:later"] {
+        gangway.set_user(other, &complete_profile("other"), &wanted);
+        gangway.wait_for_state(other, "verified");
+    }
     let status = gangway.wait_for_state("userId:poison", "held");
     assert_eq!(status["hold"]["cause"], "refused", "{status:#}");
     assert_eq!(gangway.status("userId:poison").0, 13);
-    gangway.set_user("userId:later", &complete_profile("later"), &wanted);
-    gangway.wait_for_state("userId:later", "verified");
+    gangway.set_user("userId:last", &complete_profile("last"), &wanted);
+    gangway.wait_for_state("userId:last", "verified");
     worker.stop();
-    assert_eq!(sandbox.calls_of("userId:poison").len(), 1);
+    let refused = sandbox.calls_of("userId:poison").len();
+    assert_eq!(refused, 2, "once to be doubted, and once more while others' calls succeed");
 }
 
 #[test]

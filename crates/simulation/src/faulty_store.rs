@@ -1,0 +1,250 @@
+//! The store as one process reaches it: each operation may be delayed, may fail, and may be
+//! the last thing that the process does, before or after its effect. What takes effect is
+//! followed by the ledger at once.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use onboarding::{
+    DocumentType, Lane, Onboarding, OnboardingId, Policy, State, Timestamp, UserLocator,
+};
+use store::{
+    Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
+    HistoryRow, ListRequest, MemoryStore, ProfileContent, ProviderGate, Store, StoreError, Stored,
+    StoredTask, Worker,
+};
+
+use crate::ledger::CommitNote;
+use crate::planted::Planted;
+use crate::world::{Process, World};
+
+/// What becomes of a future that waits for nothing.
+pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => unreachable!("the memory store waits for nothing"),
+    }
+}
+
+/// The store as one process reaches it.
+pub(crate) struct FaultyStore {
+    inner: MemoryStore,
+    world: World,
+    process: Process,
+}
+
+impl FaultyStore {
+    pub(crate) fn new(inner: MemoryStore, world: World, process: Process) -> Self {
+        Self { inner, world, process }
+    }
+
+    fn is_planted(&self, planted: Planted) -> bool {
+        self.world.state().planted == Some(planted)
+    }
+
+    async fn before(&self, at: &'static str) -> Result<(), StoreError> {
+        self.world.point(self.process, at).await;
+        let mut state = self.world.state();
+        if !state.store_fails(self.process) {
+            return Ok(());
+        }
+        state.tell(|| format!("{} finds the store unusable {at}", self.process));
+        Err(StoreError::Unavailable("the disk is full".into()))
+    }
+
+    /// After the effect of an operation that writes: its success may not be told.
+    async fn after(&self, at: &'static str) -> Result<(), StoreError> {
+        self.world.point(self.process, at).await;
+        let mut state = self.world.state();
+        if !state.store_fails(self.process) {
+            return Ok(());
+        }
+        state.tell(|| format!("{} is not told by the store {at}", self.process));
+        Err(StoreError::Unknown("the disk did not answer".into()))
+    }
+
+    fn planted_worker(&self, worker: Worker) -> Worker {
+        match self.world.state().planted {
+            Some(Planted::ForgetTheLease) => Worker { lease_ms: 0, ..worker },
+            Some(Planted::ForgetTheBudget) => {
+                let budgets = Budgets { writes_per_minute: 0, reads_per_minute: 0 };
+                Worker { budgets, ..worker }
+            }
+            Some(_) | None => worker,
+        }
+    }
+
+    fn perform(&self, mut commit: Commit) -> Result<Committed, StoreError> {
+        if let ClaimAfter::Continue(worker) = commit.claim {
+            commit.claim = ClaimAfter::Continue(self.planted_worker(worker));
+        }
+        let note = CommitNote::of(&commit, self.process);
+        let is_worker = commit.claim != ClaimAfter::Untouched;
+        if !is_worker && self.is_planted(Planted::AcknowledgeBeforeCommit) {
+            return Ok(Committed::Stored { next: None });
+        }
+        if is_worker && self.is_planted(Planted::ApplyAnAnswerTwice) {
+            self.double(&mut commit);
+        }
+        if is_worker && self.is_planted(Planted::DropTheVersionCheck) {
+            self.rebase(&mut commit)?;
+        }
+        let committed = at_once(self.inner.commit(commit))?;
+        let mut state = self.world.state();
+        match &committed {
+            Committed::Stored { next } => {
+                state.commit_is_stored(&note);
+                if let Some(claimed) = next {
+                    state.claim_is_made(self.process, claimed, note.now);
+                }
+            }
+            Committed::Conflict => state.tell(|| {
+                format!("user {}: {} was too late with a commit", note.user, self.process)
+            }),
+        }
+        Ok(committed)
+    }
+
+    /// The planted fault: what is stored meanwhile is overwritten.
+    fn rebase(&self, commit: &mut Commit) -> Result<(), StoreError> {
+        let Some(stored) = at_once(self.inner.load(commit.id))? else { return Ok(()) };
+        for (transition, version) in
+            commit.transitions.iter_mut().zip(stored.onboarding.version + 1..)
+        {
+            transition.onboarding.version = version;
+        }
+        Ok(())
+    }
+
+    /// The planted fault: an answer counts as two.
+    fn double(&self, commit: &mut Commit) {
+        let is_answer = |onboarding: &Onboarding| onboarding.observation.is_some();
+        let last = commit.transitions.last().filter(|last| is_answer(&last.onboarding)).cloned();
+        if let Some(mut again) = last {
+            again.from = again.onboarding.state;
+            again.onboarding.version += 1;
+            commit.transitions.push(again);
+        }
+    }
+}
+
+impl Store for FaultyStore {
+    fn policy(&self) -> &Policy {
+        self.inner.policy()
+    }
+
+    async fn find(&self, user: &UserLocator) -> Result<Option<Stored>, StoreError> {
+        self.before("before finding a user").await?;
+        self.inner.find(user).await
+    }
+
+    async fn load(&self, id: OnboardingId) -> Result<Option<Stored>, StoreError> {
+        self.before("before loading").await?;
+        self.inner.load(id).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+        self.before("before a commit").await?;
+        let committed = self.perform(commit)?;
+        self.after("after a commit").await?;
+        Ok(committed)
+    }
+
+    async fn claim(&self, request: ClaimRequest) -> Result<Claims, StoreError> {
+        self.before("before a claim").await?;
+        let worker = self.planted_worker(request.worker);
+        let mut claims = self.inner.claim(ClaimRequest { worker, ..request }).await?;
+        if self.is_planted(Planted::NeverReadTheStatus) {
+            let is_look = |claimed: &Claimed| claimed.call.lane() == Lane::Read;
+            claims.claimed.retain(|claimed| !is_look(claimed));
+        }
+        {
+            let mut state = self.world.state();
+            for claimed in &claims.claimed {
+                state.claim_is_made(self.process, claimed, request.now);
+            }
+        }
+        if !claims.claimed.is_empty() {
+            self.after("after a claim").await?;
+        }
+        Ok(claims)
+    }
+
+    async fn slow_down(
+        &self,
+        lane: Lane,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.before("before slowing down").await?;
+        if !self.is_planted(Planted::ForgetToSlowDown) {
+            self.inner.slow_down(lane, now, until).await?;
+        }
+        self.world.state().ledger.slowed_down(lane, now, until);
+        Ok(())
+    }
+
+    async fn provider_gate(&self) -> Result<ProviderGate, StoreError> {
+        self.inner.provider_gate().await
+    }
+
+    async fn set_provider_gate(&self, gate: ProviderGate) -> Result<(), StoreError> {
+        self.before("before recording the gate").await?;
+        self.inner.set_provider_gate(gate).await
+    }
+
+    async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {
+        self.before("before reading a profile").await?;
+        let mut content = self.inner.profile(id).await?;
+        if let Some(content) = &mut content
+            && self.is_planted(Planted::LoseASection)
+        {
+            let mut profile: serde_json::Value =
+                serde_json::from_slice(&content.json).expect("the intake stores JSON");
+            profile.as_object_mut().and_then(|profile| profile.remove("dueDiligence"));
+            content.json = profile.to_string().into_bytes();
+        }
+        Ok(content)
+    }
+
+    async fn document_content(
+        &self,
+        id: OnboardingId,
+        document_type: &DocumentType,
+    ) -> Result<Option<DocumentContent>, StoreError> {
+        self.before("before reading a document").await?;
+        self.inner.document_content(id, document_type).await
+    }
+
+    async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {
+        self.inner.list(request).await
+    }
+
+    async fn counts(&self) -> Result<BTreeMap<State, u64>, StoreError> {
+        self.inner.counts().await
+    }
+
+    async fn tasks(
+        &self,
+        id: Option<OnboardingId>,
+        limit: usize,
+    ) -> Result<Vec<StoredTask>, StoreError> {
+        self.inner.tasks(id, limit).await
+    }
+
+    async fn history(
+        &self,
+        id: OnboardingId,
+        after_version: u64,
+        limit: usize,
+    ) -> Result<Vec<HistoryRow>, StoreError> {
+        self.before("before reading history").await?;
+        self.inner.history(id, after_version, limit).await
+    }
+
+    async fn check_writable(&self) -> Result<(), StoreError> {
+        self.inner.check_writable().await
+    }
+}

@@ -1,0 +1,96 @@
+//! What must hold of one onboarding after every event, written from the page of invariants
+//! and not from the code that it checks.
+
+use onboarding::{
+    Eligibility, Onboarding, Product, ProductStatus, Request, State, Task, TaskState,
+    UNNAMED_REQUEST,
+};
+
+use crate::provider::Account;
+
+type Broken = (&'static str, &'static str);
+
+/// I2 and I3, as far as the onboarding itself shows them.
+pub(crate) fn check(onboarding: &Onboarding) -> Result<(), Broken> {
+    check_tasks(onboarding).map_err(|what| ("I2", what))?;
+    check_verified(onboarding).map_err(|what| ("I3", what))
+}
+
+fn check_tasks(onboarding: &Onboarding) -> Result<(), &'static str> {
+    let is_open = onboarding.tasks.iter().any(|task| task.state == TaskState::Open);
+    let is_overruled = onboarding.hold.is_some()
+        || onboarding.ended.is_some()
+        || onboarding.verification.in_doubt.is_some();
+    let requires_data = onboarding.state == State::RequiresData;
+    ensure(is_open || !requires_data, "requires-data without an open task")?;
+    ensure(!is_open || requires_data || is_overruled, "an open task, but not requires-data")?;
+    if onboarding.state == State::Erased {
+        return ensure(onboarding.tasks.is_empty(), "an erased onboarding with tasks");
+    }
+    let has_cause = |task: &Task| {
+        !task.products.is_empty()
+            && task.products.iter().all(|product| {
+                onboarding.wanted.contains(product)
+                    && word_on(onboarding, product).is_some_and(|word| asks_for(word, task))
+            })
+    };
+    ensure(onboarding.tasks.iter().all(has_cause), "a task that no wanted product asks for")?;
+    let is_heard = |product: &Product| {
+        let asks = word_on(onboarding, product).is_some_and(is_asking);
+        asks == onboarding.tasks.iter().any(|task| task.products.contains(product))
+    };
+    ensure(onboarding.wanted.iter().all(is_heard), "a wanted product asks, and there is no task")
+}
+
+fn check_verified(onboarding: &Onboarding) -> Result<(), &'static str> {
+    if onboarding.state != State::Verified {
+        return Ok(());
+    }
+    let word = onboarding.observation.as_ref();
+    let is_fresh = word.is_some_and(|word| word.epoch == onboarding.epoch);
+    ensure(is_fresh, "verified by a word older than what the provider was told")?;
+    let is_whole = onboarding.held_revisions() == onboarding.acknowledged_revisions();
+    ensure(is_whole, "verified, but the provider has not all that is held")?;
+    ensure(onboarding.profile.is_some(), "verified without a profile")?;
+    let is_verified = |product| {
+        word_on(onboarding, product).is_some_and(|word| word.status == ProductStatus::Verified)
+    };
+    ensure(!onboarding.wanted.is_empty(), "verified for nothing")?;
+    ensure(onboarding.wanted.iter().all(is_verified), "verified with a wanted product that is not")
+}
+
+/// I3 against the provider's own books: it said of every wanted product that it is verified,
+/// and was told nothing since.
+pub(crate) fn is_truly_verified(onboarding: &Onboarding, account: &Account) -> bool {
+    onboarding.wanted.iter().all(|product| {
+        account.said_verified_at.get(product).is_some_and(|said_at| *said_at > account.told_at)
+    })
+}
+
+fn word_on<'a>(onboarding: &'a Onboarding, product: &Product) -> Option<&'a Eligibility> {
+    onboarding.observation.as_ref()?.products.get(product)
+}
+
+fn is_asking(word: &Eligibility) -> bool {
+    [ProductStatus::RequiresData, ProductStatus::PendingPrivacyPolicy].contains(&word.status)
+}
+
+fn asks_for(word: &Eligibility, task: &Task) -> bool {
+    let lists_document = |name: &String| word.missing_documents.contains(name);
+    let lists_section =
+        |name: &str| word.missing_data.iter().any(|section| section.as_str() == name);
+    match &task.request {
+        Request::Consent => word.status == ProductStatus::PendingPrivacyPolicy,
+        Request::Data(section) => is_asking(word) && lists_section(section.as_str()),
+        Request::Document(name) => is_asking(word) && lists_document(name),
+        Request::Operator(name) => {
+            let lists_nothing = word.missing_data.is_empty() && word.missing_documents.is_empty();
+            let is_listed = lists_document(name) || lists_section(name);
+            is_asking(word) && (is_listed || (lists_nothing && name == UNNAMED_REQUEST))
+        }
+    }
+}
+
+const fn ensure(holds: bool, what: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(what) }
+}

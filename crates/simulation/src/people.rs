@@ -1,0 +1,286 @@
+//! The people: they give data, supply what is asked for, and operate. They reach the store
+//! through the intake and through nothing else.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use engine::{Added, Edit, Intake, IntakeError, Settled};
+use onboarding::{
+    DocumentType, Event, Onboarding, OnboardingId, Product, Request, Section, Task, TaskState,
+    Timestamp, UserLocator, accepted_documents,
+};
+use serde_json::Value;
+use store::{Actor, Store};
+use uuid::Uuid;
+
+use crate::chance::Chance;
+use crate::faulty_store::{FaultyStore, at_once};
+use crate::provider::REFUSED_NAME;
+use crate::record::{Given, Promise};
+use crate::world::{Process, State, World};
+
+const WORDS: &str = "userId:user-";
+
+/// How a user is named.
+pub(crate) fn locator_of(user: usize) -> UserLocator {
+    format!("{WORDS}{user}").parse().expect("it is a user id")
+}
+
+/// Whose locator it is.
+pub(crate) fn user_of(locator: &UserLocator) -> usize {
+    let number = locator.as_str().strip_prefix(WORDS);
+    number.and_then(|number| number.parse().ok()).expect("every user was named here")
+}
+
+/// One thing that a person does.
+#[derive(Clone)]
+pub(crate) enum Deed {
+    /// The whole record.
+    Set(String),
+    /// A change of it.
+    Patch(String),
+    /// A document.
+    Give(DocumentType, Vec<u8>),
+    /// A request that carries no data.
+    Tell(Event),
+}
+
+impl Deed {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Set(_) => "gives the whole record",
+            Self::Patch(_) => "changes the record",
+            Self::Give(..) => "gives a document",
+            Self::Tell(event) => event.name(),
+        }
+    }
+}
+
+/// What a person needs to know to act: who, and what was given before is not given again.
+pub(crate) struct Person {
+    pub(crate) user: usize,
+    /// Differs from act to act.
+    pub(crate) edition: usize,
+    pub(crate) now: Timestamp,
+}
+
+impl Person {
+    /// What a person does on a whim.
+    pub(crate) fn whim(&self, found: Option<&Onboarding>, chance: &mut Chance) -> Vec<Deed> {
+        let Some(onboarding) = found else { return vec![self.set(chance)] };
+        let reason = || "a reason".to_owned();
+        let deed = match chance.below(100) {
+            0..=24 => match open_tasks(onboarding).next() {
+                Some(task) => return self.supply(task, chance),
+                None => Deed::Patch(self.details(chance)),
+            },
+            25..=34 => Deed::Patch(self.details(chance)),
+            35..=42 => Deed::Patch(format!("{{{}}}", self.section(&chance.one_of(&SECTIONS)))),
+            43..=45 => Deed::Patch(r#"{"dueDiligence":null}"#.to_owned()),
+            46..=49 => self.set(chance),
+            50..=60 => self.document(&chance.one_of(&DOCUMENTS)),
+            61..=76 => Deed::Tell(Event::VerificationRequested),
+            77..=80 => Deed::Tell(Event::Held { reason: reason() }),
+            81..=86 => Deed::Tell(Event::Resumed { reason: reason() }),
+            87..=92 => Deed::Tell(Event::Retried { reason: reason() }),
+            93 => Deed::Tell(Event::Cancelled { reason: reason() }),
+            94 => Deed::Tell(Event::Erased { reason: reason() }),
+            95..=97 => Deed::Patch(self.consent()),
+            _ => Deed::Patch(format!(r#"{{"wantedProducts":["{}"]}}"#, chance.one_of(&WANTED))),
+        };
+        vec![deed]
+    }
+
+    /// Supplies all that is asked for, and asks for verification.
+    pub(crate) fn help(&self, onboarding: &Onboarding, chance: &mut Chance) -> Vec<Deed> {
+        let mut deeds: Vec<Deed> =
+            open_tasks(onboarding).flat_map(|task| self.supply(task, chance)).collect();
+        deeds.push(Deed::Tell(Event::VerificationRequested));
+        deeds
+    }
+
+    fn supply(&self, task: &Task, chance: &mut Chance) -> Vec<Deed> {
+        match &task.request {
+            Request::Consent => vec![Deed::Patch(self.consent())],
+            Request::Data(section) => vec![Deed::Patch(format!("{{{}}}", self.section(section)))],
+            Request::Document(name) => {
+                let group = chance.one_of(&accepted_documents(name));
+                group.iter().map(|kind| self.document(kind)).collect()
+            }
+            Request::Operator(_) => vec![Deed::Tell(Event::VerificationRequested)],
+        }
+    }
+
+    fn set(&self, chance: &mut Chance) -> Deed {
+        let mut fields = vec![self.section(&Section::UserDetails)];
+        for section in &SECTIONS[1..] {
+            if chance.permille(600) {
+                fields.push(self.section(section));
+            }
+        }
+        if chance.permille(800) {
+            fields.push(format!(r#""privacyPolicyAcceptedAt":"{}""#, self.now));
+        }
+        Deed::Set(format!("{{{}}}", fields.join(",")))
+    }
+
+    fn details(&self, chance: &mut Chance) -> String {
+        let name = if chance.permille(100) { REFUSED_NAME } else { "Ada" };
+        format!(r#"{{"userDetails":{{"firstName":"{name}{}"}}}}"#, self.edition)
+    }
+
+    fn consent(&self) -> String {
+        format!(r#"{{"privacyPolicyAcceptedAt":"{}"}}"#, self.now)
+    }
+
+    fn document(&self, kind: &DocumentType) -> Deed {
+        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+        png.extend([0; 13 + 4]);
+        png.extend(b"\0\0\0\x04IDAT");
+        png.extend((self.edition as u32).to_be_bytes());
+        png.extend(b"\0\0\0\0\0\0\0\0IEND\xaeB`\x82");
+        Deed::Give(kind.clone(), png)
+    }
+
+    /// One section of a record, other than at any other time.
+    fn section(&self, section: &Section) -> String {
+        let edition = self.edition;
+        match section {
+            Section::UserDetails => format!(
+                r#""userDetails":{{"firstName":"Ada{edition}","lastName":"Lindqvist","dateOfBirth":"1984-03-12","countryOfResidence":"SE"}}"#
+            ),
+            Section::DueDiligence => format!(
+                r#""dueDiligence":{{"employmentStatus":"full-time","sourceOfFunds":"other","industry":"other-services","expectedYearlyTxVolume":"volume-{edition}"}}"#
+            ),
+            Section::VerificationHistory => {
+                let at = format!("2026-05-01T09:{:02}:{:02}Z", edition / 60 % 60, edition % 60);
+                format!(
+                    r#""verificationHistory":{{"idVerificationTimestamp":"{at}","livenessVerificationTimestamp":"{at}"}}"#
+                )
+            }
+            Section::KycData | Section::Other(_) => format!(
+                r#""kycData":{{"addressOfResidence":{{"line1":"Storgatan {edition}","city":"Uppsala","postalCode":"753 31"}},"email":"ada@example.org"}}"#
+            ),
+        }
+    }
+}
+
+const SECTIONS: [Section; 4] =
+    [Section::UserDetails, Section::KycData, Section::DueDiligence, Section::VerificationHistory];
+const DOCUMENTS: [DocumentType; 5] = [
+    DocumentType::IdPassport,
+    DocumentType::IdIdcardFront,
+    DocumentType::IdIdcardBack,
+    DocumentType::ProofOfAddress,
+    DocumentType::ProofOfIncome,
+];
+const WANTED: [&str; 3] = ["onramp", "offramp", "regulated-transfer"];
+
+fn open_tasks(onboarding: &Onboarding) -> impl Iterator<Item = &Task> {
+    onboarding.tasks.iter().filter(|task| task.state == TaskState::Open)
+}
+
+/// Does all this, one thing after another, as a process of its own.
+pub(crate) async fn act(world: World, process: Process, person: Person, deeds: Vec<Deed>) {
+    let inner = world.state().store.clone();
+    let store = Arc::new(FaultyStore::new(inner, world.clone(), process));
+    let intake = Intake::new(store, Actor::Cli);
+    for deed in deeds {
+        world.state().begin(process, person.user, &deed);
+        let now = world.state().wall();
+        let user = locator_of(person.user);
+        let settled = match &deed {
+            Deed::Set(json) => {
+                intake.edit_user(&user, Edit::Replace(json.as_bytes()), person.added(), now).await
+            }
+            Deed::Patch(json) => {
+                intake.edit_user(&user, Edit::Patch(json.as_bytes()), person.added(), now).await
+            }
+            Deed::Give(kind, bytes) => {
+                intake.add_document(&user, kind, bytes, None, None, now).await
+            }
+            Deed::Tell(event) => intake.tell(&user, event.clone(), now).await,
+        };
+        world.point(process, "before a person is answered").await;
+        world.state().answer(process, person.user, &settled);
+    }
+}
+
+impl Person {
+    fn added(&self) -> Added {
+        let wanted_default = match self.user % 3 {
+            0 => BTreeSet::from([Product::Onramp]),
+            1 => BTreeSet::from([Product::Onramp, Product::Offramp]),
+            _ => BTreeSet::from([Product::RegulatedTransfer]),
+        };
+        Added {
+            wanted: None,
+            wanted_default,
+            verify: !self.edition.is_multiple_of(3),
+            new_id: OnboardingId(Uuid::from_u128(
+                ((self.user as u128) << 64) | (self.edition as u128 + 1),
+            )),
+        }
+    }
+}
+
+impl State {
+    /// The onboarding of a user, as anyone can look it up.
+    pub(crate) fn onboarding_of(&self, user: usize) -> Option<Onboarding> {
+        let found = at_once(self.store.find(&locator_of(user))).expect("memory can be read");
+        found.map(|stored| stored.onboarding)
+    }
+
+    fn was_erased(&self, user: usize) -> bool {
+        let mut of_user = self.ledger.watched.values().filter(|watched| watched.user == user);
+        of_user.any(|watched| watched.replayed.state == onboarding::State::Erased)
+    }
+
+    fn begin(&mut self, process: Process, user: usize, deed: &Deed) {
+        self.tell(|| format!("{process}, a person: user {user}: {}", deed.name()));
+        let promise = match deed {
+            Deed::Set(json) => Promise::Edit(Given::Whole(profile_in(json))),
+            Deed::Patch(json) => Promise::Edit(Given::Patch(profile_in(json))),
+            Deed::Give(_, bytes) => Promise::Document(bytes.clone()),
+            Deed::Tell(_) => return,
+        };
+        self.promises.insert(process, promise);
+    }
+
+    fn answer(&mut self, process: Process, user: usize, settled: &Result<Settled, IntakeError>) {
+        self.news += 1;
+        match settled {
+            Ok(Settled { stored, unchanged: None, .. }) => {
+                let onboarding = &stored.onboarding;
+                self.is_acknowledged(onboarding.id, onboarding.version, onboarding.state);
+            }
+            Ok(Settled { unchanged: Some(reason), .. }) => {
+                let reason = reason.as_str();
+                self.tell(|| format!("{process}: user {user}: nothing changed: {reason}"));
+            }
+            // A patch of what someone erases meanwhile has nothing left to be merged into.
+            Err(IntakeError::Refused(_)) if self.was_erased(user) => {}
+            Err(error @ (IntakeError::Refused(_) | IntakeError::DamagedProfile)) => {
+                let what = format!("good data was refused: {error}");
+                self.ledger.violated("I7", what);
+            }
+            Err(
+                error @ (IntakeError::NoSuchUser
+                | IntakeError::Ended(_)
+                | IntakeError::NotNow(_)
+                | IntakeError::Conflict
+                | IntakeError::Store(_)),
+            ) => self.tell(|| format!("{process}: user {user}: not taken: {error}")),
+        }
+    }
+}
+
+/// The sections that a file or a patch names.
+fn profile_in(json: &str) -> Value {
+    let mut value: Value = serde_json::from_str(json).expect("it was written here");
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("privacyPolicyAcceptedAt");
+        fields.remove("wantedProducts");
+    }
+    value
+}

@@ -1,0 +1,73 @@
+//! Faults that are planted on purpose, to see that the checks bite.
+
+/// A planted fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// A commit is stored though its onboarding has moved on.
+    DropTheVersionCheck,
+    /// A claim lasts no time at all.
+    ForgetTheLease,
+    /// A person is answered before anything is stored, and it never is.
+    AcknowledgeBeforeCommit,
+    /// A restart grants a fresh budget, and so does every claim.
+    ForgetTheBudget,
+    /// A 429 slows nobody down.
+    ForgetToSlowDown,
+    /// An answer is applied twice.
+    ApplyAnAnswerTwice,
+    /// A section is lost where the profile is read.
+    LoseASection,
+    /// A trigger whose answer is unknown is sent again at once.
+    RepeatUnknownTrigger,
+    /// A status that was read once is taken for the present one.
+    ReadAnOldStatus,
+    /// An unknown status counts as verified.
+    TakeUnknownForVerified,
+    /// The first profile of a user is sent for ever.
+    SendTheFirstProfile,
+    /// Nothing is done about a trigger that is in doubt, or a review.
+    NeverReadTheStatus,
+}
+
+impl Planted {
+    /// Every one of them.
+    pub const ALL: [Self; 12] = [
+        Self::DropTheVersionCheck,
+        Self::ForgetTheLease,
+        Self::AcknowledgeBeforeCommit,
+        Self::ForgetTheBudget,
+        Self::ForgetToSlowDown,
+        Self::ApplyAnAnswerTwice,
+        Self::LoseASection,
+        Self::RepeatUnknownTrigger,
+        Self::ReadAnOldStatus,
+        Self::TakeUnknownForVerified,
+        Self::SendTheFirstProfile,
+        Self::NeverReadTheStatus,
+    ];
+
+    /// The word on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DropTheVersionCheck => "drop-the-version-check",
+            Self::ForgetTheLease => "forget-the-lease",
+            Self::AcknowledgeBeforeCommit => "acknowledge-before-commit",
+            Self::ForgetTheBudget => "forget-the-budget",
+            Self::ForgetToSlowDown => "forget-to-slow-down",
+            Self::ApplyAnAnswerTwice => "apply-an-answer-twice",
+            Self::LoseASection => "lose-a-section",
+            Self::RepeatUnknownTrigger => "repeat-unknown-trigger",
+            Self::ReadAnOldStatus => "read-an-old-status",
+            Self::TakeUnknownForVerified => "take-unknown-for-verified",
+            Self::SendTheFirstProfile => "send-the-first-profile",
+            Self::NeverReadTheStatus => "never-read-the-status",
+        }
+    }
+
+    /// The fault that a word names.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|planted| planted.as_str() == word)
+    }
+}
