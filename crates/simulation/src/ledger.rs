@@ -156,7 +156,9 @@ impl Ledger {
         now_ms: u64,
     ) {
         let permit = (process, request.name());
-        let mut of_user = self.watched.values_mut().filter(|watched| watched.user == user);
+        // The newest first: of an erased one, permissions may be left that nobody used.
+        let newest_first = self.watched.values_mut().rev();
+        let mut of_user = newest_first.filter(|watched| watched.user == user);
         let found = of_user.find_map(|watched| {
             let place = watched.permits.iter().position(|held| *held == permit)?;
             Some((watched, place))
@@ -244,6 +246,9 @@ impl Watched {
                 self.rounds.push(sent);
             }
             Event::WantedProductsSet { .. } => self.rounds.clear(),
+            // What the provider answers meanwhile is not taken; after a resumption the same
+            // data may have to be triggered again.
+            Event::Cancelled { .. } => self.rounds.clear(),
             Event::VerificationRequested if had_operator_task => self.rounds.clear(),
             Event::VerificationRequested
             | Event::ProfileSet { .. }
@@ -256,7 +261,6 @@ impl Watched {
             | Event::Held { .. }
             | Event::Resumed { .. }
             | Event::Retried { .. }
-            | Event::Cancelled { .. }
             | Event::Erased { .. } => {}
         }
         Ok(())

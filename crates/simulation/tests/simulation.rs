@@ -7,7 +7,7 @@ use simulation::{
 };
 
 /// How many histories each run of the tests makes; more are a matter of `--histories`.
-const HISTORIES: u64 = 250;
+const HISTORIES: u64 = 200;
 /// How many are searched for a planted fault.
 const SEARCHED_MAX: u64 = 4_000;
 
