@@ -48,7 +48,8 @@ pub struct Settings {
 pub struct Stepped {
     /// How many calls were made.
     pub calls: usize,
-    /// When there may be more to do.
+    /// When there may be more to do, as it stood before the calls: what they made due is not
+    /// in it, so step again while there were calls.
     pub next_at: Option<Timestamp>,
 }
 

@@ -158,21 +158,27 @@ impl Stage {
 
     async fn register_all(&self) -> Result<()> {
         for member in &self.cast.members {
-            let added = Added {
-                wanted: None,
-                wanted_default: BTreeSet::from([
-                    Product::RegulatedTransfer,
-                    Product::Onramp,
-                    Product::Offramp,
-                ]),
-                verify: false,
-                new_id: clock::new_onboarding_id(clock::now()),
-            };
             let file = self.cast.read(&member.file)?;
-            self.intake.edit_user(&member.user, Edit::Replace(&file), added, clock::now()).await?;
+            self.edit(member, Edit::Replace(&file)).await?;
             self.add_documents(member, &member.documents).await?;
             self.intake.tell(&member.user, Event::VerificationRequested, clock::now()).await?;
         }
+        Ok(())
+    }
+
+    async fn edit(&self, member: &Member, edit: Edit<'_>) -> Result<()> {
+        let now = clock::now();
+        let added = Added {
+            wanted: None,
+            wanted_default: BTreeSet::from([
+                Product::RegulatedTransfer,
+                Product::Onramp,
+                Product::Offramp,
+            ]),
+            verify: false,
+            new_id: clock::new_onboarding_id(now),
+        };
+        self.intake.edit_user(&member.user, edit, added, now).await?;
         Ok(())
     }
 
@@ -286,15 +292,7 @@ impl Stage {
             }
             if let Some(patch) = &supply.patch {
                 let patch = self.cast.read(patch)?;
-                let added = Added {
-                    wanted: None,
-                    wanted_default: BTreeSet::new(),
-                    verify: false,
-                    new_id: clock::new_onboarding_id(clock::now()),
-                };
-                self.intake
-                    .edit_user(&member.user, Edit::Patch(&patch), added, clock::now())
-                    .await?;
+                self.edit(member, Edit::Patch(&patch)).await?;
             }
             self.add_documents(member, &supply.documents).await?;
             screen.say(&format!("a person supplied what {} was asked for", member.user))?;
