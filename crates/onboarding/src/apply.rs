@@ -135,7 +135,7 @@ fn changed_tasks(before: &[Task], after: &[Task]) -> Vec<Task> {
 
 impl Onboarding {
     fn take(&mut self, event: &Event, cx: &Context<'_>) -> Result<(), Reason> {
-        if self.ended.is_some() && !matches!(event, Event::Resumed { .. } | Event::Erased { .. }) {
+        if !self.is_open_to(event) {
             return Err(Reason::Ended);
         }
         if self.version == 0 && !event.can_begin() {
@@ -204,6 +204,17 @@ impl Onboarding {
             Event::Erased { .. } => self.erase()?,
         }
         Ok(())
+    }
+
+    /// Once it is cancelled nothing is called and nobody edits it, but what became of a call
+    /// that was on its way is recorded: if it is resumed, that call is not made twice.
+    fn is_open_to(&self, event: &Event) -> bool {
+        match self.ended {
+            None => true,
+            Some(_) if matches!(event, Event::Resumed { .. } | Event::Erased { .. }) => true,
+            Some(Ended::Cancelled) => event.is_answer(),
+            Some(Ended::Erased) => false,
+        }
     }
 
     fn set_profile(

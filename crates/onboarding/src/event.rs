@@ -130,6 +130,19 @@ impl Event {
         )
     }
 
+    /// Whether it says what became of a call to the provider.
+    pub(crate) const fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::PrivacyPolicyAccepted { .. }
+                | Self::UserRegistered { .. }
+                | Self::DocumentUploaded { .. }
+                | Self::VerificationTriggered { .. }
+                | Self::StatusChecked { .. }
+                | Self::CallFailed { .. }
+        )
+    }
+
     /// The event's word, as in history.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -246,9 +246,6 @@ impl Watched {
                 self.rounds.push(sent);
             }
             Event::WantedProductsSet { .. } => self.rounds.clear(),
-            // What the provider answers meanwhile is not taken; after a resumption the same
-            // data may have to be triggered again.
-            Event::Cancelled { .. } => self.rounds.clear(),
             Event::VerificationRequested if had_operator_task => self.rounds.clear(),
             Event::VerificationRequested
             | Event::ProfileSet { .. }
@@ -261,6 +258,7 @@ impl Watched {
             | Event::Held { .. }
             | Event::Resumed { .. }
             | Event::Retried { .. }
+            | Event::Cancelled { .. }
             | Event::Erased { .. } => {}
         }
         Ok(())

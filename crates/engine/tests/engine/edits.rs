@@ -115,6 +115,8 @@ async fn an_onboarding_cancelled_during_a_call_makes_no_more_and_goes_on_where_i
 
     world.tell(&user, Event::Resumed { reason: "back".to_owned() }).await;
     world.settle_for(&world.worker().await, MINUTE).await;
+    let road = [ACCEPT, REGISTER, UPLOAD, TRIGGER, STATUS];
+    assert_eq!(world.provider.calls_of(&user), road, "what was acknowledged is not sent again");
     assert_eq!(world.state(&user).await, State::Verified);
     world.check_nothing_is_lost(&user).await;
 }

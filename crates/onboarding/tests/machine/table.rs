@@ -34,6 +34,20 @@ const EVENTS: [&str; 22] = [
     "wanted-products-set",
 ];
 
+/// What says what became of a call.
+const ANSWERS: [&str; 10] = [
+    "call-failed (not-found)",
+    "call-failed (provider-closed)",
+    "call-failed (rate-limited)",
+    "call-failed (refused)",
+    "call-failed (transient)",
+    "document-uploaded",
+    "privacy-policy-accepted",
+    "status-checked",
+    "user-registered",
+    "verification-triggered",
+];
+
 fn cells() -> impl Iterator<Item = (State, &'static str, &'static Cell)> {
     exploration()
         .cells
@@ -68,15 +82,19 @@ fn every_reason_is_met() {
 }
 
 #[test]
-fn what_has_ended_ignores_everything_but_the_way_back_and_the_eraser() {
+fn what_is_cancelled_takes_answers_and_what_is_erased_takes_nothing() {
     for event in EVENTS {
         let (cancelled, erased) = (cell(State::Cancelled, event), cell(State::Erased, event));
         match event {
             "resumed" => assert!(!cancelled.to.is_empty() && cancelled.ignored.is_empty()),
             "erased" => assert_eq!(cancelled.to, states(&[State::Erased])),
+            answer if ANSWERS.contains(&answer) => {
+                assert_eq!(cancelled.to, states(&[State::Cancelled]), "{event}");
+            }
             _ => assert_eq!((cancelled.to.len(), &cancelled.ignored), (0, &[Reason::Ended].into())),
         }
         assert!(erased.to.is_empty(), "{event}");
+        assert!(event == "erased" || erased.ignored == [Reason::Ended].into(), "{event}");
     }
 }
 

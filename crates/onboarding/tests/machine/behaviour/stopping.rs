@@ -6,8 +6,9 @@ use onboarding::{
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, polling};
 use crate::events::{
-    accepted, cancelled, consent_given, document_added, document_withdrawn, erased, failed, held,
-    onramp, onramp_lacking, profile_set, registered, resumed, retried, triggered, uploaded,
+    accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn, erased,
+    failed, held, onramp, onramp_lacking, profile_set, registered, resumed, retried, triggered,
+    uploaded,
 };
 
 #[test]
@@ -93,19 +94,51 @@ fn a_cancelled_onboarding_does_nothing_until_it_is_resumed() {
     let trigger = driver.acknowledge_all().begin_trigger();
     driver.happen(&cancelled());
     assert_eq!((driver.state(), driver.step()), (State::Cancelled, Step::Nothing));
-    for late in [
-        triggered(trigger, &onramp(ProductStatus::Verified)),
-        profile_set(2, &KYC),
-        held(),
-        retried(),
-        cancelled(),
-    ] {
+    for late in [begun(trigger + 1), profile_set(2, &KYC), held(), retried(), cancelled()] {
         assert_eq!(driver.ignored(&late), Reason::Ended);
     }
     driver.happen(&resumed());
     assert_eq!(
         (driver.state(), driver.next_call_name()),
         (State::VerificationTriggered, "check-status")
+    );
+}
+
+#[test]
+fn a_trigger_that_is_answered_while_cancelled_is_not_repeated_after_it_is_resumed() {
+    let mut driver = asked();
+    let trigger = driver.acknowledge_all().begin_trigger();
+    driver.happen(&cancelled());
+    driver.happen(&triggered(trigger, &onramp(ProductStatus::Verified)));
+    assert_eq!((driver.state(), driver.step()), (State::Cancelled, Step::Nothing));
+    driver.happen(&resumed());
+    assert_eq!((driver.state(), driver.onboarding.verification.triggers), (State::Verified, 1));
+}
+
+#[test]
+fn what_became_of_each_call_is_recorded_while_cancelled_and_calls_nothing() {
+    let mut driver = asked();
+    driver.happen(&consent_given(1));
+    driver.happen(&document_added(&PASSPORT, 1));
+    driver.happen(&cancelled());
+    for answer in [
+        accepted(1),
+        registered(1),
+        failed(
+            Call::UploadDocument { document_type: PASSPORT, revision: Revision(1) },
+            FailureClass::Refused,
+            Effect::None,
+        ),
+        uploaded(&PASSPORT, 1),
+        checked(driver.onboarding.epoch + 3, &onramp(ProductStatus::Verified)),
+    ] {
+        driver.happen(&answer);
+        assert_eq!((driver.state(), driver.step()), (State::Cancelled, Step::Nothing));
+    }
+    driver.happen(&resumed());
+    assert_eq!(
+        (driver.state(), driver.next_call_name()),
+        (State::DocumentsUploaded, "trigger-verification")
     );
 }
 
@@ -129,6 +162,7 @@ fn an_erased_onboarding_keeps_nothing_of_the_person_and_never_comes_back() {
         assert_eq!(driver.ignored(&erased()), Reason::AlreadySo);
         assert_eq!(driver.ignored(&resumed()), Reason::Ended);
         assert_eq!(driver.ignored(&profile_set(1, &KYC)), Reason::Ended);
+        assert_eq!(driver.ignored(&registered(1)), Reason::Ended);
     }
 }
 
