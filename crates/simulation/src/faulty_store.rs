@@ -77,8 +77,9 @@ impl FaultyStore {
     }
 
     fn perform(&self, mut commit: Commit) -> Result<Committed, StoreError> {
-        if let ClaimAfter::Continue(worker) = commit.claim {
-            commit.claim = ClaimAfter::Continue(self.planted_worker(worker));
+        if let ClaimAfter::Continue { lease, worker } = commit.claim {
+            let worker = self.planted_worker(worker);
+            commit.claim = ClaimAfter::Continue { lease, worker };
         }
         let note = CommitNote::of(&commit, self.process);
         let is_worker = commit.claim != ClaimAfter::Untouched;

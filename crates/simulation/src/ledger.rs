@@ -8,7 +8,7 @@ use onboarding::{
     Outcome, Request as Asked, Revision, Revisions, State as Stand, TaskState, Timestamp, apply,
 };
 use serde_json::Value;
-use store::{Budgets, ClaimAfter, Claimed, Commit, HistoryRow, Store};
+use store::{Budgets, Claimed, Commit, HistoryRow, Lease, Store};
 
 use crate::faulty_store::at_once;
 use crate::invariants;
@@ -50,8 +50,8 @@ pub(crate) struct Watched {
     pub(crate) replayed: Onboarding,
     claims: Vec<LiveClaim>,
     /// The calls that were claimed and not sent yet. A claim that has run out is a permission
-    /// still: its call was taken from the budget.
-    permits: Vec<(Process, &'static str)>,
+    /// still, as its call was taken from the budget; one that was given back is none.
+    permits: Vec<(Lease, &'static str)>,
     /// A trigger was sent, and what became of it is not known.
     is_trigger_unread: bool,
     /// What was triggered with, since someone changed what to verify.
@@ -63,7 +63,8 @@ pub(crate) struct Watched {
 }
 
 struct LiveClaim {
-    process: Process,
+    lease: Lease,
+    /// By the book: what the lease says may be wrong.
     until: Timestamp,
 }
 
@@ -74,7 +75,7 @@ pub(crate) struct CommitNote {
     pub(crate) user: usize,
     /// The version that it builds on, if it changes anything.
     base: Option<u64>,
-    gives_back: bool,
+    gives_back: Option<Lease>,
     pub(crate) now: Timestamp,
 }
 
@@ -85,7 +86,7 @@ impl CommitNote {
             id: commit.id,
             user: user_of(&commit.user),
             base: commit.transitions.first().map(|first| first.onboarding.version - 1),
-            gives_back: commit.claim != ClaimAfter::Untouched,
+            gives_back: commit.claim.given_back(),
             now: commit.now,
         }
     }
@@ -155,12 +156,14 @@ impl Ledger {
         request: &Request,
         now_ms: u64,
     ) {
-        let permit = (process, request.name());
+        let is_permit = |(lease, name): &(Lease, &str)| {
+            lease.by == process.worker_id() && *name == request.name()
+        };
         // The newest first: of an erased one, permissions may be left that nobody used.
         let newest_first = self.watched.values_mut().rev();
         let mut of_user = newest_first.filter(|watched| watched.user == user);
         let found = of_user.find_map(|watched| {
-            let place = watched.permits.iter().position(|held| *held == permit)?;
+            let place = watched.permits.iter().position(is_permit)?;
             Some((watched, place))
         });
         let Some((watched, place)) = found else {
@@ -284,8 +287,8 @@ impl State {
             watched.claims.retain(|claim| claim.until > now);
             let (is_held, has_run_out) =
                 (!watched.claims.is_empty(), watched.claims.len() < claims);
-            watched.claims.push(LiveClaim { process, until });
-            watched.permits.push((process, claimed.call.name()));
+            watched.claims.push(LiveClaim { lease: claimed.lease, until });
+            watched.permits.push((claimed.lease, claimed.call.name()));
             let user = watched.user;
             if is_held {
                 self.ledger.violated("I9", "two workers hold a claim on one onboarding at once");
@@ -307,8 +310,9 @@ impl State {
             .watched
             .entry(note.id)
             .or_insert_with(|| Watched::new(note.user, note.id, note.now));
-        if note.gives_back {
-            watched.claims.retain(|claim| claim.process != note.process);
+        if let Some(lease) = note.gives_back {
+            watched.claims.retain(|claim| claim.lease != lease);
+            watched.permits.retain(|(held, _)| *held != lease);
         }
         let Some(base) = note.base else {
             let (user, process) = (note.user, note.process);

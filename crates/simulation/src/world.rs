@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
 use onboarding::Timestamp;
-use store::MemoryStore;
+use store::{MemoryStore, WorkerId};
 
 use crate::chance::{Chance, Purpose};
 use crate::ledger::Ledger;
@@ -24,6 +24,13 @@ const START: Timestamp = Timestamp(1_777_713_000_000);
 /// The number of a process; each start of a worker and each request of a person is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Process(pub(crate) u32);
+
+impl Process {
+    /// What the store knows a worker by.
+    pub(crate) fn worker_id(self) -> WorkerId {
+        WorkerId(i64::from(self.0))
+    }
+}
 
 impl std::fmt::Display for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

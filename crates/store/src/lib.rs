@@ -101,18 +101,46 @@ pub enum ClaimAfter {
     /// The committer holds none, and others' are untouched.
     Untouched,
     /// The worker gives its claim back.
-    Release(WorkerId),
+    Release(Lease),
     /// The worker gives its claim back without having made the call, which falls due again at
     /// a later time. So it does not stand in the way of others that can be made meanwhile.
     Postpone {
-        /// Whose claim it is.
-        worker: WorkerId,
+        /// The claim's lease.
+        lease: Lease,
         /// When the call falls due again, if nothing changes it before.
         until: Timestamp,
     },
     /// The worker gives it back and, if another call is due at once and the budget allows,
     /// claims that in the same transaction.
-    Continue(Worker),
+    Continue {
+        /// The claim's lease.
+        lease: Lease,
+        /// Who claims the next call.
+        worker: Worker,
+    },
+}
+
+impl ClaimAfter {
+    /// The lease of the claim that is given back.
+    #[must_use]
+    pub const fn given_back(&self) -> Option<Lease> {
+        match self {
+            Self::Untouched => None,
+            Self::Release(lease) | Self::Postpone { lease, .. } | Self::Continue { lease, .. } => {
+                Some(*lease)
+            }
+        }
+    }
+}
+
+/// The lease of one claim. The time tells it from an earlier one of the same worker that ran
+/// out: an answer that comes late gives back the claim that it answers, and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Whose claim it is.
+    pub by: WorkerId,
+    /// When it runs out if the claim is never completed.
+    pub until: Timestamp,
 }
 
 /// Content that only the store's one module for personal data sees in clear.
@@ -175,6 +203,14 @@ pub struct Worker {
     pub budgets: Budgets,
 }
 
+impl Worker {
+    /// The lease of a claim that it makes at `now`.
+    #[must_use]
+    pub const fn lease_at(&self, now: Timestamp) -> Lease {
+        Lease { by: self.id, until: now.plus_ms(self.lease_ms) }
+    }
+}
+
 /// A request for due work.
 #[derive(Clone, Debug)]
 pub struct ClaimRequest {
@@ -184,6 +220,9 @@ pub struct ClaimRequest {
     pub now: Timestamp,
     /// At most this many.
     pub limit: usize,
+    /// Onboardings for which the worker makes a call as it claims. The lease of a slow one may
+    /// have run out; it is not claimed, as no second call is made beside the first.
+    pub in_call: Vec<OnboardingId>,
     /// One call alone, when the provider is closed and that is to probe it.
     pub only: Option<Probe>,
 }
@@ -217,6 +256,8 @@ pub struct Claimed {
     pub stored: Stored,
     /// The call that may be made.
     pub call: Call,
+    /// The claim's lease, by which it is given back.
+    pub lease: Lease,
 }
 
 /// The answer to a [`ClaimRequest`].

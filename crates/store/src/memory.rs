@@ -12,8 +12,8 @@ use crate::budget::Pace;
 use crate::due::{self, Due, Found, Ready};
 use crate::{
     Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    HistoryRow, ListRequest, PersonalData, ProfileContent, ProviderGate, Store, StoreError, Stored,
-    StoredTask, Worker, WorkerId,
+    HistoryRow, Lease, ListRequest, PersonalData, ProfileContent, ProviderGate, Store, StoreError,
+    Stored, StoredTask, Worker,
 };
 
 /// A store in memory. Clones share what is stored, as processes share a database.
@@ -67,12 +67,6 @@ struct TaskRow {
     /// Counts the tasks of all onboardings in the order in which they were stored.
     key: u64,
     task: Task,
-}
-
-#[derive(Clone, Copy)]
-struct Lease {
-    by: WorkerId,
-    until: Timestamp,
 }
 
 impl Row {
@@ -185,9 +179,9 @@ impl Tables {
         Some(key)
     }
 
-    fn release(&mut self, key: usize, worker: WorkerId) {
+    fn release(&mut self, key: usize, given_back: Lease) {
         let row = &mut self.rows[key];
-        row.lease = row.lease.filter(|lease| lease.by != worker);
+        row.lease = row.lease.filter(|lease| *lease != given_back);
     }
 
     fn claim_next(
@@ -223,8 +217,9 @@ impl Tables {
         if let Some(begun) = &ready.begun {
             row.append(begun, Actor::Worker, policy, &mut self.task_count);
         }
-        row.lease = Some(Lease { by: worker.id, until: now.plus_ms(worker.lease_ms) });
-        Some(Claimed { stored: row.stored(), call: ready.call })
+        let lease = worker.lease_at(now);
+        row.lease = Some(lease);
+        Some(Claimed { stored: row.stored(), call: ready.call, lease })
     }
 
     fn pace(&mut self, lane: Lane, now: Timestamp) -> &mut Pace {
@@ -239,6 +234,7 @@ impl Tables {
             .iter()
             .enumerate()
             .filter(|(_, row)| !row.is_leased(request.now))
+            .filter(|(_, row)| !request.in_call.contains(&row.onboarding.id))
             .filter_map(|(key, row)| Some((key, row, row.due?)))
             .filter(|(_, _, due)| due.at <= request.now)
             .map(|(key, row, due)| {
@@ -261,9 +257,9 @@ impl Tables {
         claimed
     }
 
-    fn next_at(&mut self, now: Timestamp) -> Option<Timestamp> {
+    fn next_at(&mut self, in_call: &[OnboardingId], now: Timestamp) -> Option<Timestamp> {
         let mut earliest: BTreeMap<Lane, Timestamp> = BTreeMap::new();
-        for row in &self.rows {
+        for row in self.rows.iter().filter(|row| !in_call.contains(&row.onboarding.id)) {
             let Some(due) = row.due else { continue };
             let at = row.lease.map_or(due.at, |lease| due.at.max(lease.until));
             let lane = earliest.entry(due.lane).or_insert(at);
@@ -294,18 +290,18 @@ impl Store for MemoryStore {
         };
         let next = match commit.claim {
             ClaimAfter::Untouched => None,
-            ClaimAfter::Release(worker) => {
-                tables.release(key, worker);
+            ClaimAfter::Release(lease) => {
+                tables.release(key, lease);
                 None
             }
-            ClaimAfter::Postpone { worker, until } => {
-                tables.release(key, worker);
+            ClaimAfter::Postpone { lease, until } => {
+                tables.release(key, lease);
                 let due = &mut tables.rows[key].due;
                 *due = due.map(|due| Due { at: due.at.max(until), ..due });
                 None
             }
-            ClaimAfter::Continue(worker) => {
-                tables.release(key, worker.id);
+            ClaimAfter::Continue { lease, worker } => {
+                tables.release(key, lease);
                 tables.claim_next(key, &worker, commit.now, &self.policy)
             }
         };
@@ -315,7 +311,7 @@ impl Store for MemoryStore {
     async fn claim(&self, request: ClaimRequest) -> Result<Claims, StoreError> {
         let mut tables = self.tables();
         let claimed = tables.claim(&request, &self.policy);
-        Ok(Claims { claimed, next_at: tables.next_at(request.now) })
+        Ok(Claims { claimed, next_at: tables.next_at(&request.in_call, request.now) })
     }
 
     async fn slow_down(

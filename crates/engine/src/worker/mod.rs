@@ -5,7 +5,7 @@ mod gate_keeping;
 mod record;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use onboarding::{Event, FailureClass, OnboardingId, Timestamp};
@@ -59,7 +59,7 @@ pub struct Worker<S, P> {
     provider: P,
     settings: Settings,
     gate: Mutex<Gate>,
-    in_call: Mutex<BTreeSet<OnboardingId>>,
+    in_call: InCall,
     documents_in_memory: Semaphore,
     stopping: CancellationToken,
 }
@@ -68,25 +68,35 @@ pub struct Worker<S, P> {
 struct Errand {
     claimed: Claimed,
     is_probe: bool,
+    only_call: OnlyCall,
 }
 
-/// The one call of an onboarding that is being made. Its lease may run out while it waits, and
-/// then the store hands the onboarding out again; a second call beside the first is never made.
-struct OnlyCall<'a> {
-    of: OnboardingId,
-    all: &'a Mutex<BTreeSet<OnboardingId>>,
-}
+/// The onboardings that errands are for.
+#[derive(Clone, Default)]
+struct InCall(Arc<Mutex<BTreeSet<OnboardingId>>>);
 
-impl<'a> OnlyCall<'a> {
-    fn begin(all: &'a Mutex<BTreeSet<OnboardingId>>, of: OnboardingId) -> Option<Self> {
-        let is_only = all.lock().unwrap_or_else(PoisonError::into_inner).insert(of);
-        is_only.then(|| Self { of, all })
+impl InCall {
+    fn ids(&self) -> MutexGuard<'_, BTreeSet<OnboardingId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None` if there is an errand for it already.
+    fn begin(&self, of: OnboardingId) -> Option<OnlyCall> {
+        let is_only = self.ids().insert(of);
+        is_only.then(|| OnlyCall { of, all: self.clone() })
     }
 }
 
-impl Drop for OnlyCall<'_> {
+/// The one call of an onboarding, from its claim until its answer is recorded. Its lease may run
+/// out while it waits, but a second call beside the first is never made.
+struct OnlyCall {
+    of: OnboardingId,
+    all: InCall,
+}
+
+impl Drop for OnlyCall {
     fn drop(&mut self) {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.of);
+        self.all.ids().remove(&self.of);
     }
 }
 
@@ -103,7 +113,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
             provider,
             settings,
             gate,
-            in_call: Mutex::default(),
+            in_call: InCall::default(),
             documents_in_memory,
             stopping: CancellationToken::new(),
         })
@@ -201,19 +211,28 @@ impl<S: Store, P: Provider> Worker<S, P> {
             }
         };
         let Claims { claimed, next_at } = claims;
-        if is_probe && !claimed.is_empty() {
+        let errand = |claimed: Claimed| {
+            let only_call = self.in_call.begin(claimed.stored.onboarding.id);
+            if only_call.is_none() {
+                warn!("it was claimed twice at once, so one claim is left to run out");
+            }
+            Some(Errand { claimed, is_probe, only_call: only_call? })
+        };
+        let errands: Vec<Errand> = claimed.into_iter().filter_map(errand).collect();
+        if is_probe && !errands.is_empty() {
             self.with_gate(Gate::probe_begun);
         }
-        Ok((claimed.into_iter().map(|claimed| Errand { claimed, is_probe }).collect(), next_at))
+        Ok((errands, next_at))
     }
 
     fn request(&self, now: Timestamp, limit: usize, only: Option<Probe>) -> ClaimRequest {
-        ClaimRequest { worker: self.settings.worker, now, limit, only }
+        let in_call = self.in_call.ids().iter().copied().collect();
+        ClaimRequest { worker: self.settings.worker, now, limit, in_call, only }
     }
 
     /// Makes the claimed call, and those that the store lets follow at once. Answers how many.
     async fn go(&self, errand: Errand, clock: &impl Clock) -> usize {
-        let Errand { mut claimed, mut is_probe } = errand;
+        let Errand { mut claimed, mut is_probe, only_call: _only_call } = errand;
         let mut calls = 0;
         loop {
             let id = claimed.stored.onboarding.id;
@@ -233,18 +252,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
         is_probe: bool,
         clock: &impl Clock,
     ) -> Option<Claimed> {
-        let Claimed { stored, call } = claimed;
+        let Claimed { stored, call, lease } = claimed;
         let id = stored.onboarding.id;
-        let Some(only_call) = OnlyCall::begin(&self.in_call, id) else {
-            warn!("its last call still waits, so no other is made; the claim's lease is too short");
-            if is_probe {
-                self.with_gate(Gate::probe_ended);
-            }
-            return None;
-        };
         let made = self.make(&stored, &call, clock).await;
-        // Before the claim is given back, so that whoever claims it next can call.
-        drop(only_call);
         let answer = match &made {
             Made::Sent(event) => {
                 self.slow_down_if_asked(event, clock.now()).await;
@@ -254,9 +264,11 @@ impl<S: Store, P: Provider> Worker<S, P> {
         };
         self.turn_gate(id, call.lane(), answer, is_probe, clock).await;
         match made {
-            Made::Sent(event) | Made::NotSent(event) => self.record(stored, &event, clock).await,
+            Made::Sent(event) | Made::NotSent(event) => {
+                self.record(stored, lease, &event, clock).await
+            }
             Made::NoRoom => {
-                self.postpone(stored, clock.now()).await;
+                self.postpone(stored, lease, clock.now()).await;
                 None
             }
         }

@@ -2,7 +2,7 @@
 
 use onboarding::{Context, Event, Onboarding, OnboardingId, Outcome, Timestamp, Transition, apply};
 use store::{
-    Actor, ClaimAfter, Claimed, Commit, Committed, ProviderGate, Store, StoreError, Stored,
+    Actor, ClaimAfter, Claimed, Commit, Committed, Lease, ProviderGate, Store, StoreError, Stored,
 };
 use tracing::{debug, error, info, warn};
 
@@ -21,6 +21,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
     pub(super) async fn record(
         &self,
         stored: Stored,
+        mut lease: Lease,
         event: &Event,
         clock: &impl Clock,
     ) -> Option<Claimed> {
@@ -29,7 +30,8 @@ impl<S: Store, P: Provider> Worker<S, P> {
         let mut current = onboarding;
         let mut pause_ms = STORE_PAUSE_FIRST_MS;
         let mut conflicts = 0;
-        // A commit that failed may be stored all the same, as this version.
+        // A commit that failed may be stored all the same, as this version; then the next call
+        // was claimed with it, under this lease.
         let mut doubtful = None;
         let mut is_recorded = false;
         loop {
@@ -46,7 +48,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 transitions,
                 actor: Actor::Worker,
                 personal: Vec::new(),
-                claim: self.claim_after(),
+                claim: self.claim_after(lease),
                 now,
             };
             match self.store.commit(commit).await {
@@ -58,7 +60,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 }
                 Ok(Committed::Conflict) => conflicts += 1,
                 Err(unusable) => {
-                    doubtful = version;
+                    doubtful = version.map(|version| (version, self.settings.worker.lease_at(now)));
                     error!(
                         error = &unusable as &dyn std::error::Error,
                         "an answer can't be recorded yet"
@@ -76,11 +78,13 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 );
                 return None;
             }
-            match self.reload(id, event, doubtful).await {
+            match self.reload(id, event, doubtful.map(|(version, _)| version)).await {
                 Ok(Some((onboarding, found))) => {
                     current = onboarding;
-                    is_recorded |= found;
-                    doubtful = None;
+                    if let Some((_, next_lease)) = doubtful.take().filter(|_| found) {
+                        is_recorded = true;
+                        lease = next_lease;
+                    }
                 }
                 Ok(None) => return None,
                 Err(unusable) => {
@@ -97,7 +101,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
     }
 
     /// Gives back the claim of an upload for which there was no room.
-    pub(super) async fn postpone(&self, stored: Stored, now: Timestamp) {
+    pub(super) async fn postpone(&self, stored: Stored, lease: Lease, now: Timestamp) {
         let Stored { user, onboarding } = stored;
         let until = now.plus_ms(UPLOAD_POSTPONED_MS);
         let commit = Commit {
@@ -106,7 +110,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
             transitions: Vec::new(),
             actor: Actor::Worker,
             personal: Vec::new(),
-            claim: ClaimAfter::Postpone { worker: self.settings.worker.id, until },
+            claim: ClaimAfter::Postpone { lease, until },
             now,
         };
         if let Err(unusable) = self.store.commit(commit).await {
@@ -146,12 +150,12 @@ impl<S: Store, P: Provider> Worker<S, P> {
         Ok(Some((stored.onboarding, is_recorded)))
     }
 
-    fn claim_after(&self) -> ClaimAfter {
+    fn claim_after(&self, lease: Lease) -> ClaimAfter {
         let open = self.with_gate(|gate| *gate.state() == ProviderGate::Open);
         if open && !self.stopping.is_cancelled() {
-            ClaimAfter::Continue(self.settings.worker)
+            ClaimAfter::Continue { lease, worker: self.settings.worker }
         } else {
-            ClaimAfter::Release(self.settings.worker.id)
+            ClaimAfter::Release(lease)
         }
     }
 

@@ -70,7 +70,7 @@ async fn all_that_was_claimed_is_due_at_once_after_a_restart() {
         world.add_user(number).await;
     }
     let worker = settings().worker;
-    let request = ClaimRequest { worker, now: START, limit: 20, only: None };
+    let request = ClaimRequest { worker, now: START, limit: 20, in_call: Vec::new(), only: None };
     assert_eq!(world.store.claim(request.clone()).await.unwrap().claimed.len(), 20);
     assert_eq!(world.store.claim(request).await.unwrap().claimed.len(), 0);
 
@@ -85,7 +85,7 @@ async fn without_a_restart_a_claim_that_is_never_completed_falls_due_when_its_le
     let world = World::new();
     let user = world.add_user(1).await;
     let worker = settings().worker;
-    let request = ClaimRequest { worker, now: START, limit: 1, only: None };
+    let request = ClaimRequest { worker, now: START, limit: 1, in_call: Vec::new(), only: None };
     assert_eq!(world.store.claim(request).await.unwrap().claimed.len(), 1);
     let second = world.worker().await;
     let runs_out_at = START.plus_ms(worker.lease_ms);

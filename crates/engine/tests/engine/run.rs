@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine::{Settings, Worker};
 use onboarding::{State, UserLocator};
-use store::{MemoryStore, Store};
+use store::{ClaimRequest, MemoryStore, Store};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -77,7 +77,14 @@ async fn a_call_that_outlives_its_lease_is_not_made_twice_at_once() {
         let later = world.add_user(number).await;
         world.until_state(&later, State::Verified).await;
     }
+    let second = store::Worker { id: store::WorkerId(2), ..settings().worker };
+    let now = world.clock.time();
+    let request = ClaimRequest { worker: second, now, limit: 10, in_call: Vec::new(), only: None };
+    let free = world.store.claim(request).await.unwrap();
+    assert_eq!(free.claimed.len(), 1, "it was not claimed again for a call that is not made");
     latch.release();
+    world.until_state(&users[0], State::DocumentsUploaded).await;
+    world.clock.advance(settings().worker.lease_ms);
     until_verified(&world, &users).await;
     running.stop().await;
     assert_eq!(world.provider.look(|ledger| ledger.most.of_one_user), 1);

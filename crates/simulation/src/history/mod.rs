@@ -12,7 +12,6 @@ use std::task::{Context, Waker};
 
 use engine::{Settings, Stepped, Worker};
 use onboarding::{Onboarding, Step, next_step};
-use store::WorkerId;
 
 use crate::chance::{Chance, Purpose};
 use crate::faulty_store::{FaultyStore, at_once};
@@ -334,7 +333,7 @@ impl History {
         let store = Arc::new(FaultyStore::new(inner, self.world.clone(), process));
         let settings = Settings {
             worker: store::Worker {
-                id: WorkerId(i64::from(process.0)),
+                id: process.worker_id(),
                 lease_ms: plan.lease_ms,
                 budgets: plan.budgets,
             },

@@ -3,7 +3,7 @@
 use onboarding::{Lane, State};
 
 use super::*;
-use crate::Probe;
+use crate::{Lease, Probe};
 
 /// By their times, over both lanes.
 pub async fn due_work_is_claimed_in_order_and_up_to_the_limit(backend: &impl Backend) {
@@ -14,9 +14,10 @@ pub async fn due_work_is_claimed_in_order_and_up_to_the_limit(backend: &impl Bac
     begin_to_trigger(&store, 5, at(50)).await;
     let doubtful = claim(&store, at(60)).await;
     assert_eq!(ids(&doubtful), [id(5)]);
-    give_back(&store, 5, WORKER).await;
+    give_back_all(&store, &doubtful).await;
 
-    let request = ClaimRequest { worker: WORKER, now: at(500), limit: 3, only: None };
+    let (limit, in_call) = (3, Vec::new());
+    let request = ClaimRequest { worker: WORKER, now: at(500), limit, in_call, only: None };
     let first = store.claim(request.clone()).await.unwrap();
     assert_eq!(ids(&first), [id(5), id(2), id(3)]);
     assert!(matches!(first.claimed[0].call, Call::CheckStatus { .. }));
@@ -73,11 +74,56 @@ pub async fn a_claim_keeps_others_away_until_its_lease_runs_out(backend: &impl B
 pub async fn a_worker_gives_back_only_its_own_claim(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;
     begin(&store, 1, NOW).await;
-    claim(&store, NOW).await;
-    give_back(&store, 1, Worker { id: WorkerId(8), ..WORKER }).await;
+    let claimed = claim(&store, NOW).await.claimed.remove(0);
+    give_back(&store, 1, Lease { by: WorkerId(8), ..claimed.lease }).await;
     assert_eq!(ids(&claim(&store, at(1)).await), []);
-    give_back(&store, 1, WORKER).await;
+    give_back(&store, 1, claimed.lease).await;
     assert_eq!(ids(&claim(&store, at(1)).await), [id(1)]);
+}
+
+/// Whatever its late answer wants to become of its claim.
+pub async fn a_claim_that_ran_out_gives_back_no_later_one_of_the_same_worker(
+    backend: &impl Backend,
+) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    let first = claim(&store, NOW).await.claimed.remove(0).lease;
+    let later = at(WORKER.lease_ms);
+    let second = claim(&store, later).await.claimed.remove(0).lease;
+    for late in [
+        ClaimAfter::Release(first),
+        ClaimAfter::Postpone { lease: first, until: later },
+        ClaimAfter::Continue { lease: first, worker: WORKER },
+    ] {
+        let before = stored(&store, 1).await;
+        let commit = Commit { claim: late, ..change(&before, &[], later, store.policy()) };
+        assert!(put(&store, commit).await.is_none(), "{late:?}");
+        assert_eq!(ids(&claim(&store, later).await), [], "{late:?}");
+    }
+    give_back(&store, 1, second).await;
+    assert_eq!(ids(&claim(&store, later).await), [id(1)]);
+}
+
+/// It would spend budget on a call that is not made. Other workers take it over.
+pub async fn what_its_worker_makes_a_call_for_is_not_claimed_though_its_lease_ran_out(
+    backend: &impl Backend,
+) {
+    let store = backend.open(Policy::default()).await;
+    begin(&store, 1, NOW).await;
+    claim(&store, NOW).await;
+    let later = at(WORKER.lease_ms);
+    begin(&store, 2, later).await;
+    let request =
+        ClaimRequest { worker: WORKER, now: later, limit: 1, in_call: vec![id(1)], only: None };
+    let claims = store.claim(request.clone()).await.unwrap();
+    assert_eq!(ids(&claims), [id(2)]);
+    assert_eq!(claims.next_at, Some(later.plus_ms(WORKER.lease_ms)), "nor is it waited for");
+
+    let probe = Some(Probe { first: Lane::Write, avoid: Vec::new() });
+    let claims = store.claim(ClaimRequest { only: probe, ..request }).await.unwrap();
+    assert_eq!(ids(&claims), []);
+    let other = Worker { id: WorkerId(8), ..WORKER };
+    assert_eq!(ids(&claim_by(&store, other, later).await), [id(1)]);
 }
 
 /// A person may change an onboarding while a call is made for it.
@@ -88,7 +134,7 @@ pub async fn a_change_from_outside_leaves_a_claim_alone(backend: &impl Backend) 
     more(&store, 1, &[profile_set(2)], at(1)).await;
     assert_eq!(ids(&claim(&store, at(2)).await), []);
 
-    let release = ClaimAfter::Release(WORKER.id);
+    let release = ClaimAfter::Release(claims.claimed[0].lease);
     let verified = ProductStatus::Verified;
     let late = answered(&claims.claimed[0], verified, release, at(3), store.policy());
     assert!(matches!(store.commit(late).await.unwrap(), Committed::Conflict));
@@ -125,7 +171,7 @@ pub async fn the_next_call_rides_on_the_commit_before_it(backend: &impl Backend)
     let mut claimed = claim(&store, NOW).await.claimed.remove(0);
     let mut calls = Vec::new();
     for ms in 1..=3 {
-        let go_on = ClaimAfter::Continue(WORKER);
+        let go_on = ClaimAfter::Continue { lease: claimed.lease, worker: WORKER };
         let status = ProductStatus::PendingReview;
         let commit = answered(&claimed, status, go_on, at(ms), store.policy());
         calls.push(claimed.call.name());
@@ -152,7 +198,7 @@ pub async fn the_next_call_does_not_ride_along_where_another_worker_has_it(backe
     let other = Worker { id: WorkerId(8), ..WORKER };
     let later = at(WORKER.lease_ms);
     assert_eq!(ids(&claim_by(&store, other, later).await), [id(1)]);
-    let go_on = ClaimAfter::Continue(WORKER);
+    let go_on = ClaimAfter::Continue { lease: slow.lease, worker: WORKER };
     let commit = answered(&slow, ProductStatus::Verified, go_on, later, store.policy());
     assert!(put(&store, commit).await.is_none());
 }
@@ -164,10 +210,9 @@ pub async fn the_budget_is_a_smooth_rate_for_each_lane(backend: &impl Backend) {
         begin(&store, number, NOW).await;
     }
     begin_to_trigger(&store, 4, NOW).await;
-    assert_eq!(claim(&store, NOW).await.claimed.len(), 4);
-    for number in 1..=4 {
-        give_back(&store, number, WORKER).await;
-    }
+    let unlimited = claim(&store, NOW).await;
+    assert_eq!(unlimited.claimed.len(), 4);
+    give_back_all(&store, &unlimited).await;
     // 11 a minute is one every six seconds; the trigger in doubt is a read.
     let budgets = Budgets { writes_per_minute: 11, reads_per_minute: 360 };
     let worker = Worker { budgets, ..WORKER };
@@ -200,7 +245,7 @@ pub async fn the_next_call_does_not_ride_along_past_the_budget(backend: &impl Ba
     let budgets = Budgets { writes_per_minute: 61, reads_per_minute: 0 };
     let worker = Worker { budgets, ..WORKER };
     let claimed = claim_by(&store, worker, NOW).await.claimed.remove(0);
-    let go_on = ClaimAfter::Continue(worker);
+    let go_on = ClaimAfter::Continue { lease: claimed.lease, worker };
     let commit = answered(&claimed, ProductStatus::Verified, go_on, at(999), store.policy());
     assert!(put(&store, commit).await.is_none());
     assert_eq!(ids(&claim_by(&store, worker, at(1_000)).await), [id(1)]);
@@ -210,8 +255,7 @@ pub async fn the_next_call_does_not_ride_along_past_the_budget(backend: &impl Ba
 pub async fn a_429_stops_its_lane_alone(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;
     begin_to_trigger(&store, 1, NOW).await;
-    claim(&store, NOW).await;
-    give_back(&store, 1, WORKER).await;
+    give_back_all(&store, &claim(&store, NOW).await).await;
     begin(&store, 2, NOW).await;
     store.slow_down(Lane::Write, at(10), at(5_000)).await.unwrap();
     drop(store);
@@ -229,8 +273,7 @@ pub async fn a_probe_is_one_call_and_of_those_to_be_avoided_only_if_no_other_is_
 ) {
     let store = backend.open(Policy::default()).await;
     begin_to_trigger(&store, 90, NOW).await;
-    claim(&store, NOW).await;
-    give_back(&store, 90, WORKER).await;
+    give_back_all(&store, &claim(&store, NOW).await).await;
     for number in 1..=50 {
         begin(&store, number, at(number as u64)).await;
     }
@@ -238,6 +281,7 @@ pub async fn a_probe_is_one_call_and_of_those_to_be_avoided_only_if_no_other_is_
         worker: WORKER,
         now: at(100),
         limit: 64,
+        in_call: Vec::new(),
         only: Some(Probe { first, avoid: (1..=avoided).map(id).collect() }),
     };
     for (request, expected) in [
@@ -256,7 +300,7 @@ pub async fn a_claim_given_back_for_later_is_claimed_again_then(backend: &impl B
     let store = backend.open(Policy::default()).await;
     begin(&store, 1, NOW).await;
     let claimed = claim(&store, NOW).await.claimed.remove(0);
-    let postpone = ClaimAfter::Postpone { worker: WORKER.id, until: at(500) };
+    let postpone = ClaimAfter::Postpone { lease: claimed.lease, until: at(500) };
     let untouched = Commit { claim: postpone, ..change(&claimed.stored, &[], NOW, store.policy()) };
     put(&store, untouched).await;
     assert_eq!(stored(&store, 1).await, claimed.stored);
@@ -270,10 +314,10 @@ pub async fn a_claim_given_back_for_later_is_claimed_again_then(backend: &impl B
 pub async fn nothing_falls_due_by_giving_a_claim_back_for_later(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;
     begin(&store, 1, NOW).await;
-    claim(&store, NOW).await;
+    let lease = claim(&store, NOW).await.claimed.remove(0).lease;
     more(&store, 1, &[Event::Cancelled { reason: "left".to_owned() }], NOW).await;
     let before = stored(&store, 1).await;
-    let claim_after = ClaimAfter::Postpone { worker: WORKER.id, until: at(500) };
+    let claim_after = ClaimAfter::Postpone { lease, until: at(500) };
     put(&store, Commit { claim: claim_after, ..change(&before, &[], NOW, store.policy()) }).await;
     let claims = claim(&store, at(500)).await;
     assert_eq!((ids(&claims), claims.next_at), (vec![], None));
@@ -285,7 +329,7 @@ pub async fn another_policy_moves_what_was_due(backend: &impl Backend) {
     begin_to_trigger(&store, 1, NOW).await;
     let trigger = claim(&store, NOW).await.claimed.remove(0);
     let pending = ProductStatus::PendingReview;
-    let release = ClaimAfter::Release(WORKER.id);
+    let release = ClaimAfter::Release(trigger.lease);
     put(&store, answered(&trigger, pending, release, NOW, store.policy())).await;
     drop(store);
 
@@ -300,8 +344,14 @@ pub async fn another_policy_moves_what_was_due(backend: &impl Backend) {
 }
 
 /// Gives back a claim without an answer.
-async fn give_back(store: &impl Store, number: u128, worker: Worker) {
-    let claim = ClaimAfter::Release(worker.id);
+async fn give_back(store: &impl Store, number: u128, lease: Lease) {
+    let claim = ClaimAfter::Release(lease);
     let before = stored(store, number).await;
     put(store, Commit { claim, ..change(&before, &[], NOW, store.policy()) }).await;
+}
+
+async fn give_back_all(store: &impl Store, claims: &Claims) {
+    for claimed in &claims.claimed {
+        give_back(store, claimed.stored.onboarding.id.0.as_u128(), claimed.lease).await;
+    }
 }

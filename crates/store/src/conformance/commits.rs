@@ -82,7 +82,7 @@ async fn drive(store: &impl Store, now: Timestamp, calls: usize) {
     for _ in 0..calls {
         let claims = claim(store, now).await;
         let [claimed] = &claims.claimed[..] else { panic!("nothing is due") };
-        let release = ClaimAfter::Release(WORKER.id);
+        let release = ClaimAfter::Release(claimed.lease);
         let status = ProductStatus::PendingReview;
         put(store, answered(claimed, status, release, now, store.policy())).await;
     }

@@ -58,6 +58,8 @@ macro_rules! conformance {
             held_and_ended_onboardings_are_not_claimed,
             a_claim_keeps_others_away_until_its_lease_runs_out,
             a_worker_gives_back_only_its_own_claim,
+            a_claim_that_ran_out_gives_back_no_later_one_of_the_same_worker,
+            what_its_worker_makes_a_call_for_is_not_claimed_though_its_lease_ran_out,
             a_change_from_outside_leaves_a_claim_alone,
             a_trigger_is_on_record_when_it_is_claimed,
             the_next_call_rides_on_the_commit_before_it,
@@ -250,7 +252,10 @@ pub(crate) async fn claim(store: &impl Store, now: Timestamp) -> Claims {
 }
 
 pub(crate) async fn claim_by(store: &impl Store, worker: Worker, now: Timestamp) -> Claims {
-    store.claim(ClaimRequest { worker, now, limit: 100, only: None }).await.unwrap()
+    store
+        .claim(ClaimRequest { worker, now, limit: 100, in_call: Vec::new(), only: None })
+        .await
+        .unwrap()
 }
 
 pub(crate) fn ids(claims: &Claims) -> Vec<OnboardingId> {

@@ -56,7 +56,7 @@ pub async fn tasks_are_listed_until_they_are_closed(backend: &impl Backend) {
     for (number, ms) in [(1, 200), (2, 100)] {
         begin_to_trigger(&store, number, at(ms)).await;
         let trigger = claim(&store, at(ms)).await.claimed.remove(0);
-        let release = ClaimAfter::Release(WORKER.id);
+        let release = ClaimAfter::Release(trigger.lease);
         let asks = ProductStatus::RequiresData;
         put(&store, answered(&trigger, asks, release, at(ms), store.policy())).await;
     }
@@ -73,7 +73,7 @@ pub async fn tasks_are_listed_until_they_are_closed(backend: &impl Backend) {
     more(&store, 1, &[passport_uploaded(1)], at(300)).await;
     let trigger = claim(&store, at(300)).await.claimed.remove(0);
     let verified = ProductStatus::Verified;
-    let go_on = ClaimAfter::Release(WORKER.id);
+    let go_on = ClaimAfter::Release(trigger.lease);
     put(&store, answered(&trigger, verified, go_on, at(400), store.policy())).await;
     assert_eq!(states(&store, 1).await, []);
     assert_eq!(states(&store, 2).await, [TaskState::Open]);
@@ -90,7 +90,7 @@ pub async fn tasks_of_one_time_are_listed_in_the_order_in_which_they_were_stored
     let mut triggers = claim(&store, NOW).await.claimed;
     triggers.rotate_right(1);
     for trigger in &triggers {
-        let release = ClaimAfter::Release(WORKER.id);
+        let release = ClaimAfter::Release(trigger.lease);
         let asks = ProductStatus::RequiresData;
         put(&store, answered(trigger, asks, release, NOW, store.policy())).await;
     }

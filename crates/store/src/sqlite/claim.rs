@@ -50,6 +50,7 @@ impl ClaimRequest {
                 .bind(lane.as_str())
                 .bind(self.now.0)
                 .bind(rows::limit(rows_max))
+                .bind(self.in_call_json())
                 .fetch_all(&mut tx.conn)
                 .await?;
             for (key, at, id) in rows {
@@ -84,12 +85,19 @@ impl ClaimRequest {
         }
     }
 
+    fn in_call_json(&self) -> String {
+        serde_json::to_string(&self.in_call).expect("ids are written as strings")
+    }
+
     /// When more could be claimed: each lane's earliest row, but not before its budget allows.
     async fn next_at(&self, tx: &mut Tx, paces: &Paces) -> Result<Option<Timestamp>, StoreError> {
         let mut earliest: Option<Timestamp> = None;
         for lane in Lane::ALL {
-            let at: Option<i64> =
-                sqlx::query_scalar(NEXT_AT).bind(lane.as_str()).fetch_one(&mut tx.conn).await?;
+            let at: Option<i64> = sqlx::query_scalar(NEXT_AT)
+                .bind(lane.as_str())
+                .bind(self.in_call_json())
+                .fetch_one(&mut tx.conn)
+                .await?;
             let Some(at) = at else { continue };
             let at = Timestamp(at).max(paces.next_at(lane));
             earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
@@ -101,15 +109,19 @@ impl ClaimRequest {
 pub(super) const DUE_ROWS: &str = "\
     select key, due_at, id from onboardings \
     where lane = ?1 and due_at <= ?2 and (leased_by is null or lease_until_at <= ?2) \
+    and id not in (select unhex(value, '-') from json_each(?4)) \
     order by due_at limit ?3";
 
 pub(super) const NEXT_AT: &str = "\
     select min(at) from ( \
         select * from (select due_at as at from onboardings \
-            where lane = ?1 and due_at is not null and leased_by is null order by due_at limit 1) \
+            where lane = ?1 and due_at is not null and leased_by is null \
+            and id not in (select unhex(value, '-') from json_each(?2)) \
+            order by due_at limit 1) \
         union all \
         select min(max(due_at, lease_until_at)) from onboardings \
-            where lane = ?1 and leased_by is not null)";
+            where lane = ?1 and leased_by is not null \
+            and id not in (select unhex(value, '-') from json_each(?2)))";
 
 /// Claims the onboarding's next call in the transaction that stored its last answer, if one is
 /// due, the budget allows it, and no other worker has it.
@@ -156,18 +168,19 @@ async fn take(
         rows::update(tx, key, &begun.onboarding).await?;
         stored.onboarding = begun.onboarding;
     }
+    let lease = worker.lease_at(now);
     sqlx::query(
         "update onboardings set leased_by = ?2, lease_until_at = ?3, commit_id = ?4 where key = ?1",
     )
     .bind(key)
-    .bind(worker.id.0)
-    .bind(now.plus_ms(worker.lease_ms).0)
+    .bind(lease.by.0)
+    .bind(lease.until.0)
     .bind(tx.commit_id)
     .execute(&mut tx.conn)
     .await?;
     tx.mark = Some(key);
     paces.take(ready.call.lane(), now, worker.budgets);
-    Ok(Claimed { stored, call: ready.call })
+    Ok(Claimed { stored, call: ready.call, lease })
 }
 
 /// Ends every lease: the only worker has just started, so whoever held them is gone.

@@ -4,7 +4,7 @@ use onboarding::{Event, Onboarding, Timestamp};
 
 use super::writer::{Tx, Write};
 use super::{claim, log, personal, rows};
-use crate::{ClaimAfter, Commit, Committed, PersonalData, StoreError, WorkerId};
+use crate::{ClaimAfter, Commit, Committed, Lease, PersonalData, StoreError};
 
 impl Write for Commit {
     type Answer = Committed;
@@ -13,17 +13,17 @@ impl Write for Commit {
         let Some(key) = self.change(tx).await? else { return Ok(Committed::Conflict) };
         let next = match self.claim {
             ClaimAfter::Untouched => None,
-            ClaimAfter::Release(worker) => {
-                release(tx, key, worker).await?;
+            ClaimAfter::Release(lease) => {
+                release(tx, key, lease).await?;
                 None
             }
-            ClaimAfter::Postpone { worker, until } => {
-                release(tx, key, worker).await?;
+            ClaimAfter::Postpone { lease, until } => {
+                release(tx, key, lease).await?;
                 postpone(tx, key, until).await?;
                 None
             }
-            ClaimAfter::Continue(worker) => {
-                release(tx, key, worker.id).await?;
+            ClaimAfter::Continue { lease, worker } => {
+                release(tx, key, lease).await?;
                 claim::claim_next(tx, key, &worker, self.now).await?
             }
         };
@@ -84,18 +84,22 @@ impl Commit {
     }
 }
 
-/// Gives a claim back, unless its lease ran out and another worker has one now.
-async fn release(tx: &mut Tx, key: i64, worker: WorkerId) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "update onboardings set leased_by = null, lease_until_at = null, commit_id = ?3 \
-         where key = ?1 and leased_by = ?2",
+/// Gives a claim back, unless its lease ran out and there is another claim now.
+async fn release(tx: &mut Tx, key: i64, lease: Lease) -> Result<(), sqlx::Error> {
+    let released = sqlx::query(
+        "update onboardings set leased_by = null, lease_until_at = null, commit_id = ?4 \
+         where key = ?1 and leased_by = ?2 and lease_until_at = ?3",
     )
     .bind(key)
-    .bind(worker.0)
+    .bind(lease.by.0)
+    .bind(lease.until.0)
     .bind(tx.commit_id)
     .execute(&mut tx.conn)
     .await?;
-    tx.mark = Some(key);
+    // A row that was not written does not tell whether the transaction is stored.
+    if released.rows_affected() > 0 {
+        tx.mark = Some(key);
+    }
     Ok(())
 }
 

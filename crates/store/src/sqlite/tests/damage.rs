@@ -43,7 +43,7 @@ async fn with_a_damaged_one(place: &Place, damage: &'static str) -> SqliteStore 
     for number in 1..=3 {
         begin_to_trigger(&store, number, NOW).await;
         let trigger = claim(&store, NOW).await.claimed.remove(0);
-        let release = ClaimAfter::Release(WORKER.id);
+        let release = ClaimAfter::Release(trigger.lease);
         let asks = ProductStatus::RequiresData;
         put(&store, answered(&trigger, asks, release, NOW, store.policy())).await;
     }
