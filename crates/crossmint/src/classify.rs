@@ -120,6 +120,17 @@ fn without_message(status: u16, class: FailureClass) -> String {
     format!("the provider answered {status} and did not say why; {remedy}")
 }
 
+/// Whether the body of a refusal has a form that only the provider is known to use:
+/// `{"error":true,"message":"…"}` or `{"error":{"message":"…"}}`. Other servers have JSON
+/// errors as well, with `error` as a text or not at all.
+pub(crate) fn is_providers_error(body: &[u8]) -> bool {
+    let Ok(json) = serde_json::from_slice::<Value>(body) else { return false };
+    match &json["error"] {
+        Value::Bool(true) => json["message"].is_string(),
+        error => error["message"].is_string(),
+    }
+}
+
 /// What the body of a refusal says, in any of the forms that the provider was seen to use.
 fn said(body: &[u8]) -> Option<String> {
     let Ok(json) = serde_json::from_slice::<Value>(body) else {

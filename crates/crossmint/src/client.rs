@@ -9,7 +9,7 @@ use serde::de::IgnoredAny;
 use crate::classify::is_plain_400;
 use crate::reference::Forms;
 use crate::settings::{DocumentData, Settings, SettingsError};
-use crate::transport::{Call, Transport};
+use crate::transport::{Call, Transport, Unsuccessful};
 use crate::wire::{
     DocumentUpload, ExternalWallet, LegalAcceptance, LinkedWallet, UploadedDocument, UserPresence,
     VerificationAnswer,
@@ -159,7 +159,8 @@ impl Client {
     }
 
     /// Finds out whether the provider can be reached and takes the key, by
-    /// reading a user that nobody has. It changes nothing.
+    /// reading a user that nobody has. It changes nothing. That there is no such
+    /// user counts only in the provider's own words: any server answers 404.
     ///
     /// # Errors
     /// What stands in the way, as classified.
@@ -167,11 +168,25 @@ impl Client {
         let nobody = format!("{}:gangway-doctor", LocatorKind::UserId.as_str())
             .parse()
             .expect("a plain user id is a locator");
-        match self.user(&nobody).await {
-            Ok(_) => Ok(()),
-            Err(failure) if failure.class == FailureClass::NotFound => Ok(()),
-            Err(failure) if is_plain_400(&failure) => Ok(()),
-            Err(failure) => Err(failure),
+        let unsuccessful =
+            match self.transport.exchange(self.call(Method::GET, USER).user(&nobody)).await {
+                Ok(answer) => return answer.read().map(|UserPresence { .. }| ()),
+                Err(unsuccessful) => unsuccessful,
+            };
+        let Unsuccessful { failure, is_in_its_words } = unsuccessful;
+        match failure {
+            unknown if unknown.class != FailureClass::NotFound && !is_plain_400(&unknown) => {
+                Err(unknown)
+            }
+            _ if is_in_its_words => Ok(()),
+            Failure { http_status, .. } => Err(Failure {
+                message: format!(
+                    "it answers with HTTP status {}, but not in the provider's words: another \
+                     server, or a proxy, seems to answer there",
+                    http_status.unwrap_or_default()
+                ),
+                ..failure
+            }),
         }
     }
 

@@ -105,6 +105,19 @@ impl Answer {
     }
 }
 
+/// A call that did not succeed.
+pub(crate) struct Unsuccessful {
+    pub(crate) failure: Failure,
+    /// Whether the answer has the form of the provider's own errors.
+    pub(crate) is_in_its_words: bool,
+}
+
+impl From<Failure> for Unsuccessful {
+    fn from(failure: Failure) -> Self {
+        Self { failure, is_in_its_words: false }
+    }
+}
+
 pub(crate) struct Transport {
     http: reqwest::Client,
     /// The origin and the API's path.
@@ -137,11 +150,16 @@ impl Transport {
 
     /// Makes the call. Whatever is not a whole answer of 2xx is a failure.
     pub(crate) async fn send(&self, call: Call) -> Result<Answer, Failure> {
+        self.exchange(call).await.map_err(|unsuccessful| unsuccessful.failure)
+    }
+
+    /// The same, with whether the failure is told in the provider's own words.
+    pub(crate) async fn exchange(&self, call: Call) -> Result<Answer, Unsuccessful> {
         let started = Instant::now();
         let (method, route) = (call.method.clone(), call.route);
         let mut seen = Seen::default();
-        let outcome = self.exchange(call, &mut seen).await;
-        let class = outcome.as_ref().err().map(|failure| failure.class.as_str());
+        let outcome = self.make(call, &mut seen).await;
+        let class = outcome.as_ref().err().map(|error| error.failure.class.as_str());
         let elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(
             %method, route, elapsed_ms, class,
@@ -150,7 +168,7 @@ impl Transport {
         outcome
     }
 
-    async fn exchange(&self, call: Call, seen: &mut Seen) -> Result<Answer, Failure> {
+    async fn make(&self, call: Call, seen: &mut Seen) -> Result<Answer, Unsuccessful> {
         let url = format!("{}{}", self.base, call.path);
         let mut request = self.http.request(call.method, url).timeout(call.timeout);
         if let Some(body) = call.body {
@@ -166,16 +184,18 @@ impl Transport {
         match body {
             Ok(body) if success => Ok(Answer { status, body }),
             Err(Unread::Lost(error)) if success => {
-                Err(Failure { http_status: Some(status), ..classify::lost(&error, &call.personal) })
+                let lost = classify::lost(&error, &call.personal);
+                Err(Failure { http_status: Some(status), ..lost }.into())
             }
-            Err(Unread::TooLarge) if success => Err(classify::unreadable(
-                status,
-                format_args!("with more than {ANSWER_BYTES_MAX} bytes"),
-            )),
+            Err(Unread::TooLarge) if success => {
+                let why = format_args!("with more than {ANSWER_BYTES_MAX} bytes");
+                Err(classify::unreadable(status, why).into())
+            }
             // The status alone says enough of a refusal whose body is lost.
             body => {
                 let body = body.unwrap_or_default();
-                Err(classify::refusal(status, response.headers(), &body, &call.personal))
+                let failure = classify::refusal(status, response.headers(), &body, &call.personal);
+                Err(Unsuccessful { failure, is_in_its_words: classify::is_providers_error(&body) })
             }
         }
     }

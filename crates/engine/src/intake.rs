@@ -170,6 +170,12 @@ impl<S: Store> Intake<S> {
                 Some(stored) => self.store.profile(stored.onboarding.id).await?,
                 None => None,
             };
+            if let Some(stored) = &found
+                && !is_of(held.as_ref(), &stored.onboarding)
+                && self.has_moved_on(&stored.onboarding).await?
+            {
+                continue;
+            }
             let request = edit_request(edit, &added, found.as_ref(), held, now)?;
             let stored = found.unwrap_or_else(|| Stored {
                 user: user.clone(),
@@ -180,6 +186,12 @@ impl<S: Store> Intake<S> {
             }
         }
         Err(IntakeError::Conflict)
+    }
+
+    /// Whether someone changed the onboarding since it was read. Its profile is read apart.
+    async fn has_moved_on(&self, read: &Onboarding) -> Result<bool, StoreError> {
+        let now = self.store.load(read.id).await?;
+        Ok(now.is_none_or(|stored| stored.onboarding.version != read.version))
     }
 
     /// Adds a document; it replaces one of the same type.
@@ -293,6 +305,12 @@ impl<S: Store> Intake<S> {
             Committed::Conflict => Ok(None),
         }
     }
+}
+
+/// Whether this is the profile that the onboarding says is held.
+fn is_of(held: Option<&ProfileContent>, onboarding: &Onboarding) -> bool {
+    held.map(|content| content.revision)
+        == onboarding.profile.as_ref().map(|profile| profile.revision)
 }
 
 fn edit_request(

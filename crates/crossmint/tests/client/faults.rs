@@ -254,6 +254,7 @@ async fn an_id_that_would_change_the_path_is_refused_before_it_is_sent() {
 
 #[tokio::test]
 async fn the_probe_tells_a_good_key_from_a_bad_one() {
+    const NO_USER: &str = r#"{"error":true,"message":"User not found"}"#;
     for (status, class) in [
         (200, None),
         (404, None),
@@ -264,11 +265,34 @@ async fn the_probe_tells_a_good_key_from_a_bad_one() {
         (429, Some(FailureClass::RateLimited)),
         (500, Some(FailureClass::Transient)),
     ] {
-        let server = Server::start(vec![answer(status, "{}")]).await;
+        let server = Server::start(vec![answer(status, NO_USER)]).await;
         let outcome = server.client().probe().await;
         assert_eq!(outcome.err().map(|failure| failure.class), class, "{status}");
         let target = "GET /api/2025-06-09/users/userId%3Agangway-doctor";
         assert_eq!(server.requests()[0].target(), target);
+    }
+}
+
+#[tokio::test]
+async fn the_probe_is_not_taken_in_by_another_server() {
+    for (status, body, is_the_provider) in [
+        (404, r#"{"error":{"reason":"user_unknown","message":"No such user"}}"#, true),
+        (404, "", false),
+        (404, "<html><h1>404 Not Found</h1></html>", false),
+        (404, "{}", false),
+        (404, r#""Not Found""#, false),
+        (404, r#"{"message":"Not Found"}"#, false),
+        (404, r#"{"statusCode":404,"message":"Cannot GET /api","error":"Not Found"}"#, false),
+        (404, r#"{"error":true}"#, false),
+        (400, "<html>The plain HTTP request was sent to HTTPS port</html>", false),
+    ] {
+        let server = Server::start(vec![answer(status, body)]).await;
+        let outcome = server.client().probe().await;
+        assert_eq!(outcome.is_ok(), is_the_provider, "{status} {body}");
+        if let Err(failure) = outcome {
+            assert!(failure.message.contains(&status.to_string()), "{}", failure.message);
+            assert!(failure.message.contains("another server"), "{}", failure.message);
+        }
     }
 }
 

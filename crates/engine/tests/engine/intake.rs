@@ -287,6 +287,23 @@ async fn what_was_judged_by_others_in_between_is_judged_again() {
 }
 
 #[tokio::test]
+async fn a_patch_of_a_user_who_is_erased_meanwhile_finds_no_such_user() {
+    let world = World::on(FailingStore::new(Policy::default()));
+    let user = world.add_user(1).await;
+    let latch = world.store.wait_at(Place::ReadingProfile);
+    let intake = world.intake();
+    let patch = br#"{"userDetails":{"firstName":"Ida"}}"#;
+    let edit = intake.edit_user(&user, Edit::Patch(patch), unasked(1), START);
+    let eraser = async {
+        latch.reached().await;
+        world.tell(&user, Event::Erased { reason: "asked to".to_owned() }).await;
+        latch.release();
+    };
+    let (edited, ()) = tokio::join!(edit, eraser);
+    assert!(matches!(edited, Err(IntakeError::NoSuchUser)), "{edited:?}");
+}
+
+#[tokio::test]
 async fn documents_given_at_once_are_both_on_record_and_the_later_is_held() {
     let world = World::on(FailingStore::new(Policy::default()));
     let user = world.add_user(1).await;
