@@ -125,10 +125,8 @@ fn without_message(status: u16, class: FailureClass) -> String {
 /// errors as well, with `error` as a text or not at all.
 pub(crate) fn is_providers_error(body: &[u8]) -> bool {
     let Ok(json) = serde_json::from_slice::<Value>(body) else { return false };
-    match &json["error"] {
-        Value::Bool(true) => json["message"].is_string(),
-        error => error["message"].is_string(),
-    }
+    let error = &json["error"];
+    error["message"].is_string() || (*error == Value::Bool(true) && json["message"].is_string())
 }
 
 /// What the body of a refusal says, in any of the forms that the provider was seen to use.

@@ -168,26 +168,23 @@ impl Client {
         let nobody = format!("{}:gangway-doctor", LocatorKind::UserId.as_str())
             .parse()
             .expect("a plain user id is a locator");
-        let unsuccessful =
-            match self.transport.exchange(self.call(Method::GET, USER).user(&nobody)).await {
-                Ok(answer) => return answer.read().map(|UserPresence { .. }| ()),
-                Err(unsuccessful) => unsuccessful,
-            };
-        let Unsuccessful { failure, is_in_its_words } = unsuccessful;
-        match failure {
-            unknown if unknown.class != FailureClass::NotFound && !is_plain_400(&unknown) => {
-                Err(unknown)
-            }
-            _ if is_in_its_words => Ok(()),
-            Failure { http_status, .. } => Err(Failure {
-                message: format!(
-                    "it answers with HTTP status {}, but not in the provider's words: another \
-                     server, or a proxy, seems to answer there",
-                    http_status.unwrap_or_default()
-                ),
-                ..failure
-            }),
+        let call = self.call(Method::GET, USER).user(&nobody);
+        let Unsuccessful { failure, is_in_its_words } = match self.transport.exchange(call).await {
+            Ok(answer) => return answer.read().map(|UserPresence { .. }| ()),
+            Err(unsuccessful) => unsuccessful,
+        };
+        if failure.class != FailureClass::NotFound && !is_plain_400(&failure) {
+            return Err(failure);
         }
+        if is_in_its_words {
+            return Ok(());
+        }
+        let status = failure.http_status.unwrap_or_default();
+        let message = format!(
+            "it answers with HTTP status {status}, but not in the provider's words: another server, \
+             or a proxy, seems to answer there"
+        );
+        Err(Failure { message, ..failure })
     }
 
     fn call(&self, method: Method, route: &'static str) -> Call {
