@@ -112,6 +112,7 @@ const fn explain(reason: Reason) -> &'static str {
         | Reason::TriggerInDoubt
         | Reason::NothingToTrigger
         | Reason::StaleObservation
+        | Reason::StaleAcknowledgement
         | Reason::NotTheAwaitedCall => reason.as_str(),
     }
 }

@@ -59,6 +59,8 @@ pub enum Reason {
     NothingToTrigger,
     /// The provider was told something after it was asked this.
     StaleObservation,
+    /// The provider was told something else after this was sent, or forgot the user.
+    StaleAcknowledgement,
     /// Nothing was acknowledged or supplied since the provider last judged.
     NothingNewToVerify,
     /// It would change nothing: that is how it is already.
@@ -86,6 +88,7 @@ impl Reason {
             Self::TriggerInDoubt => "trigger-in-doubt",
             Self::NothingToTrigger => "nothing-to-trigger",
             Self::StaleObservation => "stale-observation",
+            Self::StaleAcknowledgement => "stale-acknowledgement",
             Self::NothingNewToVerify => "nothing-new-to-verify",
             Self::AlreadySo => "already-so",
             Self::NotHeld => "not-held",
@@ -170,17 +173,20 @@ impl Onboarding {
                 self.edited();
             }
             Event::VerificationRequested => self.request_verification()?,
-            Event::PrivacyPolicyAccepted { revision } => {
+            Event::PrivacyPolicyAccepted { revision, epoch } => {
+                self.is_of_this_epoch(*epoch)?;
                 let consent = self.consent.as_mut().ok_or(Reason::NeverHeld)?;
                 acknowledge(&mut consent.acknowledged, *revision, consent.revision)?;
                 self.told();
             }
-            Event::UserRegistered { revision } => {
+            Event::UserRegistered { revision, epoch } => {
+                self.is_of_this_epoch(*epoch)?;
                 let profile = self.profile.as_mut().ok_or(Reason::NeverHeld)?;
                 acknowledge(&mut profile.acknowledged, *revision, profile.revision)?;
                 self.told();
             }
-            Event::DocumentUploaded { document_type, revision, provider_document_id } => {
+            Event::DocumentUploaded { document_type, revision, epoch, provider_document_id } => {
+                self.is_of_this_epoch(*epoch)?;
                 let document = self.documents.get_mut(document_type).ok_or(Reason::NeverHeld)?;
                 acknowledge(&mut document.acknowledged, *revision, document.revision)?;
                 document.provider_document_id = Some(provider_document_id.clone());
@@ -335,6 +341,15 @@ impl Onboarding {
         let mended = self.hold.as_ref().is_some_and(|hold| hold.cause != HoldCause::Operator);
         if mended {
             self.release();
+        }
+    }
+
+    /// What was acknowledged in an earlier epoch may have been forgotten since. It is sent again,
+    /// which costs no more than a call.
+    fn is_of_this_epoch(&self, epoch: Option<u32>) -> Result<(), Reason> {
+        match epoch {
+            Some(epoch) if epoch != self.epoch => Err(Reason::StaleAcknowledgement),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -53,11 +53,19 @@ pub enum Event {
     PrivacyPolicyAccepted {
         /// The revision that was sent.
         revision: Revision,
+        /// The epoch in which it was sent; none if it was recorded before acknowledgements
+        /// carried it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u32>,
     },
     /// The provider acknowledged the profile.
     UserRegistered {
         /// The revision that was sent.
         revision: Revision,
+        /// The epoch in which it was sent; none if it was recorded before acknowledgements
+        /// carried it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u32>,
     },
     /// The provider acknowledged a document.
     DocumentUploaded {
@@ -65,6 +73,10 @@ pub enum Event {
         document_type: DocumentType,
         /// The revision that was sent.
         revision: Revision,
+        /// The epoch in which it was sent; none if it was recorded before acknowledgements
+        /// carried it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u32>,
         /// The provider's id of it.
         provider_document_id: String,
     },

@@ -347,11 +347,14 @@ impl State {
 
     fn follow_row(&mut self, watched: &mut Watched, row: &HistoryRow, process: Process) {
         let had_operator_task = watched.has_operator_task();
-        let from = watched.replayed.state;
+        let (from, forgotten) = (watched.replayed.state, watched.replayed.forgotten);
         if let Err(what) = watched.replay(row) {
             self.ledger.violated("I1", what);
         }
         let user = watched.user;
+        if watched.replayed.forgotten > forgotten {
+            self.provider.loss_is_known(user);
+        }
         self.story.mark(row.version ^ (row.event.name().len() as u64) << 32);
         self.story.mark(row.at.0.unsigned_abs());
         self.tell(|| {

@@ -257,6 +257,11 @@ impl Provider {
         account.standings.clear();
     }
 
+    /// We know that it lost all: what counts as acknowledged from now on, it has to have.
+    pub(crate) fn loss_is_known(&mut self, user: usize) {
+        self.accounts[user].lost = Lost::default();
+    }
+
     /// A product that was verified needs another look, or another document.
     pub(crate) fn regress(&mut self, user: usize, now_ms: u64, chance: &mut Chance) {
         let account = &mut self.accounts[user];

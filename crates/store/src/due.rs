@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn a_trigger_that_can_not_begin_is_postponed() {
         let policy = Policy::default();
-        let registered = Event::UserRegistered { revision: onboarding::Revision(1) };
+        let registered = Event::UserRegistered { revision: onboarding::Revision(1), epoch: None };
         let events = [wanted(), profile_set(1), registered, Event::VerificationRequested];
         let mut broken = transitions(&blank(1, NOW).onboarding, &events, NOW, &policy)
             .pop()

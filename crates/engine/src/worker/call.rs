@@ -61,13 +61,13 @@ impl<S: Store, P: Provider> Worker<S, P> {
         call: &Call,
         clock: &impl Clock,
     ) -> Result<Event, Unsuccessful> {
-        let user = &stored.user;
+        let (user, epoch) = (&stored.user, Some(stored.onboarding.epoch));
         match call {
             Call::AcceptPrivacyPolicy { revision } => {
                 let consent = stored.onboarding.consent.as_ref();
                 let consent = consent.ok_or_else(|| not_held("the consent"))?;
                 self.provider.accept_privacy_policy(user, consent.accepted_at).await?;
-                Ok(Event::PrivacyPolicyAccepted { revision: *revision })
+                Ok(Event::PrivacyPolicyAccepted { revision: *revision, epoch })
             }
             Call::RegisterUser { revision } => self.register_user(stored, *revision).await,
             Call::UploadDocument { document_type, revision } => {
@@ -97,7 +97,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
             return Err(replaced());
         }
         self.provider.register_user(&stored.user, &profile).await?;
-        Ok(Event::UserRegistered { revision })
+        Ok(Event::UserRegistered { revision, epoch: Some(stored.onboarding.epoch) })
     }
 
     async fn room_for_a_document(
@@ -136,6 +136,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
         Ok(Event::DocumentUploaded {
             document_type: document_type.clone(),
             revision,
+            epoch: Some(stored.onboarding.epoch),
             provider_document_id,
         })
     }

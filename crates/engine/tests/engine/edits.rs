@@ -47,8 +47,8 @@ impl Interrupted {
     async fn acknowledged(&self, name: &str) -> Vec<u32> {
         let history = self.world.history(&self.user).await;
         let revision = |event: &Event| {
-            if let Event::UserRegistered { revision } | Event::DocumentUploaded { revision, .. } =
-                event
+            if let Event::UserRegistered { revision, .. }
+            | Event::DocumentUploaded { revision, .. } = event
             {
                 Some(revision.0)
             } else {

@@ -7,7 +7,7 @@ use onboarding::{
 
 use crate::events::{
     accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn, erased,
-    failed, held, profile_set, registered, resumed, retried, triggered, uploaded, wanted,
+    failed, held, in_epoch, profile_set, registered, resumed, retried, triggered, uploaded, wanted,
 };
 use crate::provider::Verdict;
 
@@ -80,6 +80,7 @@ fn acknowledgements(onboarding: &Onboarding) -> Vec<Event> {
         .flat_map(|revision| {
             [accepted(revision), registered(revision), uploaded(&PASSPORT, revision)]
         })
+        .flat_map(|event| [in_epoch(onboarding.epoch.wrapping_sub(1), event.clone()), event])
         .chain([
             begun(onboarding.verification.triggers),
             begun(onboarding.verification.triggers + 1),

@@ -38,19 +38,31 @@ pub fn document_withdrawn(document_type: &DocumentType) -> Event {
 }
 
 pub fn accepted(revision: u32) -> Event {
-    Event::PrivacyPolicyAccepted { revision: Revision(revision) }
+    Event::PrivacyPolicyAccepted { revision: Revision(revision), epoch: None }
 }
 
 pub fn registered(revision: u32) -> Event {
-    Event::UserRegistered { revision: Revision(revision) }
+    Event::UserRegistered { revision: Revision(revision), epoch: None }
 }
 
 pub fn uploaded(document_type: &DocumentType, revision: u32) -> Event {
     Event::DocumentUploaded {
         document_type: document_type.clone(),
         revision: Revision(revision),
+        epoch: None,
         provider_document_id: "document-id".to_owned(),
     }
+}
+
+/// The acknowledgement of what was sent in this epoch.
+pub fn in_epoch(sent_in: u32, mut acknowledgement: Event) -> Event {
+    if let Event::PrivacyPolicyAccepted { epoch, .. }
+    | Event::UserRegistered { epoch, .. }
+    | Event::DocumentUploaded { epoch, .. } = &mut acknowledgement
+    {
+        *epoch = Some(sent_in);
+    }
+    acknowledgement
 }
 
 pub fn begun(trigger: u32) -> Event {

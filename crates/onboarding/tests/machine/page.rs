@@ -102,7 +102,7 @@ fn identifier(state: State) -> String {
 }
 
 /// Every reason; that none is missing shows in the table's test that all of these are met.
-pub const REASONS: [Reason; 14] = [
+pub const REASONS: [Reason; 15] = [
     Reason::Ended,
     Reason::NotTheNextRevision,
     Reason::AlreadyAcknowledged,
@@ -111,6 +111,7 @@ pub const REASONS: [Reason; 14] = [
     Reason::TriggerInDoubt,
     Reason::NothingToTrigger,
     Reason::StaleObservation,
+    Reason::StaleAcknowledgement,
     Reason::NothingNewToVerify,
     Reason::AlreadySo,
     Reason::NotHeld,
@@ -142,6 +143,9 @@ const fn meaning(reason: Reason) -> &'static str {
             "something has to be acknowledged, or asked for, before a trigger"
         }
         Reason::StaleObservation => "the provider was told something after it was asked this",
+        Reason::StaleAcknowledgement => {
+            "the provider was told something else after this was sent, or forgot the user"
+        }
         Reason::NothingNewToVerify => "nothing is held that the provider has not judged",
         Reason::AlreadySo => "that is how it is already",
         Reason::HeldByOperator => "an operator stopped it, and only resuming lets it go on",

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use crate::driver::Driver;
 use crate::events::{
-    begun, consent_given, document_added, failed, failure, held, profile_set, resumed, retried,
-    wanted,
+    begun, consent_given, document_added, failed, failure, held, in_epoch, profile_set, resumed,
+    retried, wanted,
 };
 use crate::invariants::{
     TriggerLog, check_no_blind_trigger, check_not_poorer, check_replay, ensure,
@@ -214,7 +214,7 @@ impl World {
     /// The provider takes the call in, to full effect.
     fn answer(&mut self, call: &Call) -> Answer {
         let event = match self.provider.answer(call) {
-            Ok(event) => event,
+            Ok(event) => in_epoch(self.driver.onboarding.epoch, event),
             Err(failure) => failure_of(call, failure),
         };
         Answer { event, given_with: self.provider.has.clone() }

@@ -165,6 +165,7 @@ pub(crate) fn passport_uploaded(revision: u32) -> Event {
     Event::DocumentUploaded {
         document_type: DocumentType::IdPassport,
         revision: Revision(revision),
+        epoch: None,
         provider_document_id: "doc-1".into(),
     }
 }
@@ -196,12 +197,15 @@ pub(crate) fn onramp(status: ProductStatus) -> Eligibility {
 pub(crate) fn answer(call: &Call, status: ProductStatus) -> Event {
     match call {
         Call::AcceptPrivacyPolicy { revision } => {
-            Event::PrivacyPolicyAccepted { revision: *revision }
+            Event::PrivacyPolicyAccepted { revision: *revision, epoch: None }
         }
-        Call::RegisterUser { revision } => Event::UserRegistered { revision: *revision },
+        Call::RegisterUser { revision } => {
+            Event::UserRegistered { revision: *revision, epoch: None }
+        }
         Call::UploadDocument { document_type, revision } => Event::DocumentUploaded {
             document_type: document_type.clone(),
             revision: *revision,
+            epoch: None,
             provider_document_id: "doc-1".into(),
         },
         Call::TriggerVerification { trigger } => {
@@ -243,7 +247,7 @@ pub(crate) async fn more(store: &impl Store, number: u128, events: &[Event], now
 /// A user who is registered, asked for verification and has it to be triggered at `now`.
 pub(crate) async fn begin_to_trigger(store: &impl Store, number: u128, now: Timestamp) {
     begin(store, number, now).await;
-    let registered = Event::UserRegistered { revision: Revision(1) };
+    let registered = Event::UserRegistered { revision: Revision(1), epoch: None };
     more(store, number, &[registered, Event::VerificationRequested], now).await;
 }
 

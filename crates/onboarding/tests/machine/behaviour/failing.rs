@@ -8,8 +8,8 @@ use onboarding::{
 use super::{KYC, PASSPORT, answered, asked, hold_cause, polling, tasks};
 use crate::driver::Driver;
 use crate::events::{
-    begun, checked, consent_given, document_added, failed, failure, onramp, onramp_lacking,
-    profile_set, registered, triggered, uploaded, wanted, word,
+    accepted, begun, checked, consent_given, document_added, failed, failure, in_epoch, onramp,
+    onramp_lacking, profile_set, registered, triggered, uploaded, wanted, word,
 };
 
 #[test]
@@ -166,6 +166,25 @@ fn a_late_status_says_nothing_of_what_was_told_since() {
     driver.happen(&registered(2));
     let late = checked(asked_in, &onramp(ProductStatus::Verified));
     assert_eq!(driver.ignored(&late), Reason::StaleObservation);
+}
+
+#[test]
+fn what_was_acknowledged_before_the_provider_forgot_the_user_is_sent_again() {
+    let mut driver = asked();
+    driver.happen(&consent_given(1));
+    driver.happen(&document_added(&PASSPORT, 1));
+    let sent_in = driver.onboarding.epoch;
+    // Another worker makes the same calls, and the first one's answers are still on their way.
+    driver.trigger(&onramp(ProductStatus::PendingReview));
+    driver.fail(FailureClass::NotFound, Effect::None);
+    for late in [accepted(1), registered(1), uploaded(&PASSPORT, 1)] {
+        let late = in_epoch(sent_in, late);
+        assert_eq!(driver.ignored(&late), Reason::StaleAcknowledgement);
+    }
+    assert_eq!(driver.next_call_name(), "accept-privacy-policy");
+    let now = driver.onboarding.epoch;
+    driver.happen(&in_epoch(now, accepted(1)));
+    assert_eq!(driver.next_call_name(), "register-user");
 }
 
 #[test]
