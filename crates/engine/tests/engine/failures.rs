@@ -1,8 +1,10 @@
 //! What each class of failure leads to, over virtual time.
 
+use engine::Settings;
 use onboarding::{DocumentType, Failure, FailureClass, Policy, Request, Section, State, TaskState};
-use store::{Budgets, Store};
+use store::{Budgets, Store, WorkerId};
 
+use crate::latch::Latch;
 use crate::provider::{
     ACCEPT, Fault, REGISTER, STATUS, TRIGGER, UPLOAD, asks_for, failure, lost_answer, pending,
     verified,
@@ -83,7 +85,7 @@ async fn a_rate_limit_stops_its_lane_for_everyone_as_long_as_it_says() {
         let limited = world.add_user(0).await;
         let other = world.add_user(1).await;
         world.provider.fault_of(&limited, REGISTER, 1, rate_limited(retry_after_ms));
-        let worker = world.worker_with(engine::Settings { concurrency: 1, ..settings() }).await;
+        let worker = world.worker_with(Settings { concurrency: 1, ..settings() }).await;
         world.settle_for(&worker, MINUTE).await;
         let until = START.plus_ms(pause_ms);
         let [first, second] = world.provider.times_of(&limited, REGISTER)[..] else {
@@ -244,4 +246,41 @@ async fn an_answer_that_asks_for_the_same_again_is_held_after_the_policys_rounds
     let at_rest = world.provider.look(|ledger| ledger.sent.len());
     world.settle_for(&worker, DAY).await;
     assert_eq!(world.provider.look(|ledger| ledger.sent.len()), at_rest);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_a_404_overtook_does_not_count() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    world.provider.will_say(&user, [pending(), verified()]);
+    let (answer, sent_again) = (Latch::default(), Latch::default());
+    world.provider.fault(REGISTER, 1, Fault::WaitsAfterEffect(answer.clone()));
+    let slow = world.worker().await;
+    let other = store::Worker { id: WorkerId(2), ..settings().worker };
+    let other = world.worker_with(Settings { worker: other, ..settings() }).await;
+    let late = async {
+        slow.step(world.clock.clone()).await.unwrap();
+        let profile = world.onboarding(&user).await.profile.unwrap();
+        assert_eq!(profile.acknowledged, None, "the provider has forgotten it");
+        sent_again.release();
+    };
+    let overtaking = async {
+        answer.reached().await;
+        world.clock.advance(settings().worker.lease_ms);
+        other.step(world.clock.time()).await.unwrap();
+        assert_eq!(world.state(&user).await, State::Polling);
+        world.provider.fault(STATUS, 1, Fault::Fails(failure(FailureClass::NotFound)));
+        world.provider.fault(ACCEPT, 1, Fault::Waits(sent_again.clone()));
+        world.clock.advance(HOUR);
+        let answered = async {
+            sent_again.reached().await;
+            answer.release();
+        };
+        let (stepped, ()) = tokio::join!(other.step(world.clock.time()), answered);
+        stepped.unwrap();
+    };
+    tokio::join!(late, overtaking);
+    let after = &world.provider.calls_of(&user)[5..];
+    assert_eq!(after, [ACCEPT, REGISTER, TRIGGER]);
+    world.check_nothing_is_lost(&user).await;
 }
