@@ -276,7 +276,26 @@ impl Onboarding {
             return Err(Reason::AlreadyAcknowledged);
         }
         document.content_held = false;
+        self.take_back_request();
         Ok(())
+    }
+
+    /// Verification that was asked for with what was then taken back would be of the same data
+    /// as the last one.
+    fn take_back_request(&mut self) {
+        let held = self.held_revisions();
+        let verification = &mut self.verification;
+        if let Some(doubt) = &mut verification.in_doubt {
+            doubt.requested_again &= doubt.sent != held;
+            return;
+        }
+        let is_judged = verification.triggered_with.as_ref() == Some(&held) && !verification.renew;
+        let is_operators = |task: &Task| {
+            matches!(task.request, Request::Operator(_)) && task.state == TaskState::Supplied
+        };
+        if is_judged && !self.tasks.iter().any(is_operators) {
+            verification.requested = false;
+        }
     }
 
     fn set_wanted(&mut self, products: &BTreeSet<Product>, cx: &Context<'_>) -> Result<(), Reason> {

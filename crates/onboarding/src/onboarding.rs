@@ -119,6 +119,11 @@ impl Document {
     pub fn is_at_hand(&self) -> bool {
         self.content_held || self.acknowledged == Some(self.revision)
     }
+
+    /// The newest revision that the provider has or can still be sent.
+    fn newest_to_judge(&self) -> Option<Revision> {
+        if self.is_at_hand() { Some(self.revision) } else { self.acknowledged }
+    }
 }
 
 /// Whether verification is wanted, and what became of it.
@@ -320,7 +325,8 @@ impl Onboarding {
         }
     }
 
-    /// What we hold and could send.
+    /// What the provider has once it was told everything: what we hold and could send, and of
+    /// a document that was taken back, the revision that it has already.
     #[must_use]
     pub fn held_revisions(&self) -> Revisions {
         Revisions {
@@ -329,8 +335,7 @@ impl Onboarding {
             documents: self
                 .documents
                 .iter()
-                .filter(|(_, document)| document.is_at_hand())
-                .map(|(kind, document)| (kind.clone(), document.revision))
+                .filter_map(|(kind, document)| Some((kind.clone(), document.newest_to_judge()?)))
                 .collect(),
         }
     }

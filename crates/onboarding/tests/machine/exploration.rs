@@ -114,5 +114,6 @@ fn gist(onboarding: &Onboarding) -> String {
     let facts = (onboarding.version > 0, onboarding.state, step, hold, open);
     let acknowledged = onboarding.acknowledged_revisions();
     let judged = verification.triggered_with.as_ref().map(|with| *with == acknowledged);
-    format!("{facts:?}{doubt:?}{asked:?}{judged:?}{observed:?}")
+    let taken_back = onboarding.documents.values().any(|document| !document.is_at_hand());
+    format!("{facts:?}{doubt:?}{asked:?}{judged:?}{observed:?}{taken_back}")
 }

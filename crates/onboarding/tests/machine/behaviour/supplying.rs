@@ -8,8 +8,8 @@ use onboarding::{
 use super::{KYC, PASSPORT, answered, asked, hold_cause, tasks};
 use crate::driver::Driver;
 use crate::events::{
-    accepted, begun, cancelled, consent_given, document_added, erased, held, lacking, onramp,
-    onramp_lacking, profile_set, registered, triggered, uploaded, wanted, word,
+    accepted, begun, cancelled, consent_given, document_added, document_withdrawn, erased, held,
+    lacking, onramp, onramp_lacking, profile_set, registered, triggered, uploaded, wanted, word,
 };
 
 #[test]
@@ -196,4 +196,43 @@ fn what_is_taken_back_before_it_was_judged_is_asked_for_again_at_once() {
     assert_eq!((task.state, task.rounds), (TaskState::Open, 1));
     driver.acknowledge_all();
     assert_eq!(driver.step(), Step::WaitForPerson, "nothing to trigger for");
+}
+
+#[test]
+fn verification_that_was_asked_for_with_a_document_that_is_taken_back_is_not_triggered() {
+    let mut driver = answered(&onramp_lacking(&[], &["id"]));
+    driver.happen(&document_added(&PASSPORT, 1));
+    driver.happen(&Event::VerificationRequested);
+    driver.happen(&document_withdrawn(&PASSPORT));
+    assert_eq!((driver.state(), driver.step()), (State::RequiresData, Step::WaitForPerson));
+
+    driver.happen(&document_added(&PASSPORT, 2));
+    driver.acknowledge_all().begin_trigger();
+    driver.happen(&document_added(&PASSPORT, 3));
+    driver.happen(&Event::VerificationRequested);
+    driver.happen(&document_withdrawn(&PASSPORT));
+    driver.happen(&triggered(2, &onramp(ProductStatus::PendingReview)));
+    assert_eq!((driver.state(), driver.next_call_name()), (State::Polling, "check-status"));
+}
+
+#[test]
+fn an_operator_who_asked_for_verification_still_gets_it_when_a_document_is_taken_back() {
+    let mut driver = answered(&onramp_lacking(&[], &["utility-bill"]));
+    driver.happen(&document_added(&PASSPORT, 1));
+    driver.happen(&Event::VerificationRequested);
+    driver.happen(&document_withdrawn(&PASSPORT));
+    assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
+fn a_document_that_the_provider_has_still_counts_when_a_newer_one_is_taken_back() {
+    let mut driver = answered(&onramp_lacking(&[], &["id"]));
+    driver.happen(&document_added(&PASSPORT, 1));
+    driver.happen(&document_added(&PASSPORT, 2));
+    driver.happen(&uploaded(&PASSPORT, 1));
+    driver.happen(&document_withdrawn(&PASSPORT));
+    assert_eq!(driver.onboarding.tasks[0].state, TaskState::Supplied);
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(driver.state(), State::Verified);
+    assert_eq!(driver.ignored(&Event::VerificationRequested), Reason::NothingNewToVerify);
 }
