@@ -143,7 +143,7 @@ pub struct Task {
     /// How often it was asked for: 1 at first, one more each time that what was supplied
     /// did not do.
     pub rounds: u32,
-    /// What the provider had when it asked: only something newer supplies the task.
+    /// What the provider had when it last asked: only something newer supplies the task.
     pub known: Revisions,
 }
 
@@ -181,10 +181,12 @@ impl Onboarding {
             .iter()
             .map(|task| task.state == TaskState::Supplied && self.was_judged(&task.request, known))
             .collect();
-        for (task, _) in self.tasks.iter_mut().zip(judged).filter(|(_, judged)| *judged) {
-            task.state = TaskState::Open;
-            task.rounds += 1;
-            task.known = known.clone();
+        for (task, judged) in self.tasks.iter_mut().zip(judged) {
+            if judged {
+                task.state = TaskState::Open;
+                task.rounds += 1;
+            }
+            task.known.clone_from(known);
         }
     }
 

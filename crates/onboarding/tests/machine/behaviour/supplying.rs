@@ -236,3 +236,15 @@ fn a_document_that_the_provider_has_still_counts_when_a_newer_one_is_taken_back(
     assert_eq!(driver.state(), State::Verified);
     assert_eq!(driver.ignored(&Event::VerificationRequested), Reason::NothingNewToVerify);
 }
+
+#[test]
+fn what_was_judged_supplies_nothing_any_more_when_a_newer_document_is_taken_back() {
+    let mut driver = answered(&onramp_lacking(&[], &["id"]));
+    driver.happen(&document_added(&PASSPORT, 1));
+    driver.acknowledge_all().begin_trigger();
+    driver.happen(&document_added(&PASSPORT, 2));
+    driver.happen(&triggered(2, &onramp_lacking(&[], &["id"])));
+    assert_eq!(driver.state(), State::Registered, "the newer one was not judged yet");
+    driver.happen(&document_withdrawn(&PASSPORT));
+    assert_eq!((driver.state(), driver.step()), (State::RequiresData, Step::WaitForPerson));
+}
