@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// What each crate may import of ours.
-const DRAWN: [(&str, &[&str]); 8] = [
+const DRAWN: [(&str, &[&str]); 9] = [
     ("onboarding", &[]),
     ("crossmint", &["onboarding"]),
     ("store", &["onboarding"]),
@@ -14,6 +14,7 @@ const DRAWN: [(&str, &[&str]); 8] = [
     ("sandbox", &[]),
     ("gangway", &["onboarding", "crossmint", "store", "engine", "sandbox"]),
     ("simulation", &["onboarding", "store", "engine"]),
+    ("model", &["onboarding"]),
     ("gangway-tests", &["sandbox"]),
 ];
 
