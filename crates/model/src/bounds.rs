@@ -41,12 +41,13 @@ impl Bounds {
     };
 
     /// Explored in seconds, by the tests. Each leaves room for another kind of trouble.
-    pub const SMALL: [(&'static str, Self); 7] = [
+    pub const SMALL: [(&'static str, Self); 8] = [
         ("people", Self { edits: 2, acts: 1, asks: 2, ..Self::NOTHING }),
         ("operators", Self { edits: 1, acts: 2, asks: 2, ..Self::NOTHING }),
         ("faults", Self { edits: 1, asks: 1, faults: 1, crashes: 1, ..Self::NOTHING }),
         ("leases", Self { workers: 2, edits: 1, asks: 1, leases: 2, ..Self::NOTHING }),
         ("copies", Self { edits: 1, asks: 1, crashes: 1, copies: 2, ..Self::NOTHING }),
+        ("losses", Self { workers: 2, edits: 1, whims: 1, leases: 1, ..Self::NOTHING }),
         ("whims", Self { edits: 1, asks: 1, whims: 1, faults: 1, ..Self::NOTHING }),
         ("products", Self { products: 2, edits: 1, asks: 2, ..Self::NOTHING }),
     ];

@@ -14,10 +14,19 @@ const REQUIREMENT: &str = "id";
 /// The section that can be missing.
 pub(crate) const SECTION: Section = Section::KycData;
 
-/// A call as it is under way. Whether it is of the newest trigger or epoch is all that its
-/// number tells, so that is kept instead.
+/// A call as it is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Call {
+pub struct Call {
+    /// What is asked of the provider.
+    pub kind: CallKind,
+    /// Whether its epoch, or for a trigger its number, is still the onboarding's: that is all
+    /// that the number tells.
+    pub is_newest: bool,
+}
+
+/// What a call asks of the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CallKind {
     /// Send the consent of this revision.
     Consent(u8),
     /// Send the profile of this revision.
@@ -25,65 +34,57 @@ pub enum Call {
     /// Send the document of this revision.
     Upload(u8),
     /// Start verification.
-    Trigger {
-        /// No trigger was begun since.
-        is_newest: bool,
-    },
+    Trigger,
     /// Ask for the status.
-    Status {
-        /// The provider was told nothing since.
-        is_current: bool,
-    },
+    Status,
 }
 
 impl Call {
+    /// A call that is claimed now.
     pub(crate) fn of(call: &RealCall) -> Self {
-        match call {
-            RealCall::AcceptPrivacyPolicy { revision } => Self::Consent(small(*revision)),
-            RealCall::RegisterUser { revision } => Self::Register(small(*revision)),
-            RealCall::UploadDocument { revision, .. } => Self::Upload(small(*revision)),
-            RealCall::TriggerVerification { .. } => Self::Trigger { is_newest: true },
-            RealCall::CheckStatus { .. } => Self::Status { is_current: true },
-        }
+        let kind = match call {
+            RealCall::AcceptPrivacyPolicy { revision } => CallKind::Consent(small(*revision)),
+            RealCall::RegisterUser { revision } => CallKind::Register(small(*revision)),
+            RealCall::UploadDocument { revision, .. } => CallKind::Upload(small(*revision)),
+            RealCall::TriggerVerification { .. } => CallKind::Trigger,
+            RealCall::CheckStatus { .. } => CallKind::Status,
+        };
+        Self { kind, is_newest: true }
+    }
+
+    fn number(self) -> u32 {
+        u32::from(self.is_newest)
     }
 
     fn real(self) -> RealCall {
-        match self {
-            Self::Consent(revision) => {
+        match self.kind {
+            CallKind::Consent(revision) => {
                 RealCall::AcceptPrivacyPolicy { revision: Revision(revision.into()) }
             }
-            Self::Register(revision) => {
+            CallKind::Register(revision) => {
                 RealCall::RegisterUser { revision: Revision(revision.into()) }
             }
-            Self::Upload(revision) => RealCall::UploadDocument {
+            CallKind::Upload(revision) => RealCall::UploadDocument {
                 document_type: DOCUMENT,
                 revision: Revision(revision.into()),
             },
-            Self::Trigger { is_newest } => {
-                RealCall::TriggerVerification { trigger: is_newest.into() }
-            }
-            Self::Status { is_current } => RealCall::CheckStatus { epoch: is_current.into() },
+            CallKind::Trigger => RealCall::TriggerVerification { trigger: self.number() },
+            CallKind::Status => RealCall::CheckStatus { epoch: self.number() },
         }
     }
 
-    /// What it says, once the onboarding has moved on to another epoch or trigger.
-    pub(crate) const fn aged(self, is_new_epoch: bool, is_new_trigger: bool) -> Self {
-        match self {
-            Self::Trigger { is_newest } => {
-                Self::Trigger { is_newest: is_newest && !is_new_trigger }
-            }
-            Self::Status { is_current } => Self::Status { is_current: is_current && !is_new_epoch },
-            Self::Consent(_) | Self::Register(_) | Self::Upload(_) => self,
-        }
+    /// The onboarding has moved on.
+    pub(crate) fn age(&mut self, is_new_epoch: bool, is_new_trigger: bool) {
+        self.is_newest &= !if self.is_trigger() { is_new_trigger } else { is_new_epoch };
     }
 
-    pub(crate) const fn is_trigger(self) -> bool {
-        matches!(self, Self::Trigger { .. })
+    pub(crate) fn is_trigger(self) -> bool {
+        self.kind == CallKind::Trigger
     }
 
     /// Whether the provider answers it with its word on each product.
     pub(crate) const fn is_answered_with_words(self) -> bool {
-        matches!(self, Self::Trigger { .. } | Self::Status { .. })
+        matches!(self.kind, CallKind::Trigger | CallKind::Status)
     }
 }
 
@@ -220,43 +221,46 @@ impl Answer {
         Self { call, result, tells_of_trigger }
     }
 
-    /// What the real worker reports.
-    pub(crate) fn event(&self) -> Event {
+    /// What the real worker reports. An acknowledgement carries its epoch unless a mutant
+    /// leaves it out.
+    pub(crate) fn event(&self, has_epoch: bool) -> Event {
         match self.result {
             Result::Failed(trouble) => {
                 Event::CallFailed { call: self.call.real(), failure: trouble.failure() }
             }
             Result::Words(words) => self.event_of_words(words),
-            Result::Done => self.event_of_done(),
+            Result::Done => self.event_of_done(has_epoch.then(|| self.call.number())),
         }
     }
 
     fn event_of_words(&self, words: Words) -> Event {
         let spoken = PRODUCTS.iter().zip(words);
         let eligibility = spoken.filter_map(|(product, word)| word.eligibility(product)).collect();
-        match self.call.real() {
-            RealCall::TriggerVerification { trigger } => {
-                Event::VerificationTriggered { trigger, eligibility }
+        let number = self.call.number();
+        match self.call.kind {
+            CallKind::Trigger => Event::VerificationTriggered { trigger: number, eligibility },
+            CallKind::Status => Event::StatusChecked { epoch: number, eligibility },
+            CallKind::Consent(_) | CallKind::Register(_) | CallKind::Upload(_) => {
+                unreachable!("it is not answered with words")
             }
-            RealCall::CheckStatus { epoch } => Event::StatusChecked { epoch, eligibility },
-            RealCall::AcceptPrivacyPolicy { .. }
-            | RealCall::RegisterUser { .. }
-            | RealCall::UploadDocument { .. } => unreachable!("it is not answered with words"),
         }
     }
 
-    fn event_of_done(&self) -> Event {
-        match self.call.real() {
-            RealCall::AcceptPrivacyPolicy { revision } => Event::PrivacyPolicyAccepted { revision },
-            RealCall::RegisterUser { revision } => Event::UserRegistered { revision },
-            RealCall::UploadDocument { document_type, revision } => Event::DocumentUploaded {
-                document_type,
-                revision,
+    fn event_of_done(&self, epoch: Option<u32>) -> Event {
+        match self.call.kind {
+            CallKind::Consent(revision) => {
+                Event::PrivacyPolicyAccepted { revision: Revision(revision.into()), epoch }
+            }
+            CallKind::Register(revision) => {
+                Event::UserRegistered { revision: Revision(revision.into()), epoch }
+            }
+            CallKind::Upload(revision) => Event::DocumentUploaded {
+                document_type: DOCUMENT,
+                revision: Revision(revision.into()),
+                epoch,
                 provider_document_id: "document".to_owned(),
             },
-            RealCall::TriggerVerification { .. } | RealCall::CheckStatus { .. } => {
-                unreachable!("it is answered with words")
-            }
+            CallKind::Trigger | CallKind::Status => unreachable!("it is answered with words"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The real rules explored completely, for small bounds.
 
+mod books;
 mod bounds;
 mod call;
 mod invariants;
@@ -14,7 +15,7 @@ mod worker;
 mod world;
 
 pub use bounds::Bounds;
-pub use call::{Answer, Call, Result, Trouble, Word, Words};
+pub use call::{Answer, Call, CallKind, Result, Trouble, Word, Words};
 pub use mutant::Mutant;
 pub use people::Act;
 pub use provider::Provider;

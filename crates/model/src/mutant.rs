@@ -17,6 +17,8 @@ pub enum Mutant {
     TakeUnknownForVerified,
     /// A call without an answer is reported as taken.
     AcknowledgeWithoutAnswer,
+    /// An acknowledgement does not say in which epoch its call was sent.
+    AcknowledgeWithoutEpoch,
     /// The profile that is sent is always the first.
     SendTheFirstProfile,
     /// The store loses the tasks that an answer opens.
@@ -34,13 +36,14 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NoVersionCheck,
         Self::ApplyLateAnswer,
         Self::SkipStatusAfterUnknownTrigger,
         Self::BeginTriggerAfterwards,
         Self::TakeUnknownForVerified,
         Self::AcknowledgeWithoutAnswer,
+        Self::AcknowledgeWithoutEpoch,
         Self::SendTheFirstProfile,
         Self::LoseTheTasks,
         Self::ForgetTheLease,
@@ -59,6 +62,7 @@ impl Mutant {
             Self::BeginTriggerAfterwards => "begin-trigger-afterwards",
             Self::TakeUnknownForVerified => "take-unknown-for-verified",
             Self::AcknowledgeWithoutAnswer => "acknowledge-without-answer",
+            Self::AcknowledgeWithoutEpoch => "acknowledge-without-epoch",
             Self::SendTheFirstProfile => "send-the-first-profile",
             Self::LoseTheTasks => "lose-the-tasks",
             Self::ForgetTheLease => "forget-the-lease",
@@ -85,6 +89,9 @@ impl Mutant {
             Self::ApplyLateAnswer => {
                 Bounds { workers: 2, edits: 1, leases: 1, copies: 1, ..Bounds::NOTHING }
             }
+            Self::AcknowledgeWithoutEpoch => {
+                Bounds { workers: 2, edits: 1, whims: 1, leases: 1, ..Bounds::NOTHING }
+            }
             Self::ForgetTheLease => Bounds { workers: 2, ..Bounds::NOTHING },
             Self::StallBeforeSending | Self::OvertakenCall => {
                 Bounds { workers: 2, edits: 1, leases: 1, ..Bounds::NOTHING }
@@ -99,6 +106,7 @@ impl Mutant {
             Self::LoseTheTasks => "I2",
             Self::ApplyLateAnswer | Self::TakeUnknownForVerified => "I3",
             Self::AcknowledgeWithoutAnswer
+            | Self::AcknowledgeWithoutEpoch
             | Self::SendTheFirstProfile
             | Self::StallBeforeSending
             | Self::OvertakenCall => "I4",

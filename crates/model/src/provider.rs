@@ -1,7 +1,7 @@
 //! A model of the provider of its own: what it holds of the user, and what it says.
 
 use crate::bounds::Bounds;
-use crate::call::{Call, Result, Trouble, Word, Words};
+use crate::call::{CallKind, Result, Trouble, Word, Words};
 
 /// What the provider has of the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,33 +54,33 @@ impl Provider {
     }
 
     /// Takes a call that has reached it. A trigger leads to the verdicts of `judged`.
-    pub(crate) fn take(&mut self, call: Call, judged: Option<Words>) -> Result {
+    pub(crate) fn take(&mut self, call: CallKind, judged: Option<Words>) -> Result {
         match call {
-            Call::Consent(revision) => {
+            CallKind::Consent(revision) => {
                 self.lost.consent = false;
                 self.is_known = true;
                 let before = std::mem::replace(&mut self.record.consent, revision);
                 self.grew_poorer |= revision < before;
             }
-            Call::Register(revision) => {
+            CallKind::Register(revision) => {
                 self.lost.profile = false;
                 self.is_known = true;
                 let before = std::mem::replace(&mut self.record.profile, revision);
                 self.grew_poorer |= revision < before;
             }
-            Call::Upload(_) | Call::Trigger { .. } | Call::Status { .. } if !self.is_known => {
+            CallKind::Upload(_) | CallKind::Trigger | CallKind::Status if !self.is_known => {
                 return Result::Failed(Trouble::NotFound);
             }
-            Call::Upload(revision) => {
+            CallKind::Upload(revision) => {
                 self.lost.document = false;
                 let before = std::mem::replace(&mut self.record.document, revision);
                 self.grew_poorer |= revision < before;
             }
-            Call::Trigger { .. } => {
+            CallKind::Trigger => {
                 self.words = judged.unwrap_or(self.words);
                 return self.say();
             }
-            Call::Status { .. } => return self.say(),
+            CallKind::Status => return self.say(),
         }
         Result::Done
     }
@@ -106,12 +106,11 @@ impl Provider {
 
     /// All that a trigger may lead to, with at most so many things asked for.
     pub(crate) fn verdicts(&self, left: &Bounds) -> Vec<Words> {
-        let of = |word: Word| match word {
-            Word::Nothing => vec![Word::Nothing],
-            _ => [Word::Review, Word::Verified, Word::Rejected]
-                .into_iter()
-                .chain(Word::ASKING)
-                .collect(),
+        let of = |word: Word| {
+            if word == Word::Nothing {
+                return vec![word];
+            }
+            [Word::Review, Word::Verified, Word::Rejected].into_iter().chain(Word::ASKING).collect()
         };
         let mut verdicts = Vec::new();
         for first in of(self.words[0]) {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use stateright::Path;
 
-use crate::call::{Call, Result, Trouble, Word};
+use crate::call::{Call, CallKind, Result, Trouble, Word};
 use crate::worker::{Fate, Phase};
 use crate::world::{Action, State};
 
@@ -106,15 +106,14 @@ fn told(action: &Action, before: &State) -> String {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Consent(revision) => write!(f, "accept-privacy-policy {revision}"),
-            Self::Register(revision) => write!(f, "register-user {revision}"),
-            Self::Upload(revision) => write!(f, "upload-document {revision}"),
-            Self::Trigger { is_newest: true } => f.write_str("trigger-verification"),
-            Self::Trigger { is_newest: false } => f.write_str("an earlier trigger-verification"),
-            Self::Status { is_current: true } => f.write_str("check-status"),
-            Self::Status { is_current: false } => f.write_str("a check-status of before"),
+        match self.kind {
+            CallKind::Consent(revision) => write!(f, "accept-privacy-policy {revision}")?,
+            CallKind::Register(revision) => write!(f, "register-user {revision}")?,
+            CallKind::Upload(revision) => write!(f, "upload-document {revision}")?,
+            CallKind::Trigger => f.write_str("trigger-verification")?,
+            CallKind::Status => f.write_str("check-status")?,
         }
+        f.write_str(if self.is_newest { "" } else { " of before" })
     }
 }
 

@@ -1,14 +1,14 @@
 //! The world around the rules, as a state machine that stateright explores.
 
-use onboarding::{Call as RealCall, Event, State as Stand};
+use onboarding::{Call as RealCall, Event};
 use stateright::{Model, Property};
 
+use crate::books::Books;
 use crate::bounds::Bounds;
-use crate::call::{Answer, Call, Result, Trouble, Word, Words};
-use crate::invariants::Broken;
+use crate::call::{Answer, Call, CallKind, Result, Trouble, Word, Words};
 use crate::mutant::Mutant;
 use crate::people::{Act, first_events};
-use crate::provider::{Provider, Record, asks};
+use crate::provider::{Provider, asks};
 use crate::snapshot::Snapshot;
 use crate::worker::{Base, Fate, Phase, Worker};
 
@@ -33,17 +33,6 @@ pub struct State {
     /// How much of the bounds is left.
     pub(crate) left: Bounds,
     pub(crate) books: Books,
-}
-
-/// What an observer of everything writes down, to tell what must not be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Books {
-    /// A trigger was sent, and what became of it was neither answered nor read.
-    is_trigger_unread: bool,
-    /// What the provider had at each trigger, while nothing went wrong.
-    rounds: Option<Vec<Record>>,
-    /// What was found wrong in a step rather than in a state.
-    broken: Option<Broken>,
 }
 
 /// One step.
@@ -135,7 +124,7 @@ impl World {
             provider: Provider::new(self.bounds.products),
             copies: Vec::new(),
             left: self.bounds,
-            books: Books { is_trigger_unread: false, rounds: Some(Vec::new()), broken: None },
+            books: Books::new(),
         }
     }
 
@@ -194,18 +183,23 @@ impl World {
     /// A worker's call meets its fate.
     fn call(&self, state: &mut State, index: usize, fate: Fate, judged: Option<Words>) {
         let Phase::Claimed(call) = state.workers[index].phase else { return };
-        let sent = match call {
-            Call::Register(_) if self.is(Mutant::SendTheFirstProfile) => Call::Register(1),
-            other => other,
+        let is_first = self.is(Mutant::SendTheFirstProfile);
+        let sent = match call.kind {
+            CallKind::Register(_) if is_first => CallKind::Register(1),
+            kind @ (CallKind::Register(_)
+            | CallKind::Consent(_)
+            | CallKind::Upload(_)
+            | CallKind::Trigger
+            | CallKind::Status) => kind,
         };
         let is_overtaken = self.is(Mutant::OvertakenCall);
-        let result = match state.hindrance(call).filter(|_| !is_overtaken) {
+        let result = match state.hindrance(call.kind).filter(|_| !is_overtaken) {
             Some(trouble) => Result::Failed(trouble),
             None => state.send(sent, fate, judged),
         };
         if fate != Fate::Answered {
             state.left.faults -= 1;
-            state.books.rounds = None;
+            state.books.something_went_wrong();
         }
         let mut answer = Answer::new(call, result);
         answer.result = self.misreported(call, result);
@@ -225,12 +219,9 @@ impl World {
             {
                 Result::Done
             }
-            (Some(Mutant::TakeUnknownForVerified), Result::Words(words)) => {
-                Result::Words(words.map(|word| match word {
-                    Word::Unknown => Word::Verified,
-                    known => known,
-                }))
-            }
+            (Some(Mutant::TakeUnknownForVerified), Result::Words(words)) => Result::Words(
+                words.map(|word| if word == Word::Unknown { Word::Verified } else { word }),
+            ),
             _ => result,
         }
     }
@@ -254,24 +245,16 @@ impl World {
     /// An answer is applied and committed. What the rules ignore changes nothing.
     fn take(&self, state: &mut State, base: &Base, answer: Answer) {
         let mut answer = answer;
-        if self.is(Mutant::ApplyLateAnswer) {
-            answer.call = match answer.call {
-                Call::Trigger { .. } => Call::Trigger { is_newest: true },
-                Call::Status { .. } => Call::Status { is_current: true },
-                other @ (Call::Consent(_) | Call::Register(_) | Call::Upload(_)) => other,
-            };
-        }
+        answer.call.is_newest |= self.is(Mutant::ApplyLateAnswer);
         if self.is(Mutant::BeginTriggerAfterwards) && answer.call.is_trigger() {
             let trigger = state.stored.onboarding().verification.triggers + 1;
             let _ignored = self.commit(state, base, &Event::TriggerBegun { trigger });
-            answer.call = Call::Trigger { is_newest: true };
+            answer.call.is_newest = true;
         }
-        let is_taken = self.commit(state, base, &answer.event()).is_some();
-        if is_taken && answer.result == Result::Done {
-            state.provider.said_verified = [false; 2];
-        }
-        if is_taken && answer.tells_of_trigger {
-            state.books.is_trigger_unread = false;
+        let event = answer.event(!self.is(Mutant::AcknowledgeWithoutEpoch));
+        let is_taken = self.commit(state, base, &event).is_some();
+        if is_taken {
+            state.answer_is_taken(answer);
         }
         if is_taken && self.is(Mutant::LoseTheTasks) {
             state.stored = state.stored.without_tasks();
@@ -290,7 +273,7 @@ impl World {
         }
         let before = std::mem::replace(&mut state.stored, changed.after);
         let is_kept = self.is(Mutant::NoVersionCheck);
-        let age = |call: &mut Call| *call = call.aged(changed.is_new_epoch, changed.is_new_trigger);
+        let age = |call: &mut Call| call.age(changed.is_new_epoch, changed.is_new_trigger);
         for worker in &mut state.workers {
             match &mut worker.phase {
                 Phase::Idle => continue,
@@ -310,7 +293,7 @@ impl World {
             Action::Act(act) => {
                 act.spend(&mut state.left);
                 if act == Act::ChangeWanted {
-                    state.books.rounds = state.books.rounds.take().map(|_| Vec::new());
+                    state.books.rounds_begin_anew();
                 }
                 let event = act.event(state.stored.onboarding());
                 self.commit(state, &Base::Newest, &event)?;
@@ -324,12 +307,12 @@ impl World {
             }
             Action::LeaseRunsOut(worker) => {
                 state.left.leases -= 1;
-                state.books.rounds = None;
+                state.books.something_went_wrong();
                 state.workers[worker].is_leased = false;
             }
             Action::Crash(worker) => {
                 state.left.crashes -= 1;
-                state.books.rounds = None;
+                state.books.something_went_wrong();
                 state.workers[worker] = Worker::IDLE;
             }
             Action::Decide { product, word } => {
@@ -342,7 +325,7 @@ impl World {
             }
             Action::Forget => {
                 state.left.whims -= 1;
-                state.books.rounds = None;
+                state.books.something_went_wrong();
                 state.provider.forget();
             }
         }
@@ -355,7 +338,7 @@ impl World {
 impl State {
     /// What keeps a worker from sending its call: it reads what it sends anew, and that may
     /// have been replaced or destroyed since.
-    fn hindrance(&self, call: Call) -> Option<Trouble> {
+    fn hindrance(&self, call: CallKind) -> Option<Trouble> {
         let held = self.stored.onboarding().held_revisions();
         let is_held = |revision: Option<onboarding::Revision>, claimed: u8| match revision {
             None => Some(Trouble::Refused),
@@ -363,16 +346,16 @@ impl State {
             Some(_) => Some(Trouble::NotSent),
         };
         match call {
-            Call::Register(claimed) => is_held(held.profile, claimed),
-            Call::Upload(claimed) => is_held(held.documents.values().next().copied(), claimed),
+            CallKind::Register(claimed) => is_held(held.profile, claimed),
+            CallKind::Upload(claimed) => is_held(held.documents.values().next().copied(), claimed),
             // The consent is sent as it was claimed.
-            Call::Consent(_) | Call::Trigger { .. } | Call::Status { .. } => None,
+            CallKind::Consent(_) | CallKind::Trigger | CallKind::Status => None,
         }
     }
 
     /// A call leaves, and meets its fate.
-    fn send(&mut self, call: Call, fate: Fate, judged: Option<Words>) -> Result {
-        if call.is_trigger() {
+    fn send(&mut self, call: CallKind, fate: Fate, judged: Option<Words>) -> Result {
+        if call == CallKind::Trigger {
             self.trigger_is_sent();
         }
         let result = match fate.has_effect() {
@@ -397,32 +380,11 @@ impl State {
         }
     }
 
-    fn trigger_is_sent(&mut self) {
-        if std::mem::replace(&mut self.books.is_trigger_unread, true) {
-            self.books.broke(("I5", "a trigger while what became of an earlier one is unread"));
-        }
-        let phases = self.workers.iter_mut().map(|worker| &mut worker.phase);
-        let under_way = phases.filter_map(|phase| match phase {
-            Phase::Answered(answer) => Some(answer),
-            Phase::Idle | Phase::Claimed(_) => None,
-        });
-        for answer in under_way.chain(&mut self.copies) {
-            answer.tells_of_trigger = false;
-        }
-        let Some(rounds) = &mut self.books.rounds else { return };
-        if rounds.contains(&self.provider.record) {
-            self.books.broke(("I5", "two triggers for the same data, and nothing went wrong"));
-        } else {
-            rounds.push(self.provider.record);
-            rounds.sort_unstable();
-        }
-    }
-
     /// The ways in which a claimed call may go.
     fn calls(&self, worker: usize, call: Call, actions: &mut Vec<Action>) {
         let faults = if self.left.faults > 0 { &Fate::FAULTS[..] } else { &[] };
         let fates = faults.iter().copied().filter(|fate| fate.befalls(call));
-        let is_hindered = self.hindrance(call).is_some();
+        let is_hindered = self.hindrance(call.kind).is_some();
         for fate in std::iter::once(Fate::Answered).chain(fates.filter(|_| !is_hindered)) {
             if call.is_trigger() && fate.has_effect() && self.provider.knows_user() {
                 let verdicts = self.provider.verdicts(&self.left);
@@ -453,47 +415,6 @@ impl State {
         }
     }
 
-    /// What does not hold in this state.
-    #[must_use]
-    pub fn broken(&self) -> Option<Broken> {
-        self.books
-            .broken
-            .or_else(|| self.stored.broken())
-            .or_else(|| self.untruly_verified())
-            .or_else(|| self.poorer())
-    }
-
-    /// I3, by the provider's own books.
-    fn untruly_verified(&self) -> Option<Broken> {
-        let onboarding = self.stored.onboarding();
-        let unsaid =
-            self.provider.said_verified.iter().take(onboarding.wanted.len()).any(|said| !said);
-        (onboarding.state == Stand::Verified && unsaid).then_some((
-            "I3",
-            "verified, and the provider has not said so since it acknowledged the last data",
-        ))
-    }
-
-    /// I4: what the provider has is not older than what it acknowledged.
-    fn poorer(&self) -> Option<Broken> {
-        let acknowledged = self.stored.onboarding().acknowledged_revisions();
-        let (record, lost) = (self.provider.record, self.provider.lost);
-        let is_older = |least: Option<onboarding::Revision>, has: u8, is_lost: bool| {
-            least.is_some_and(|least| u32::from(has) < least.0) && !is_lost
-        };
-        let is_poorer = is_older(acknowledged.profile, record.profile, lost.profile)
-            || is_older(acknowledged.consent, record.consent, lost.consent)
-            || acknowledged
-                .documents
-                .into_values()
-                .any(|least| is_older(Some(least), record.document, lost.document));
-        if is_poorer {
-            return Some(("I4", "the provider has less than what it acknowledged"));
-        }
-        let grew = self.provider.grew_poorer;
-        grew.then_some(("I4", "a newer revision at the provider was replaced by an older one"))
-    }
-
     /// Whether it has come to rest: nothing is under way, and nothing more happens of itself
     /// but a slow recheck.
     #[must_use]
@@ -502,12 +423,6 @@ impl State {
         let waits_to_be_asked = !onboarding.verification.asked && self.stored.next_call().is_none();
         self.workers.iter().all(|worker| worker.phase == Phase::Idle)
             && (onboarding.state.is_at_rest() || waits_to_be_asked)
-    }
-}
-
-impl Books {
-    fn broke(&mut self, broken: Broken) {
-        self.broken.get_or_insert(broken);
     }
 }
 
