@@ -111,7 +111,7 @@ pub(crate) enum Command {
     ///
     /// Looks at the configuration, the database, the key, the provider and the users at rest.
     /// Exits with 0 when nothing fails and 1 otherwise; warnings do not count.
-    Doctor(Json),
+    Doctor(Doctor),
     /// Show every setting, and who set it
     Config(Config),
     /// Print a shell's completions
@@ -317,6 +317,19 @@ pub(crate) struct Sandbox {
     /// Answer no more than 120 writes and 360 reads a minute, as the provider does
     #[arg(long)]
     pub(crate) rate_limits: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    /// Check instead everything that is stored: the file, and each onboarding against its history
+    ///
+    /// Names what is damaged by the onboarding's id, and says what to do. Reads only, needs
+    /// neither key nor provider, and works beside a running worker. Of a large store it takes
+    /// minutes.
+    #[arg(long)]
+    pub(crate) check_store: bool,
     #[command(flatten)]
     pub(crate) output: Json,
 }

@@ -22,7 +22,9 @@ use onboarding::{
 
 pub use budget::Budgets;
 pub use memory::MemoryStore;
-pub use sqlite::{OpenError, SqliteStore, path_of, worker_is_running};
+pub use sqlite::{
+    CheckedPage, Damage, OpenError, SqliteStore, StoreCheck, path_of, worker_is_running,
+};
 
 /// An onboarding, and the user whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,7 +32,7 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Completions { shell } => completions(shell),
         Command::Config(config) if config.template => config::template(),
         Command::Config(config) => config::show(&loaded?, config.output.json),
-        Command::Doctor(output) => doctor::run(loaded, output.json).await,
+        Command::Doctor(doctor) => doctor::run(loaded, doctor).await,
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
         Command::Demo(args) => demo(args).await,
         Command::Serve => serve::run(&loaded?.settings).await,

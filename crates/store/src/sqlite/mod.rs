@@ -1,5 +1,6 @@
 //! The store in one SQLite file. Several processes may write; one of them may be the worker.
 
+mod check;
 mod claim;
 mod commit;
 mod log;
@@ -21,6 +22,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+pub use check::{CheckedPage, Damage, StoreCheck};
 pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
@@ -214,7 +216,11 @@ impl Store for SqliteStore {
         after_version: u64,
         limit: usize,
     ) -> Result<Vec<HistoryRow>, StoreError> {
-        rows::history(&mut *self.moment().await?, id, after_version, limit).await
+        let mut moment = self.moment().await?;
+        match rows::key_of(&mut moment, id).await? {
+            Some(key) => rows::history(&mut moment, (key, id), after_version, limit).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     async fn check_writable(&self) -> Result<(), StoreError> {

@@ -4,11 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use onboarding::{DocumentType, Onboarding, OnboardingId, UserLocator};
+use onboarding::{DocumentType, Onboarding, OnboardingId, Profile, UserLocator};
 use sqlx::SqliteConnection;
 
 use super::rows::revision;
 use crate::{DocumentContent, PersonalData, ProfileContent, StoreError};
+
+/// The tables that hold personal data.
+pub(super) const TABLES: [&str; 3] = ["users", "profiles", "document_contents"];
 
 /// The key of a user's onboarding.
 pub(super) async fn key_of(
@@ -163,4 +166,76 @@ pub(super) async fn document_content(
         Ok(DocumentContent { revision: revision(key, number)?, media_type, bytes })
     })
     .transpose()
+}
+
+/// What is wrong with the personal data of an onboarding, each with what to do about it.
+pub(super) async fn check(
+    conn: &mut SqliteConnection,
+    key: i64,
+    onboarding: &Onboarding,
+) -> Result<Vec<(String, &'static str)>, StoreError> {
+    let mut wrong = Vec::new();
+    wrong.extend(check_profile(conn, key, onboarding).await?.map(|what| (what, GIVE_PROFILE)));
+    let mut unheld = contents(conn, key).await?;
+    for (document_type, document) in &onboarding.documents {
+        let content = unheld.remove(document_type.as_str());
+        match content {
+            Some(found) if document.content_held && found == (document.revision.0.into(), true) => {
+            }
+            None if !document.content_held => {}
+            Some(_) if !document.content_held => wrong.push(left(document_type.as_str())),
+            Some(_) | None => {
+                let what = format!("its document {document_type} is not stored as it was given");
+                wrong.push((what, ADD_DOCUMENT));
+            }
+        }
+    }
+    wrong.extend(unheld.keys().map(|document_type| left(document_type)));
+    Ok(wrong)
+}
+
+const GIVE_PROFILE: &str = "give the user's whole data again, with `gangway user set`";
+const ADD_DOCUMENT: &str = "add the document again, with `gangway document add`";
+const REPORT: &str = "report this as a defect; `gangway erase` destroys it with the rest";
+
+fn left(document_type: &str) -> (String, &'static str) {
+    (format!("the bytes of its document {document_type} should have been deleted"), REPORT)
+}
+
+/// The error names a place in the profile, never what is there.
+async fn check_profile(
+    conn: &mut SqliteConnection,
+    key: i64,
+    onboarding: &Onboarding,
+) -> Result<Option<String>, StoreError> {
+    let content = profile(conn, key).await?;
+    Ok(match (&onboarding.profile, content) {
+        (None, None) => None,
+        (None, Some(_)) => Some("it has a profile that it never got, or got rid of".to_owned()),
+        (Some(_), None) => Some("its profile is missing".to_owned()),
+        (Some(record), Some(content)) if record.revision != content.revision => {
+            let (held, stored) = (record.revision, content.revision);
+            Some(format!("its profile is of revision {stored}, and should be of {held}"))
+        }
+        (Some(_), Some(content)) => {
+            serde_json::from_slice::<Profile>(&content.json).err().map(|e| {
+                format!("its profile can't be read at line {} column {}", e.line(), e.column())
+            })
+        }
+    })
+}
+
+/// The documents whose bytes are held, each with its revision and whether there are any bytes.
+async fn contents(
+    conn: &mut SqliteConnection,
+    key: i64,
+) -> Result<BTreeMap<String, (i64, bool)>, sqlx::Error> {
+    let rows: Vec<(String, i64, bool)> = sqlx::query_as(
+        "select document_type, revision, length(bytes) > 0 from document_contents \
+         where onboarding_key = ?1",
+    )
+    .bind(key)
+    .fetch_all(conn)
+    .await?;
+    Ok(rows.into_iter().map(|(kind, revision, is_full)| (kind, (revision, is_full))).collect())
 }

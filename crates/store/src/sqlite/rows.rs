@@ -197,35 +197,41 @@ async fn tasks_after(
 /// The history of an onboarding after a version.
 pub(super) async fn history(
     conn: &mut SqliteConnection,
-    id: OnboardingId,
+    (key, id): (i64, OnboardingId),
     after_version: u64,
     row_limit: usize,
 ) -> Result<Vec<HistoryRow>, StoreError> {
-    let rows: Vec<(i64, i64, String, String, String, String, String)> = sqlx::query_as(
+    let rows: Vec<HistoryColumns> = sqlx::query_as(
         "select h.version, h.happened_at, h.event, h.from_state, h.to_state, h.actor, p.policy \
          from history h join policies p on p.key = h.policy_key \
-         where h.onboarding_key = (select key from onboardings where id = ?1) and h.version > ?2 \
-         order by h.version limit ?3",
+         where h.onboarding_key = ?1 and h.version > ?2 order by h.version limit ?3",
     )
-    .bind(id_bytes(&id))
+    .bind(key)
     .bind(column(after_version))
     .bind(limit(row_limit))
     .fetch_all(conn)
     .await?;
-    rows.into_iter()
-        .map(|(version, at, event, from, to, actor, policy)| {
-            Ok(HistoryRow {
-                version: number(id, version)?,
-                at: Timestamp(at),
-                event: read(id, &event)?,
-                from: state(id, &from)?,
-                to: state(id, &to)?,
-                actor: Actor::from_word(&actor)
-                    .ok_or_else(|| damaged(id, format!("there is no actor {actor}")))?,
-                policy: read(id, &policy)?,
-            })
-        })
-        .collect()
+    rows.into_iter().map(|row| read_history(id, row)).collect()
+}
+
+/// The columns of a row of history: version, time, event, states before and after, actor, policy.
+type HistoryColumns = (i64, i64, String, String, String, String, String);
+
+fn read_history(
+    id: OnboardingId,
+    (version, at, event, from, to, actor, policy): HistoryColumns,
+) -> Result<HistoryRow, StoreError> {
+    let of_version = |what: String| damaged(id, format!("version {version}: {what}"));
+    Ok(HistoryRow {
+        version: number(id, version)?,
+        at: Timestamp(at),
+        event: snapshot::read(&event).map_err(of_version)?,
+        from: state(id, &from)?,
+        to: state(id, &to)?,
+        actor: Actor::from_word(&actor)
+            .ok_or_else(|| of_version(format!("there is no actor {actor}")))?,
+        policy: snapshot::read(&policy).map_err(of_version)?,
+    })
 }
 
 /// Adds the row of a new onboarding, and answers its key.

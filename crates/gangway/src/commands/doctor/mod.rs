@@ -1,5 +1,7 @@
 //! `gangway doctor`: what is wrong, and what to do about it.
 
+mod check_store;
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use crate::error::{Error, chain};
 use crate::exit::Exit;
 use crate::output::{plain, print, print_json};
 use crate::settings::{Loaded, Problems, Settings, duration};
-use crate::{clock, database, view};
+use crate::{cli, clock, database, view};
 
 /// How far the database may lie in the future before the clock is doubted.
 const CLOCK_SLACK_MS: u64 = 60_000;
@@ -72,9 +74,13 @@ struct Report<'a> {
     checks: &'a [Check],
 }
 
-/// Makes every check that can be made.
-pub(super) async fn run(loaded: Result<Loaded, Problems>, json: bool) -> Result<Exit, Error> {
+/// Makes every check that can be made, or that of the whole store alone.
+pub(super) async fn run(
+    loaded: Result<Loaded, Problems>,
+    args: cli::Doctor,
+) -> Result<Exit, Error> {
     let checks = match loaded {
+        Ok(loaded) if args.check_store => check_store::run(&loaded.settings).await?,
         Ok(loaded) => checks(&loaded).await,
         Err(problems) => vec![Check::error(
             "configuration",
@@ -82,7 +88,7 @@ pub(super) async fn run(loaded: Result<Loaded, Problems>, json: bool) -> Result<
             "correct them; docs/configuration.md and `gangway config --template` name every key",
         )],
     };
-    if json {
+    if args.output.json {
         print_json(&Report { checks: &checks })?;
     } else {
         print(&text(&checks))?;
