@@ -16,6 +16,7 @@ const DRAWN: [(&str, &[&str]); 9] = [
     ("simulation", &["onboarding", "store", "engine"]),
     ("model", &["onboarding"]),
     ("gangway-tests", &["sandbox"]),
+    ("crash-vfs", &[]),
 ];
 
 /// What is at home in one crate alone.
