@@ -314,6 +314,21 @@ fn is_of(held: Option<&ProfileContent>, onboarding: &Onboarding) -> bool {
         == onboarding.profile.as_ref().map(|profile| profile.revision)
 }
 
+/// The profile that is edited. One that can't be read, or is gone, can only be replaced: a
+/// patch of it would lose the rest of the user's data.
+fn profile_before(
+    edit: Edit<'_>,
+    onboarding: Option<&Onboarding>,
+    held: Option<ProfileContent>,
+) -> Result<Option<Profile>, IntakeError> {
+    let is_recorded = onboarding.is_some_and(|onboarding| onboarding.profile.is_some());
+    let profile = held.and_then(|content| serde_json::from_slice(&content.json).ok());
+    match edit {
+        Edit::Patch(_) if is_recorded && profile.is_none() => Err(IntakeError::DamagedProfile),
+        Edit::Patch(_) | Edit::Replace(_) => Ok(profile),
+    }
+}
+
 fn edit_request(
     edit: Edit<'_>,
     added: &Added,
@@ -321,17 +336,14 @@ fn edit_request(
     held: Option<ProfileContent>,
     now: Timestamp,
 ) -> Result<Request, IntakeError> {
-    let held: Option<Profile> = held
-        .map(|content| serde_json::from_slice(&content.json))
-        .transpose()
-        .map_err(|_| IntakeError::DamagedProfile)?;
+    let onboarding = found.map(|stored| &stored.onboarding);
+    let held = profile_before(edit, onboarding, held)?;
     let checked = match edit {
         Edit::Replace(bytes) => UserFile::parse(bytes, now),
         Edit::Patch(bytes) => UserFile::parse_patch(bytes, held.as_ref(), now),
     }
     .map_err(IntakeError::Refused)?;
     let file = checked.value;
-    let onboarding = found.map(|stored| &stored.onboarding);
     let mut request =
         Request { events: Vec::new(), personal: Vec::new(), warnings: checked.warnings };
 
