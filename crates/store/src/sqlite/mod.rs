@@ -7,6 +7,7 @@ mod log;
 mod open;
 mod paces;
 mod personal;
+mod presence;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use crate::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest,
     ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
 };
+use presence::Presence;
 use writer::{BATCH_WRITES_MAX, Job, Tx, Write, Writer, ask};
 
 /// How many reads go on at once.
@@ -74,13 +76,16 @@ impl SqliteStore {
         role: Role,
     ) -> Result<Self, OpenError> {
         let path = options.get_filename();
+        presence::refuse_to_replace(path)?;
         open::create_file(path)?;
+        let mut conn = open::connect(options).await?;
+        open::migrate(&mut conn, path).await?;
+        // Not before: who holds the lock has a database, so one that is empty was cut off.
         let lock = match role {
             Role::Worker => Some(open::lock_for_worker(path).await?),
             Role::Beside => None,
         };
-        let mut conn = open::connect(options).await?;
-        open::migrate(&mut conn, path).await?;
+        let presence = Presence::of(path)?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
@@ -91,6 +96,7 @@ impl SqliteStore {
         writer.spawn(
             Writer {
                 options: options.clone(),
+                presence,
                 policy: Arc::clone(&policy),
                 conn: Some(conn),
                 transactions: 0,

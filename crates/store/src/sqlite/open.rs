@@ -49,6 +49,16 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// It was removed, replaced or cut off, and something of the old one is left.
+    #[error(
+        "the database {path} was removed, replaced or cut off; nothing is written any more. Stop \
+         `gangway serve`, put the file back or restore a backup; to begin anew, move \
+         {path}-wal away, too"
+    )]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
     /// A newer version wrote it.
     #[error(
         "{path} was written by a newer version of Gangway; install that version or a later one"
@@ -162,7 +172,11 @@ fn warn_if_others_can_read(path: &Path) {
 /// # Errors
 /// When nobody can tell, as the lock can't be opened.
 pub fn worker_is_running(url: &str) -> Result<bool, OpenError> {
-    let lock_path = lock_path(&path_of(url)?);
+    worker_runs_on(&path_of(url)?)
+}
+
+fn worker_runs_on(path: &Path) -> Result<bool, OpenError> {
+    let lock_path = lock_path(path);
     let file_error = |source| OpenError::File { path: lock_path.clone(), source };
     let file = match File::open(&lock_path) {
         Ok(file) => file,
@@ -176,9 +190,23 @@ pub fn worker_is_running(url: &str) -> Result<bool, OpenError> {
     }
 }
 
+/// Whether a worker surely has the database.
+pub(super) fn is_locked_by_worker(path: &Path) -> bool {
+    worker_runs_on(path).unwrap_or(false)
+}
+
+/// How long the write-ahead log is.
+pub(super) fn log_bytes(path: &Path) -> u64 {
+    beside(path, "-wal").metadata().map_or(0, |file| file.len())
+}
+
 fn lock_path(path: &Path) -> PathBuf {
+    beside(path, ".lock")
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(suffix);
     PathBuf::from(name)
 }
 

@@ -283,6 +283,7 @@ async fn writer(place: &Place, waiting: mpsc::Receiver<Box<dyn Job>>) -> Writer 
     let options = open::options(&place.path());
     Writer {
         conn: Some(open::connect(&options).await.unwrap()),
+        presence: Presence::of(&place.path()).unwrap(),
         options,
         policy: Arc::new(Policy::default()),
         transactions: 0,
@@ -394,6 +395,64 @@ async fn a_store_on_a_read_only_disk_is_read_but_not_ready() {
     assert_eq!(stored(&store, 1).await, before);
     let refused = store.check_writable().await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_the_one_that_was_opened_is_not_written() {
+    type Spoil = fn(&Place);
+    let spoils: [Spoil; 4] = [
+        |place| std::fs::remove_file(place.path()).unwrap(),
+        |place| std::fs::rename(place.path(), place.file(".moved")).unwrap(),
+        |place| {
+            std::fs::copy(place.path(), place.file(".copy")).unwrap();
+            std::fs::rename(place.file(".copy"), place.path()).unwrap();
+        },
+        |place| File::options().write(true).open(place.path()).unwrap().set_len(4096).unwrap(),
+    ];
+    for spoil in spoils {
+        let place = Place::new();
+        let store = place.open().await;
+        let before = begin(&store, 1, NOW).await;
+        // The log's content reaches the file, which is then longer than a page.
+        sqlx::raw_sql("pragma wal_checkpoint").execute(&mut place.raw().await).await.unwrap();
+        store.check_writable().await.unwrap();
+        spoil(&place);
+        let refused = store.commit(change(&before, &[hold()], NOW, store.policy())).await;
+        let Err(StoreError::Unavailable(source)) = refused else { panic!("{refused:?}") };
+        assert!(source.to_string().contains("removed, replaced or cut off"), "{source}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_which_only_the_log_is_left_is_not_replaced_by_an_empty_one() {
+    type Spoil = fn(&Place);
+    let spoils: [Spoil; 2] = [
+        |place| std::fs::remove_file(place.path()).unwrap(),
+        |place| drop(File::create(place.path()).unwrap()),
+    ];
+    for spoil in spoils {
+        let place = Place::new();
+        let store = place.open().await;
+        begin(&store, 1, NOW).await;
+        let log = std::fs::read(place.file("-wal")).unwrap();
+        spoil(&place);
+        let refused = SqliteStore::open(&place.url(), Policy::default()).await.err();
+        assert!(matches!(refused, Some(OpenError::Gone { .. })), "{refused:?}");
+        assert_eq!(std::fs::read(place.file("-wal")).unwrap(), log, "the log is left alone");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_removed_under_a_worker_is_not_made_anew_beside_it() {
+    let place = Place::new();
+    let worker = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(place.file(suffix)).unwrap();
+    }
+    let refused = SqliteStore::open(&place.url(), Policy::default()).await.err();
+    assert!(matches!(refused, Some(OpenError::Gone { .. })), "{refused:?}");
+    drop(worker);
+    drop(place.open().await);
 }
 
 #[tokio::test]

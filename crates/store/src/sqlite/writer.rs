@@ -15,6 +15,7 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use super::presence::Presence;
 use super::{log, open};
 use crate::{StoreError, snapshot};
 
@@ -147,6 +148,8 @@ type Shared = Arc<dyn Error + Send + Sync>;
 /// The task that writes.
 pub(super) struct Writer {
     pub options: SqliteConnectOptions,
+    /// The file that the store opened, and no other one, is written.
+    pub presence: Presence,
     pub policy: Arc<Policy>,
     /// None after a failure, until the next transaction opens a new one.
     pub conn: Option<SqliteConnection>,
@@ -208,6 +211,10 @@ impl Writer {
             close(tx.conn).await;
             return self.clear_up(Arc::new(error), tx.mark, tx.commit_id).await;
         }
+        if let Err(error) = self.presence.check() {
+            close(tx.conn).await;
+            return Outcome::Unknown(Arc::new(error));
+        }
         self.conn = Some(tx.conn);
         self.transactions += 1;
         if tx.empty_log {
@@ -222,6 +229,7 @@ impl Writer {
     }
 
     async fn begin(&mut self) -> Result<Tx, Shared> {
+        self.presence.check().map_err(|error| Arc::new(error) as Shared)?;
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => {
@@ -251,6 +259,9 @@ impl Writer {
     ) -> Outcome {
         // A transaction without a mark wrote nothing that may not be written twice.
         let Some(key) = mark else { return Outcome::NotStored(error) };
+        if let Err(gone) = self.presence.check() {
+            return Outcome::Unknown(Arc::new(gone));
+        }
         let Ok(mut conn) = open::connect(&self.options).await else {
             return Outcome::Unknown(error);
         };

@@ -28,8 +28,8 @@ pub struct Damage {
 const RESTORE: &str = "keep a copy of the database and restore it from a backup; until then \
                        the worker passes over what it can't read";
 /// What to do when what is lost can be made anew from the rest.
-const REBUILD: &str =
-    "stop `gangway serve`, keep a copy of the database, and run `sqlite3 PATH reindex`";
+const REBUILD: &str = "stop `gangway serve`, keep a copy of the database, and run `sqlite3 PATH reindex`; if that \
+     fails, restore a backup";
 
 /// How many onboardings a page has.
 const PAGE: usize = 200;

@@ -38,11 +38,13 @@ pub(super) async fn check(
     // The rest of the check is against the row, which has to be readable.
     let stored = rows::stored(conn, key).await?;
     let onboarding = &stored.onboarding;
-    row(conn, key, onboarding, &replay, policy, found).await?;
-    if replay.onboarding.as_ref() == Some(onboarding) {
-        tasks(conn, key, &replay, found).await?;
-    } else {
-        found.add(unlike(onboarding, &replay), RESTORE);
+    row(conn, key, onboarding, replay.as_ref(), policy, found).await?;
+    match &replay {
+        Some(replay) if replay.onboarding.as_ref() == Some(onboarding) => {
+            tasks(conn, key, replay, found).await?;
+        }
+        Some(replay) => found.add(unlike(onboarding, replay), RESTORE),
+        None => {}
     }
     let is_erased = onboarding.state == State::Erased;
     if is_erased != (stored.user == crate::erased_user(found.id)) {
@@ -54,12 +56,12 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// Replays history as far as it can be.
+/// Replays history; where that can't be done to its end, the reason is found.
 async fn history(
     conn: &mut SqliteConnection,
     key: i64,
     found: &mut Findings,
-) -> Result<Replay, StoreError> {
+) -> Result<Option<Replay>, StoreError> {
     let mut replay = Replay::new(found.id);
     loop {
         let page = rows::history(conn, (key, found.id), replay.version(), HISTORY_PAGE).await;
@@ -67,7 +69,7 @@ async fn history(
             Ok(page) => page,
             Err(StoreError::Damaged { what, .. }) => {
                 found.add(what, RESTORE);
-                return Ok(replay);
+                return Ok(None);
             }
             Err(error) => return Err(error),
         };
@@ -75,11 +77,11 @@ async fn history(
         for row in page {
             if let Err(what) = replay.go_on(row) {
                 found.add(what, RESTORE);
-                return Ok(replay);
+                return Ok(None);
             }
         }
         if is_last {
-            return Ok(replay);
+            return Ok(Some(replay));
         }
     }
 }
@@ -106,7 +108,7 @@ async fn row(
     conn: &mut SqliteConnection,
     key: i64,
     onboarding: &Onboarding,
-    replay: &Replay,
+    replay: Option<&Replay>,
     policy: &Policy,
     found: &mut Findings,
 ) -> Result<(), StoreError> {
@@ -129,7 +131,7 @@ async fn row(
         found.add("its state or its times are not those of its snapshot", RESTORE);
     }
     // A policy that was changed since may say otherwise, until the worker has come by.
-    let policies = [Some(policy), replay.policy.as_ref()];
+    let policies = [Some(policy), replay.and_then(|replay| replay.policy.as_ref())];
     let must_be_due =
         policies.into_iter().flatten().all(|policy| due::due(onboarding, policy).is_some());
     if must_be_due && !is_due {
