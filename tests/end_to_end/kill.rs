@@ -1,9 +1,9 @@
 //! The worker killed at random moments, again and again: it ends as if nothing had happened.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use gangway_tests::{Gangway, Sandbox};
+use gangway_tests::{Chance, Gangway, Sandbox};
 use serde_json::{Value, json};
 
 use crate::roads::{Company, ending, roads, scenario};
@@ -94,27 +94,5 @@ fn assert_as_left_alone(
         let triggers = sandbox.user(&road.user).triggers_effective;
         assert!(triggers <= road.end.rounds, "{}: {triggers} triggers took effect", road.user);
         assert_eq!(json!(gangway.history(&road.user).len()), statuses[&road.user]["version"]);
-    }
-}
-
-/// Random numbers from a seed (splitmix64).
-struct Chance(u64);
-
-impl Chance {
-    fn seeded() -> (u64, Self) {
-        let given = std::env::var("GANGWAY_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed = given.unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-            now.as_secs() * 1_000 + u64::from(now.subsec_millis())
-        });
-        (seed, Self(seed))
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit
     }
 }

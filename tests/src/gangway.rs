@@ -84,6 +84,11 @@ impl Gangway {
         self.settings.insert("CROSSMINT__URL", origin.to_owned());
     }
 
+    /// Keeps its database at another place from now on.
+    pub fn keep_at(&mut self, database: &Path) {
+        self.settings.insert("STORE__URL", format!("sqlite:{}", database.display()));
+    }
+
     /// The folder of the database and of the workers' logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -102,6 +107,20 @@ impl Gangway {
         command.args(arguments).current_dir(self.folder()).stdin(Stdio::null()).env_clear();
         command.envs(self.settings.iter().map(|(name, value)| (format!("GANGWAY_{name}"), value)));
         command
+    }
+
+    /// Runs a command, but kills it after a while if it has not ended by then; then nobody
+    /// knows what became of it.
+    pub fn run_unless_killed(&self, arguments: &[&str], after: Option<Duration>) -> Option<Ended> {
+        let Some(after) = after else { return Some(self.run(arguments)) };
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Not to wait for anything: the moment of the kill is the caller's.
+        std::thread::sleep(after);
+        // It may have ended before.
+        let _ = child.kill();
+        let output = child.wait_with_output().unwrap();
+        output.status.code().map(|_| Ended::of(output))
     }
 
     /// Runs a command to its end.
@@ -128,6 +147,23 @@ impl Gangway {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let log = self.folder().join(format!("worker-{start:03}.log"));
         Worker::start(self.command(&["serve"]), log)
+    }
+
+    /// The database, unless it is kept at another place.
+    pub fn database(&self) -> PathBuf {
+        self.folder().join("gangway.db")
+    }
+
+    /// What `doctor --check-store` finds wrong, a message each; its exit code says the same.
+    pub fn damages(&self) -> Vec<String> {
+        let ended = self.run(&["doctor", "--check-store", "--json"]);
+        let report = ended.json();
+        let checks = report["checks"].as_array().unwrap().iter();
+        let failed = checks.filter(|check| check["result"] == "fail");
+        let messages: Vec<String> =
+            failed.map(|check| check["message"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(ended.code, Some(i32::from(!messages.is_empty())), "{report:#}");
+        messages
     }
 
     /// The logs of all workers so far.

@@ -6,12 +6,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a broken assumption of the harness ends the test")]
 
+mod chance;
 mod gangway;
 mod people;
 mod recorder;
 mod sandbox;
 mod worker;
 
+pub use chance::Chance;
 pub use gangway::{Ended, Gangway, binary};
 pub use people::{PASSPORT, complete_profile, days_from_now, demo_file};
 pub use recorder::{Answer, Recorder, Request};
