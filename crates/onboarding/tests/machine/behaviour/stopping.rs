@@ -1,7 +1,8 @@
 //! What holds or ends an onboarding, and what lets it go on.
 
 use onboarding::{
-    Call, Effect, FailureClass, HoldCause, ProductStatus, Reason, Revision, State, Step, TaskState,
+    Call, Effect, Event, FailureClass, HoldCause, ProductStatus, Reason, Revision, State, Step,
+    TaskState,
 };
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, polling};
@@ -218,4 +219,17 @@ fn a_document_that_the_provider_will_never_take_can_be_taken_back() {
     driver.happen(&document_added(&PASSPORT, 2));
     driver.happen(&uploaded(&PASSPORT, 2));
     assert_eq!(driver.ignored(&document_withdrawn(&PASSPORT)), Reason::AlreadyAcknowledged);
+}
+
+#[test]
+fn a_newer_document_that_is_taken_back_leaves_the_one_that_the_provider_has() {
+    let mut driver = asked();
+    driver.happen(&document_added(&PASSPORT, 1));
+    driver.acknowledge_all();
+    driver.happen(&document_added(&PASSPORT, 2));
+    driver.happen(&document_withdrawn(&PASSPORT));
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(driver.state(), State::Verified);
+    let again = Event::VerificationRequested;
+    assert_eq!(driver.ignored(&again), Reason::NothingNewToVerify, "it was judged with it");
 }
