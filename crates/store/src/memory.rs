@@ -36,6 +36,22 @@ impl MemoryStore {
         Self { policy: Arc::new(policy), shared: Arc::clone(&self.shared) }
     }
 
+    /// The same store as its only worker would open it: work that was claimed before can be
+    /// claimed again at once.
+    #[must_use]
+    pub fn for_only_worker(&self, policy: Policy) -> Self {
+        self.tables().rows.iter_mut().for_each(|row| row.lease = None);
+        self.with_policy(policy)
+    }
+
+    /// Makes a row unreadable, as a bad disk does, until its next change replaces it.
+    pub fn damage(&self, id: OnboardingId) {
+        let mut tables = self.tables();
+        if let Some(key) = tables.key_of(id) {
+            tables.rows[key].is_damaged = true;
+        }
+    }
+
     /// A change either panics before it begins or is whole, so a poisoned lock harms nothing.
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
@@ -55,6 +71,7 @@ struct Tables {
 struct Row {
     user: UserLocator,
     onboarding: Onboarding,
+    is_damaged: bool,
     due: Option<Due>,
     lease: Option<Lease>,
     history: Vec<HistoryRow>,
@@ -74,55 +91,64 @@ impl Row {
         Stored { user: self.user.clone(), onboarding: self.onboarding.clone() }
     }
 
+    fn read(&self) -> Result<Stored, StoreError> {
+        self.intact()?;
+        Ok(self.stored())
+    }
+
+    fn intact(&self) -> Result<(), StoreError> {
+        if self.is_damaged {
+            let id = self.onboarding.id.to_string();
+            return Err(StoreError::Damaged { id, what: "missing field `id`".to_owned() });
+        }
+        Ok(())
+    }
+
     fn is_leased(&self, now: Timestamp) -> bool {
         self.lease.is_some_and(|lease| lease.until > now)
     }
 
     fn append(
         &mut self,
-        transition: &Transition,
+        transition: Transition,
         actor: Actor,
         policy: &Policy,
         task_count: &mut u64,
     ) {
+        let Transition { event, at, from, onboarding, tasks } = transition;
+        for task in tasks {
+            let key = self.tasks.get(&task.number).map_or(*task_count + 1, |row| row.key);
+            *task_count = key.max(*task_count);
+            self.tasks.insert(task.number, TaskRow { key, task });
+        }
+        self.onboarding = onboarding;
+        self.is_damaged = false;
+        self.due = due::due(&self.onboarding, policy);
+        if crate::lets_go_of_contents(&event) {
+            self.delete_contents_not_held();
+        }
+        if matches!(event, Event::Erased { .. }) {
+            self.erase();
+        }
         self.history.push(HistoryRow {
-            version: transition.onboarding.version,
-            at: transition.at,
-            event: transition.event.clone(),
-            from: transition.from,
-            to: transition.onboarding.state,
+            version: self.onboarding.version,
+            at,
+            event,
+            from,
+            to: self.onboarding.state,
             actor,
             policy: policy.clone(),
         });
-        for task in &transition.tasks {
-            let row = self.tasks.entry(task.number).or_insert_with(|| {
-                *task_count += 1;
-                TaskRow { key: *task_count, task: task.clone() }
-            });
-            row.task = task.clone();
-        }
-        self.onboarding = transition.onboarding.clone();
-        self.due = due::due(&self.onboarding, policy);
-        if crate::lets_go_of_contents(&transition.event) {
-            self.delete_contents_not_held();
-        }
-        if matches!(transition.event, Event::Erased { .. }) {
-            self.erase();
-        }
     }
 
-    fn put(&mut self, personal: &PersonalData) {
+    fn put(&mut self, personal: PersonalData) {
         match personal {
             PersonalData::Profile { revision, json } => {
-                self.profile = Some(ProfileContent { revision: *revision, json: json.clone() });
+                self.profile = Some(ProfileContent { revision, json });
             }
             PersonalData::DocumentContent { document_type, revision, media_type, bytes } => {
-                let content = DocumentContent {
-                    revision: *revision,
-                    media_type: media_type.clone(),
-                    bytes: bytes.clone(),
-                };
-                self.contents.insert(document_type.clone(), content);
+                let content = DocumentContent { revision, media_type, bytes };
+                self.contents.insert(document_type, content);
             }
         }
     }
@@ -150,7 +176,7 @@ impl Tables {
     }
 
     /// Stores the change, and answers the key of its row; `None` is a conflict.
-    fn change(&mut self, commit: &Commit, policy: &Policy) -> Option<usize> {
+    fn change(&mut self, commit: Commit, policy: &Policy) -> Option<usize> {
         let stored = self.key_of(commit.id);
         let Some(first) = commit.transitions.first() else { return stored };
         let before = commit.version_before();
@@ -158,8 +184,9 @@ impl Tables {
             Some(key) if self.rows[key].onboarding.version == before => key,
             None if before == 0 && self.rows.iter().all(|row| row.user != commit.user) => {
                 self.rows.push(Row {
-                    user: commit.user.clone(),
+                    user: commit.user,
                     onboarding: first.onboarding.clone(),
+                    is_damaged: false,
                     due: None,
                     lease: None,
                     history: Vec::new(),
@@ -172,8 +199,8 @@ impl Tables {
             Some(_) | None => return None,
         };
         let row = &mut self.rows[key];
-        commit.personal.iter().for_each(|personal| row.put(personal));
-        for transition in &commit.transitions {
+        commit.personal.into_iter().for_each(|personal| row.put(personal));
+        for transition in commit.transitions {
             row.append(transition, commit.actor, policy, &mut self.task_count);
         }
         Some(key)
@@ -190,13 +217,14 @@ impl Tables {
         worker: &Worker,
         now: Timestamp,
         policy: &Policy,
-    ) -> Option<Claimed> {
+    ) -> Result<Option<Claimed>, StoreError> {
         let row = &self.rows[key];
         if row.is_leased(now) {
-            return None;
+            return Ok(None);
         }
-        let ready = due::ready(&row.onboarding, policy, now).ok().flatten()?;
-        self.take(key, ready, worker, now, policy)
+        row.intact()?;
+        let ready = due::ready(&row.onboarding, policy, now).ok().flatten();
+        Ok(ready.and_then(|ready| self.take(key, ready, worker, now, policy)))
     }
 
     /// Takes a call that is due, if its budget allows it.
@@ -214,8 +242,8 @@ impl Tables {
         }
         self.pace(lane, now).take(now, worker.budgets.per_minute(lane));
         let row = &mut self.rows[key];
-        if let Some(begun) = &ready.begun {
-            row.append(begun, Actor::Worker, policy, &mut self.task_count);
+        if let Some(begun) = ready.begun {
+            row.append(*begun, Actor::Worker, policy, &mut self.task_count);
         }
         let lease = worker.lease_at(now);
         row.lease = Some(lease);
@@ -247,6 +275,13 @@ impl Tables {
             if claimed.len() == request.limit_of_claims() {
                 break;
             }
+            if !self.pace(lane, request.now).allows(request.now) {
+                continue;
+            }
+            if self.rows[key].is_damaged {
+                self.rows[key].due = Some(Due::postponed(lane, request.now));
+                continue;
+            }
             match due::look(&self.rows[key].onboarding, lane, policy, request.now) {
                 Found::Ready(ready) => {
                     claimed.extend(self.take(key, ready, &request.worker, request.now, policy));
@@ -275,20 +310,21 @@ impl Store for MemoryStore {
     }
 
     async fn find(&self, user: &UserLocator) -> Result<Option<Stored>, StoreError> {
-        Ok(self.tables().rows.iter().find(|row| row.user == *user).map(Row::stored))
+        self.tables().rows.iter().find(|row| row.user == *user).map(Row::read).transpose()
     }
 
     async fn load(&self, id: OnboardingId) -> Result<Option<Stored>, StoreError> {
-        Ok(self.tables().row(id).map(Row::stored))
+        self.tables().row(id).map(Row::read).transpose()
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         commit.assert_without_gaps();
         let mut tables = self.tables();
-        let Some(key) = tables.change(&commit, &self.policy) else {
+        let (claim, now) = (commit.claim, commit.now);
+        let Some(key) = tables.change(commit, &self.policy) else {
             return Ok(Committed::Conflict);
         };
-        let next = match commit.claim {
+        let next = match claim {
             ClaimAfter::Untouched => None,
             ClaimAfter::Release(lease) => {
                 tables.release(key, lease);
@@ -301,8 +337,14 @@ impl Store for MemoryStore {
                 None
             }
             ClaimAfter::Continue { lease, worker } => {
+                let before = tables.rows[key].lease;
                 tables.release(key, lease);
-                tables.claim_next(key, &worker, commit.now, &self.policy)
+                let next = tables.claim_next(key, &worker, now, &self.policy);
+                if next.is_err() {
+                    // Only a damaged row that is not changed is in the way, so this undoes all.
+                    tables.rows[key].lease = before;
+                }
+                next?
             }
         };
         Ok(Committed::Stored { next })
@@ -359,7 +401,9 @@ impl Store for MemoryStore {
             Some(id) => tables.key_of(id).map_or(tables.rows.len(), |key| key + 1),
             None => 0,
         };
-        let in_state = |row: &&Row| request.state.is_none_or(|state| row.onboarding.state == state);
+        let in_state = |row: &&Row| {
+            !row.is_damaged && request.state.is_none_or(|state| row.onboarding.state == state)
+        };
         let rows = tables.rows.iter().skip(first).filter(in_state);
         Ok(rows.take(request.limit).map(Row::stored).collect())
     }

@@ -107,6 +107,15 @@ impl SqliteStore {
         Ok(Self { policy, readers, writes, _writer: writer, _lock: lock })
     }
 
+    /// Makes a row unreadable, as a bad disk does, until its next change replaces it.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    #[cfg(feature = "damage")]
+    pub async fn damage(&self, id: OnboardingId) -> Result<(), StoreError> {
+        self.write(rows::Damage(id)).await
+    }
+
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
         let (job, answered) = ask(write);
         self.writes.send(job).await.map_err(|_| StoreError::Closed)?;

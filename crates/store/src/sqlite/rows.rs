@@ -47,6 +47,25 @@ pub(super) fn intact<T>(read: Result<T, StoreError>) -> Result<Option<T>, StoreE
     }
 }
 
+/// Damage of a row, for those who try what comes of it.
+#[cfg(feature = "damage")]
+pub(super) struct Damage(pub OnboardingId);
+
+#[cfg(feature = "damage")]
+impl super::writer::Write for Damage {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        sqlx::query(
+            "update onboardings set snapshot = '{\"schema\":1,\"onboarding\":{}}' where id = ?1",
+        )
+        .bind(id_bytes(&self.0))
+        .execute(&mut tx.conn)
+        .await?;
+        Ok(())
+    }
+}
+
 /// The key of an onboarding.
 pub(super) async fn key_of(
     conn: &mut SqliteConnection,
