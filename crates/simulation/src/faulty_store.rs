@@ -3,40 +3,31 @@
 //! followed by the ledger at once.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 
 use onboarding::{
     DocumentType, Lane, Onboarding, OnboardingId, Policy, State, Timestamp, UserLocator,
 };
 use store::{
     Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    HistoryRow, ListRequest, MemoryStore, ProfileContent, ProviderGate, Store, StoreError, Stored,
-    StoredTask, Worker,
+    HistoryRow, ListRequest, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
+    Worker,
 };
 
+use crate::base::{Opened, ask};
+use crate::coverage::{Operation, Point};
 use crate::ledger::CommitNote;
 use crate::planted::Planted;
 use crate::world::{Process, World};
 
-/// What becomes of a future that waits for nothing.
-pub(crate) fn at_once<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => unreachable!("the memory store waits for nothing"),
-    }
-}
-
 /// The store as one process reaches it.
 pub(crate) struct FaultyStore {
-    inner: MemoryStore,
+    inner: Opened,
     world: World,
     process: Process,
 }
 
 impl FaultyStore {
-    pub(crate) fn new(inner: MemoryStore, world: World, process: Process) -> Self {
+    pub(crate) fn new(inner: Opened, world: World, process: Process) -> Self {
         Self { inner, world, process }
     }
 
@@ -44,7 +35,8 @@ impl FaultyStore {
         self.world.state().planted == Some(planted)
     }
 
-    async fn before(&self, at: &'static str) -> Result<(), StoreError> {
+    async fn before(&self, operation: Operation) -> Result<(), StoreError> {
+        let at = Point::Before(operation);
         self.world.point(self.process, at).await;
         let mut state = self.world.state();
         if !state.store_fails(self.process) {
@@ -55,7 +47,8 @@ impl FaultyStore {
     }
 
     /// After the effect of an operation that writes: its success may not be told.
-    async fn after(&self, at: &'static str) -> Result<(), StoreError> {
+    async fn after(&self, operation: Operation) -> Result<(), StoreError> {
+        let at = Point::After(operation);
         self.world.point(self.process, at).await;
         let mut state = self.world.state();
         if !state.store_fails(self.process) {
@@ -63,6 +56,18 @@ impl FaultyStore {
         }
         state.tell(|| format!("{} is not told by the store {at}", self.process));
         Err(StoreError::Unknown("the disk did not answer".into()))
+    }
+
+    /// An operation that writes nothing.
+    async fn read<T>(
+        &self,
+        operation: Operation,
+        read: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.before(operation).await?;
+        let answer = read()?;
+        self.world.point(self.process, Point::After(operation)).await;
+        Ok(answer)
     }
 
     fn planted_worker(&self, worker: Worker) -> Worker {
@@ -92,7 +97,7 @@ impl FaultyStore {
         if is_worker && self.is_planted(Planted::DropTheVersionCheck) {
             self.rebase(&mut commit)?;
         }
-        let committed = at_once(self.inner.commit(commit))?;
+        let committed = ask!(&self.inner, commit(commit))?;
         let mut state = self.world.state();
         match &committed {
             Committed::Stored { next } => {
@@ -110,7 +115,7 @@ impl FaultyStore {
 
     /// The planted fault: what is stored meanwhile is overwritten.
     fn rebase(&self, commit: &mut Commit) -> Result<(), StoreError> {
-        let Some(stored) = at_once(self.inner.load(commit.id))? else { return Ok(()) };
+        let Some(stored) = ask!(&self.inner, load(commit.id))? else { return Ok(()) };
         for (transition, version) in
             commit.transitions.iter_mut().zip(stored.onboarding.version + 1..)
         {
@@ -137,26 +142,24 @@ impl Store for FaultyStore {
     }
 
     async fn find(&self, user: &UserLocator) -> Result<Option<Stored>, StoreError> {
-        self.before("before finding a user").await?;
-        self.inner.find(user).await
+        self.read(Operation::FindUser, || ask!(&self.inner, find(user))).await
     }
 
     async fn load(&self, id: OnboardingId) -> Result<Option<Stored>, StoreError> {
-        self.before("before loading").await?;
-        self.inner.load(id).await
+        self.read(Operation::Load, || ask!(&self.inner, load(id))).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        self.before("before a commit").await?;
+        self.before(Operation::Commit).await?;
         let committed = self.perform(commit)?;
-        self.after("after a commit").await?;
+        self.after(Operation::Commit).await?;
         Ok(committed)
     }
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claims, StoreError> {
-        self.before("before a claim").await?;
+        self.before(Operation::Claim).await?;
         let worker = self.planted_worker(request.worker);
-        let mut claims = self.inner.claim(ClaimRequest { worker, ..request }).await?;
+        let mut claims = ask!(&self.inner, claim(ClaimRequest { worker, ..request }))?;
         if self.is_planted(Planted::NeverReadTheStatus) {
             let is_look = |claimed: &Claimed| claimed.call.lane() == Lane::Read;
             claims.claimed.retain(|claimed| !is_look(claimed));
@@ -168,7 +171,7 @@ impl Store for FaultyStore {
             }
         }
         if !claims.claimed.is_empty() {
-            self.after("after a claim").await?;
+            self.after(Operation::Claim).await?;
         }
         Ok(claims)
     }
@@ -179,26 +182,31 @@ impl Store for FaultyStore {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<(), StoreError> {
-        self.before("before slowing down").await?;
+        self.before(Operation::SlowDown).await?;
         if !self.is_planted(Planted::ForgetToSlowDown) {
-            self.inner.slow_down(lane, now, until).await?;
+            ask!(&self.inner, slow_down(lane, now, until))?;
         }
         self.world.state().ledger.slowed_down(lane, now, until);
-        Ok(())
+        self.after(Operation::SlowDown).await
     }
 
     async fn provider_gate(&self) -> Result<ProviderGate, StoreError> {
-        self.inner.provider_gate().await
+        // Only a worker that starts reads it, and one that dies then has done nothing yet.
+        if self.world.state().store_fails(self.process) {
+            return Err(StoreError::Unavailable("the disk is full".into()));
+        }
+        ask!(&self.inner, provider_gate())
     }
 
     async fn set_provider_gate(&self, gate: ProviderGate) -> Result<(), StoreError> {
-        self.before("before recording the gate").await?;
-        self.inner.set_provider_gate(gate).await
+        self.before(Operation::RecordGate).await?;
+        ask!(&self.inner, set_provider_gate(gate))?;
+        self.after(Operation::RecordGate).await
     }
 
     async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {
-        self.before("before reading a profile").await?;
-        let mut content = self.inner.profile(id).await?;
+        let read = self.read(Operation::ReadProfile, || ask!(&self.inner, profile(id)));
+        let mut content = read.await?;
         if let Some(content) = &mut content
             && self.is_planted(Planted::LoseASection)
         {
@@ -215,16 +223,16 @@ impl Store for FaultyStore {
         id: OnboardingId,
         document_type: &DocumentType,
     ) -> Result<Option<DocumentContent>, StoreError> {
-        self.before("before reading a document").await?;
-        self.inner.document_content(id, document_type).await
+        let read = || ask!(&self.inner, document_content(id, document_type));
+        self.read(Operation::ReadDocument, read).await
     }
 
     async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {
-        self.inner.list(request).await
+        ask!(&self.inner, list(request))
     }
 
     async fn counts(&self) -> Result<BTreeMap<State, u64>, StoreError> {
-        self.inner.counts().await
+        ask!(&self.inner, counts())
     }
 
     async fn tasks(
@@ -232,7 +240,7 @@ impl Store for FaultyStore {
         id: Option<OnboardingId>,
         limit: usize,
     ) -> Result<Vec<StoredTask>, StoreError> {
-        self.inner.tasks(id, limit).await
+        ask!(&self.inner, tasks(id, limit))
     }
 
     async fn history(
@@ -241,11 +249,11 @@ impl Store for FaultyStore {
         after_version: u64,
         limit: usize,
     ) -> Result<Vec<HistoryRow>, StoreError> {
-        self.before("before reading history").await?;
-        self.inner.history(id, after_version, limit).await
+        let read = || ask!(&self.inner, history(id, after_version, limit));
+        self.read(Operation::ReadHistory, read).await
     }
 
     async fn check_writable(&self) -> Result<(), StoreError> {
-        self.inner.check_writable().await
+        ask!(&self.inner, check_writable())
     }
 }

@@ -8,11 +8,11 @@ use onboarding::{
     Outcome, Request as Asked, Revision, Revisions, State as Stand, TaskState, Timestamp, apply,
 };
 use serde_json::Value;
-use store::{Budgets, Claimed, Commit, HistoryRow, Lease, Store};
+use store::{Budgets, Claimed, Commit, HistoryRow, Lease};
 
-use crate::faulty_store::at_once;
+use crate::base::ask;
 use crate::invariants;
-use crate::people::user_of;
+use crate::people::{locator_of, user_of};
 use crate::provider::Request;
 use crate::world::{Process, State};
 
@@ -48,6 +48,8 @@ pub(crate) struct Ledger {
 pub(crate) struct Watched {
     pub(crate) user: usize,
     pub(crate) replayed: Onboarding,
+    /// Its row can't be read.
+    is_damaged: bool,
     claims: Vec<LiveClaim>,
     /// The calls that were claimed and not sent yet. A claim that has run out is a permission
     /// still, as its call was taken from the budget; one that was given back is none.
@@ -108,6 +110,16 @@ impl Ledger {
     /// Takes note of a violation. Only the first counts: the others follow from it.
     pub(crate) fn violated(&mut self, invariant: &'static str, what: impl Into<String>) {
         self.violation.get_or_insert_with(|| Violation { invariant, what: what.into() });
+    }
+
+    /// Those whose rows can be read.
+    pub(crate) fn intact(&self) -> impl Iterator<Item = &Watched> {
+        self.watched.values().filter(|watched| !watched.is_damaged)
+    }
+
+    /// The only worker starts, and whoever held a claim is gone.
+    pub(crate) fn claims_are_void(&mut self) {
+        self.watched.values_mut().for_each(|watched| watched.claims.clear());
     }
 
     pub(crate) fn slowed_down(&mut self, lane: Lane, now: Timestamp, until: Timestamp) {
@@ -187,6 +199,7 @@ impl Watched {
         Self {
             user,
             replayed: Onboarding::blank(id, began_at),
+            is_damaged: false,
             claims: Vec::new(),
             permits: Vec::new(),
             is_trigger_unread: false,
@@ -289,7 +302,10 @@ impl State {
                 (!watched.claims.is_empty(), watched.claims.len() < claims);
             watched.claims.push(LiveClaim { lease: claimed.lease, until });
             watched.permits.push((claimed.lease, claimed.call.name()));
-            let user = watched.user;
+            let (user, is_damaged) = (watched.user, watched.is_damaged);
+            if is_damaged {
+                self.ledger.violated("I1", "a damaged onboarding is worked on");
+            }
             if is_held {
                 self.ledger.violated("I9", "two workers hold a claim on one onboarding at once");
             }
@@ -320,6 +336,8 @@ impl State {
                 format!("user {user}: {process}: an answer that came late changes nothing")
             });
         };
+        // The change replaces the whole row.
+        watched.is_damaged = false;
         if base != watched.replayed.version {
             let what = format!("a commit built on version {base} was stored on another");
             self.ledger.violated("I9", what);
@@ -332,11 +350,11 @@ impl State {
         let Some(mut watched) = self.ledger.watched.remove(&id) else { return };
         self.ledger.changes += 1;
         let after = watched.replayed.version;
-        let rows = at_once(self.store.history(id, after, usize::MAX));
-        for row in rows.expect("the memory store can be read") {
+        let rows = ask!(&self.store, history(id, after, usize::MAX));
+        for row in rows.expect("the store can be read") {
             self.follow_row(&mut watched, &row, process);
         }
-        let stored = at_once(self.store.load(id)).expect("the memory store can be read");
+        let stored = ask!(&self.store, load(id)).expect("the store can be read");
         if stored.is_none_or(|stored| stored.onboarding != watched.replayed) {
             self.ledger.violated("I1", "the replay of history is not what is stored");
         }
@@ -355,6 +373,7 @@ impl State {
         if watched.replayed.forgotten > forgotten {
             self.provider.loss_is_known(user);
         }
+        self.coverage.event(row.from, row.event.name());
         self.story.mark(row.version ^ (row.event.name().len() as u64) << 32);
         self.story.mark(row.at.0.unsigned_abs());
         self.tell(|| {
@@ -381,10 +400,24 @@ impl State {
         }
     }
 
+    /// The row of a user can't be read any more. Answers whether there is one.
+    pub(crate) fn damage(&mut self, user: usize) -> bool {
+        let id = match ask!(&self.store, find(&locator_of(user))) {
+            Ok(Some(stored)) => stored.onboarding.id,
+            Ok(None) | Err(_) => return false,
+        };
+        self.store.damage(id);
+        let watched = self.ledger.watched.get_mut(&id);
+        watched.expect("whoever is stored is watched").is_damaged = true;
+        // What is at rest now may be all there is.
+        self.ledger.changes += 1;
+        true
+    }
+
     /// I7: what was acknowledged to a person is in the store.
     pub(crate) fn is_acknowledged(&mut self, id: OnboardingId, version: u64, to: Stand) {
-        let rows = at_once(self.store.history(id, version - 1, 1));
-        let rows = rows.expect("the memory store can be read");
+        let rows = ask!(&self.store, history(id, version - 1, 1));
+        let rows = rows.expect("the store can be read");
         if !rows.iter().any(|row| row.version == version && row.to == to) {
             self.ledger.violated("I7", "what a person was told is stored is not in the store");
         }
@@ -394,10 +427,10 @@ impl State {
     pub(crate) fn check_tables(&mut self) {
         let ids: Vec<OnboardingId> = self.ledger.watched.keys().copied().collect();
         for id in ids {
-            let rows = at_once(self.store.history(id, 0, usize::MAX));
-            let tasks = at_once(self.store.tasks(Some(id), usize::MAX));
+            let rows = ask!(&self.store, history(id, 0, usize::MAX));
+            let tasks = ask!(&self.store, tasks(Some(id), usize::MAX));
             let (rows, tasks) =
-                (rows.expect("memory can be read"), tasks.expect("memory can be read"));
+                (rows.expect("the store can be read"), tasks.expect("the store can be read"));
             let onboarding = &self.ledger.watched[&id].replayed;
             let tasks = tasks.into_iter().map(|stored| stored.task);
             let are_tasks_kept = onboarding.state == Stand::Erased

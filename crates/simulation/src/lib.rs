@@ -1,4 +1,4 @@
-//! The real rules, worker, intake and memory store in a simulated world: a model of the
+//! The real rules, worker, intake and store in a simulated world: a model of the
 //! provider, people, a clock that jumps, processes that die. Everything follows from one seed.
 //!
 //! A history is made in two phases. In the first, everything goes wrong that the seed draws,
@@ -7,7 +7,9 @@
 //!
 //! Nothing here reads the machine's clock or any source of chance.
 
+mod base;
 mod chance;
+mod coverage;
 mod faulty_store;
 mod history;
 mod invariants;
@@ -25,6 +27,8 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use base::StoreKind;
+pub use coverage::Coverage;
 pub use ledger::Violation;
 pub use plan::{Cut, Trouble};
 pub use planted::Planted;
@@ -43,6 +47,8 @@ pub struct Options {
     pub cut: Cut,
     /// What is broken on purpose.
     pub planted: Option<Planted>,
+    /// What it is made over.
+    pub store: StoreKind,
     /// Whether it is told in words.
     pub is_told: bool,
 }
@@ -56,6 +62,8 @@ pub struct Report {
     pub crashes: u64,
     /// Differs between any two histories that are not the same.
     pub fingerprint: u64,
+    /// How often what may happen happened.
+    pub coverage: Coverage,
     /// The first thing that must not be.
     pub violation: Option<Violation>,
     /// What happened, a line each, if it was to be told.
@@ -66,7 +74,7 @@ pub struct Report {
 #[must_use]
 pub fn simulate(seed: u64, options: &Options) -> Report {
     let plan = Plan::of(seed, &options.cut);
-    let world = World::new(plan, options.planted, Story::new(options.is_told));
+    let world = World::new(plan, options.planted, options.store, Story::new(options.is_told));
     let mut history = History::new(world.clone());
     // An assertion of ours that fails is a find like any other.
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| history.run())) {
@@ -82,6 +90,7 @@ pub fn simulate(seed: u64, options: &Options) -> Report {
         steps,
         crashes,
         fingerprint: story.fingerprint(),
+        coverage: std::mem::take(&mut state.coverage),
         violation: state.ledger.violation.take(),
         story: story.into_lines(),
     }

@@ -8,6 +8,7 @@ use engine::Upload;
 use onboarding::{Effect, Eligibility, Failure, FailureClass, Profile, Timestamp, UserLocator};
 
 use crate::chance::{Chance, Purpose};
+use crate::coverage::{Operation, Point};
 use crate::people::user_of;
 use crate::plan::{Plan, Trouble};
 use crate::planted::Planted;
@@ -70,7 +71,6 @@ impl Network {
 
 impl Fate {
     fn drawn(request: &Request, plan: &Plan, chance: &mut Chance) -> Self {
-        let is_status = matches!(request, Request::Status);
         let fates = [
             (Trouble::LostRequest, Self::RequestLost),
             (Trouble::LostAnswer, Self::AnswerLost),
@@ -84,13 +84,46 @@ impl Fate {
                 return fate;
             }
         }
-        if is_status && chance.permille(plan.rate(Trouble::OddRefusal)) {
+        // A refusal of anything else holds the onboarding, which ends its history early.
+        let is_status = matches!(request, Request::Status);
+        let refusals = plan.rate(Trouble::OddRefusal) / if is_status { 1 } else { 4 };
+        if chance.permille(refusals) {
             return Self::Refused;
         }
         if chance.permille(plan.rate(Trouble::ServerError)) {
             return chance.one_of(&[Self::NotConnected, Self::ErrorBefore, Self::ErrorAfter]);
         }
         Self::Answered
+    }
+
+    const fn trouble(self) -> Option<Trouble> {
+        match self {
+            Self::Answered => None,
+            Self::Doubled => Some(Trouble::Duplicate),
+            Self::Late => Some(Trouble::LateAnswer),
+            Self::RequestLost => Some(Trouble::LostRequest),
+            Self::AnswerLost => Some(Trouble::LostAnswer),
+            Self::Unreadable => Some(Trouble::Unreadable),
+            Self::NotConnected | Self::ErrorBefore | Self::ErrorAfter => Some(Trouble::ServerError),
+            Self::RateLimited => Some(Trouble::RateLimit),
+            Self::Refused => Some(Trouble::OddRefusal),
+        }
+    }
+
+    /// The HTTP statuses that it may come with.
+    const fn statuses(self) -> &'static [u16] {
+        match self {
+            Self::Answered
+            | Self::Doubled
+            | Self::Late
+            | Self::NotConnected
+            | Self::RequestLost
+            | Self::AnswerLost => &[],
+            Self::Unreadable => &[200, 201],
+            Self::ErrorBefore | Self::ErrorAfter => &[408, 409, 425, 500, 502, 503, 504],
+            Self::RateLimited => &[429],
+            Self::Refused => &[400, 413, 422],
+        }
     }
 
     /// Whether the provider takes the call.
@@ -143,7 +176,9 @@ impl Fate {
         };
         let is_told = self == Self::RateLimited && chance.permille(600);
         let retry_after_ms = is_told.then(|| chance.between(0, 120_000));
-        Some(Failure { retry_after_ms, ..failure(class, effect, message) })
+        let statuses = self.statuses();
+        let http_status = (!statuses.is_empty()).then(|| chance.one_of(statuses));
+        Some(Failure { retry_after_ms, http_status, ..failure(class, effect, message) })
     }
 }
 
@@ -157,6 +192,9 @@ impl State {
         let mut chance = Chance::of(self.network.seed, Purpose::Call, user as u64, nth);
         let fate = Fate::drawn(&request, &self.plan, &mut chance);
         let fate = if self.is_calm { Fate::Answered } else { fate };
+        if let Some(trouble) = fate.trouble() {
+            self.coverage.trouble(trouble);
+        }
         let travel_ms = match chance.below(20) {
             0 => chance.between(0, TRAVEL_LONGEST_MS),
             _ => chance.between(0, 90),
@@ -191,11 +229,18 @@ impl State {
         let Some(request) = call.request.take() else { return };
         let times = if call.fate == Fate::Doubled { 2 } else { 1 };
         for _ in 0..times {
-            call.answer =
-                Some(self.provider.take(call.user, &request, self.now_ms, &mut call.chance));
+            call.answer = Some(self.provider.take(
+                call.user,
+                &request,
+                self.now_ms,
+                &mut call.chance,
+                &mut self.coverage,
+            ));
         }
         let user = call.user;
-        self.check_record(user);
+        if request.changes_record() {
+            self.check_record(user);
+        }
     }
 
     /// The end of a call, as the worker sees it.
@@ -226,13 +271,13 @@ impl Line {
 
     async fn call(&self, user: &UserLocator, request: Request) -> Result<Answer, Failure> {
         let user = user_of(user);
-        self.world.point(self.process, "before a call").await;
+        self.world.point(self.process, Point::Before(Operation::Call)).await;
         let (number, answer_at_ms) = self.world.state().send(self.process, user, request);
-        self.world.point(self.process, "after a call was sent").await;
+        self.world.point(self.process, Point::After(Operation::Call)).await;
         let wait_ms = answer_at_ms.saturating_sub(self.world.state().now_ms);
         self.world.rest(Wait::Answer, wait_ms).await;
         let answer = self.world.state().end(number);
-        self.world.point(self.process, "before an answer is recorded").await;
+        self.world.point(self.process, Point::After(Operation::Answer)).await;
         answer
     }
 

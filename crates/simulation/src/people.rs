@@ -10,14 +10,16 @@ use onboarding::{
     Timestamp, UserLocator, accepted_documents,
 };
 use serde_json::Value;
-use store::{Actor, Store};
+use store::{Actor, StoreError};
 use uuid::Uuid;
 
+use crate::base::ask;
 use crate::chance::Chance;
-use crate::faulty_store::{FaultyStore, at_once};
+use crate::coverage::{Operation, Point};
+use crate::faulty_store::FaultyStore;
 use crate::provider::REFUSED_NAME;
 use crate::record::{Given, Promise};
-use crate::world::{Process, State, World};
+use crate::world::{Process, State, Wait, World};
 
 const WORDS: &str = "userId:user-";
 
@@ -31,6 +33,11 @@ pub(crate) fn user_of(locator: &UserLocator) -> usize {
     let number = locator.as_str().strip_prefix(WORDS);
     number.and_then(|number| number.parse().ok()).expect("every user was named here")
 }
+
+/// How often a person tries what the store did not take, or may not have taken.
+const TRIES_MAX: u32 = 3;
+/// How long a person waits before trying again.
+const TRY_AGAIN_AFTER_MS: u64 = 2_000;
 
 /// One thing that a person does.
 #[derive(Clone)]
@@ -57,6 +64,7 @@ impl Deed {
 }
 
 /// What a person needs to know to act: who, and what was given before is not given again.
+#[derive(Clone, Copy)]
 pub(crate) struct Person {
     pub(crate) user: usize,
     /// Differs from act to act.
@@ -78,7 +86,12 @@ impl Person {
             35..=42 => Deed::Patch(format!("{{{}}}", self.section(&chance.one_of(&SECTIONS)))),
             43..=45 => Deed::Patch(r#"{"dueDiligence":null}"#.to_owned()),
             46..=49 => self.set(chance),
-            50..=60 => self.document(&chance.one_of(&DOCUMENTS)),
+            50..=57 => self.document(&chance.one_of(&DOCUMENTS)),
+            58..=60 => {
+                let of_users = onboarding.documents.keys().next().cloned();
+                let document_type = of_users.unwrap_or_else(|| chance.one_of(&DOCUMENTS));
+                Deed::Tell(Event::DocumentWithdrawn { document_type })
+            }
             61..=76 => Deed::Tell(Event::VerificationRequested),
             77..=80 => Deed::Tell(Event::Held { reason: reason() }),
             81..=86 => Deed::Tell(Event::Resumed { reason: reason() }),
@@ -182,28 +195,46 @@ fn open_tasks(onboarding: &Onboarding) -> impl Iterator<Item = &Task> {
 
 /// Does all this, one thing after another, as a process of its own.
 pub(crate) async fn act(world: World, process: Process, person: Person, deeds: Vec<Deed>) {
-    let inner = world.state().store.clone();
-    let store = Arc::new(FaultyStore::new(inner, world.clone(), process));
+    let inner = world.state().open_beside();
+    let store = Arc::new(FaultyStore::new(inner.clone(), world.clone(), process));
     let intake = Intake::new(store, Actor::Cli);
     for deed in deeds {
-        world.state().begin(process, person.user, &deed);
-        let now = world.state().wall();
-        let user = locator_of(person.user);
-        let settled = match &deed {
-            Deed::Set(json) => {
-                intake.edit_user(&user, Edit::Replace(json.as_bytes()), person.added(), now).await
-            }
-            Deed::Patch(json) => {
-                intake.edit_user(&user, Edit::Patch(json.as_bytes()), person.added(), now).await
-            }
-            Deed::Give(kind, bytes) => {
-                intake.add_document(&user, kind, bytes, None, None, now).await
-            }
-            Deed::Tell(event) => intake.tell(&user, event.clone(), now).await,
-        };
-        world.point(process, "before a person is answered").await;
-        world.state().answer(process, person.user, &settled);
+        for _ in 0..TRIES_MAX {
+            let settled = attempt(&world, process, &intake, person, &deed).await;
+            let Err(IntakeError::Store(StoreError::Unavailable(_) | StoreError::Unknown(_))) =
+                settled
+            else {
+                break;
+            };
+            world.rest(Wait::Work, TRY_AGAIN_AFTER_MS).await;
+        }
     }
+    world.state().spare.push(inner);
+}
+
+async fn attempt(
+    world: &World,
+    process: Process,
+    intake: &Intake<FaultyStore>,
+    person: Person,
+    deed: &Deed,
+) -> Result<Settled, IntakeError> {
+    world.state().begin(process, person.user, deed);
+    let now = world.state().wall();
+    let user = locator_of(person.user);
+    let settled = match deed {
+        Deed::Set(json) => {
+            intake.edit_user(&user, Edit::Replace(json.as_bytes()), person.added(), now).await
+        }
+        Deed::Patch(json) => {
+            intake.edit_user(&user, Edit::Patch(json.as_bytes()), person.added(), now).await
+        }
+        Deed::Give(kind, bytes) => intake.add_document(&user, kind, bytes, None, None, now).await,
+        Deed::Tell(event) => intake.tell(&user, event.clone(), now).await,
+    };
+    world.point(process, Point::Before(Operation::Reply)).await;
+    world.state().answer(process, person, &settled);
+    settled
 }
 
 impl Person {
@@ -227,8 +258,11 @@ impl Person {
 impl State {
     /// The onboarding of a user, as anyone can look it up.
     pub(crate) fn onboarding_of(&self, user: usize) -> Option<Onboarding> {
-        let found = at_once(self.store.find(&locator_of(user))).expect("memory can be read");
-        found.map(|stored| stored.onboarding)
+        match ask!(&self.store, find(&locator_of(user))) {
+            Ok(found) => found.map(|stored| stored.onboarding),
+            Err(StoreError::Damaged { .. }) => None,
+            Err(error) => panic!("the store can be read: {error}"),
+        }
     }
 
     fn was_erased(&self, user: usize) -> bool {
@@ -247,7 +281,12 @@ impl State {
         self.promises.insert(process, promise);
     }
 
-    fn answer(&mut self, process: Process, user: usize, settled: &Result<Settled, IntakeError>) {
+    fn answer(
+        &mut self,
+        process: Process,
+        Person { user, now: dated, .. }: Person,
+        settled: &Result<Settled, IntakeError>,
+    ) {
         self.news += 1;
         match settled {
             Ok(Settled { stored, unchanged: None, .. }) => {
@@ -258,8 +297,9 @@ impl State {
                 let reason = reason.as_str();
                 self.tell(|| format!("{process}: user {user}: nothing changed: {reason}"));
             }
-            // A patch of what someone erases meanwhile has nothing left to be merged into.
-            Err(IntakeError::Refused(_)) if self.was_erased(user) => {}
+            // A patch of what someone erases meanwhile has nothing left to be merged into, and
+            // a consent that is repeated after the clock was set back is dated in the future.
+            Err(IntakeError::Refused(_)) if self.was_erased(user) || dated > self.wall() => {}
             Err(error @ (IntakeError::Refused(_) | IntakeError::DamagedProfile)) => {
                 let what = format!("good data was refused: {error}");
                 self.ledger.violated("I7", what);

@@ -6,6 +6,7 @@ use onboarding::{Curve, Policy};
 use store::Budgets;
 
 use crate::chance::{Chance, Purpose};
+use crate::coverage::Point;
 
 /// Something that goes wrong. Each kind can be left out of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,11 +45,13 @@ pub enum Trouble {
     Crash,
     /// The clock jumps.
     ClockJump,
+    /// A row of the store can't be read any more.
+    Damage,
 }
 
 impl Trouble {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::LostRequest,
         Self::LostAnswer,
         Self::Duplicate,
@@ -66,6 +69,7 @@ impl Trouble {
         Self::StoreError,
         Self::Crash,
         Self::ClockJump,
+        Self::Damage,
     ];
 
     /// The word on the command line.
@@ -89,6 +93,7 @@ impl Trouble {
             Self::StoreError => "store-error",
             Self::Crash => "crash",
             Self::ClockJump => "clock-jump",
+            Self::Damage => "damage",
         }
     }
 
@@ -129,6 +134,9 @@ pub(crate) struct Plan {
     rates: [u32; Trouble::ALL.len()],
     /// A worker is configured with the one or the other at its start.
     pub(crate) policies: [Policy; 2],
+    /// Whoever comes to this point for the so manyth time in the history dies there: points that
+    /// are rarely reached would hardly ever see a death by chance.
+    pub(crate) doom: Option<(Point, u64)>,
     pub(crate) lease_ms: u64,
     pub(crate) budgets: Budgets,
 }
@@ -152,6 +160,7 @@ impl Plan {
             let drawn = if chance.permille(450) { chance.one_of(&[10, 40, 120]) } else { 0 };
             *rate = if is_calm || cut.without.contains(&trouble) { 0 } else { drawn };
         }
+        let doom = (chance.one_of(&Point::all()), chance.one_of(&[1, 1, 2, 3]));
         let second = policy(chance.between(1, 4), chance.permille(500));
         Self {
             seed,
@@ -160,6 +169,7 @@ impl Plan {
             slots,
             happenings: cut.happenings.map_or(happenings, |most| happenings.min(most)),
             omit: cut.omit.clone(),
+            doom: (rates[Trouble::Crash as usize] > 0).then_some(doom),
             rates,
             policies: [policy(2, false), second],
             lease_ms,

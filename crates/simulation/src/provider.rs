@@ -10,6 +10,7 @@ use onboarding::{
 use serde_json::Value;
 
 use crate::chance::{Chance, Purpose};
+use crate::coverage::Coverage;
 use crate::plan::{Plan, Trouble};
 
 const MINUTE_MS: u64 = 60_000;
@@ -34,6 +35,14 @@ impl Request {
             Self::Upload(..) => "upload-document",
             Self::Trigger => "trigger-verification",
             Self::Status => "check-status",
+        }
+    }
+
+    /// Whether it may change what the provider keeps of the user's data.
+    pub(crate) const fn changes_record(&self) -> bool {
+        match self {
+            Self::Consent(_) | Self::Register(_) | Self::Upload(..) => true,
+            Self::Trigger | Self::Status => false,
         }
     }
 }
@@ -205,14 +214,17 @@ impl Provider {
         request: &Request,
         now_ms: u64,
         chance: &mut Chance,
+        coverage: &mut Coverage,
     ) -> Result<Answer, Failure> {
         self.sequence += 1;
         let account = &mut self.accounts[user];
         let is_poisonous = account.character.poisonous_until_ms > now_ms && !self.is_calm;
         let is_refused = self.closed_until_ms > now_ms || is_poisonous;
         if is_refused {
-            let class = FailureClass::ProviderClosed;
-            return Err(failure(class, Effect::None, "the key is not valid"));
+            coverage.trouble(if is_poisonous { Trouble::Poison } else { Trouble::Closed });
+            let closed =
+                failure(FailureClass::ProviderClosed, Effect::None, "the key is not valid");
+            return Err(Failure { http_status: Some(chance.one_of(&[401, 403])), ..closed });
         }
         match request {
             Request::Consent(accepted_at) => account.accept(*accepted_at, self.sequence),
@@ -220,20 +232,27 @@ impl Provider {
             Request::Upload(kind, bytes) => account.upload(kind, bytes, self.sequence),
             Request::Trigger => {
                 account.known()?.trigger(now_ms);
-                Ok(self.say(user, now_ms, chance))
+                Ok(self.say(user, now_ms, chance, coverage))
             }
             Request::Status => {
                 account.known()?;
-                Ok(self.say(user, now_ms, chance))
+                Ok(self.say(user, now_ms, chance, coverage))
             }
         }
     }
 
-    fn say(&mut self, user: usize, now_ms: u64, chance: &mut Chance) -> Answer {
+    fn say(
+        &mut self,
+        user: usize,
+        now_ms: u64,
+        chance: &mut Chance,
+        coverage: &mut Coverage,
+    ) -> Answer {
         let odd = !self.is_calm && chance.permille(self.unknown_words);
         let account = &mut self.accounts[user];
         let mut words = account.words(now_ms);
         if odd && !words.is_empty() {
+            coverage.trouble(Trouble::UnknownWord);
             let index = chance.index(words.len());
             match chance.below(3) {
                 0 => drop(words.remove(index)),
@@ -247,14 +266,16 @@ impl Provider {
         Answer::Word(words)
     }
 
-    /// It loses all that it has of a user.
-    pub(crate) fn forget(&mut self, user: usize) {
+    /// It loses all that it has of a user. Answers whether it had anything.
+    pub(crate) fn forget(&mut self, user: usize) -> bool {
         let account = &mut self.accounts[user];
+        let was_known = account.is_known;
         account.is_known = false;
         account.lost.profile |= account.profile.take().is_some();
         account.lost.consent |= account.consent.take().is_some();
         account.lost.documents.extend(std::mem::take(&mut account.documents).into_keys());
         account.standings.clear();
+        was_known
     }
 
     /// We know that it lost all: what counts as acknowledged from now on, it has to have.
@@ -262,8 +283,9 @@ impl Provider {
         self.accounts[user].lost = Lost::default();
     }
 
-    /// A product that was verified needs another look, or another document.
-    pub(crate) fn regress(&mut self, user: usize, now_ms: u64, chance: &mut Chance) {
+    /// A product that was verified needs another look, or another document. Answers whether
+    /// one was.
+    pub(crate) fn regress(&mut self, user: usize, now_ms: u64, chance: &mut Chance) -> bool {
         let account = &mut self.accounts[user];
         let verified: Vec<Product> = account
             .standings
@@ -272,7 +294,7 @@ impl Provider {
             .map(|(product, _)| product.clone())
             .collect();
         if verified.is_empty() {
-            return;
+            return false;
         }
         let product = chance.one_of(&verified);
         let standing = if chance.permille(500) {
@@ -281,6 +303,7 @@ impl Provider {
             account.demand_more(&product, "proof-of-income")
         };
         account.standings.insert(product, standing);
+        true
     }
 
     /// Its privacy policy changes, and nobody's consent is valid any more.
@@ -304,7 +327,8 @@ impl Account {
         if self.is_known {
             Ok(self)
         } else {
-            Err(failure(FailureClass::NotFound, Effect::None, "no such user"))
+            let unknown = failure(FailureClass::NotFound, Effect::None, "no such user");
+            Err(Failure { http_status: Some(404), ..unknown })
         }
     }
 

@@ -3,9 +3,8 @@
 
 use onboarding::{DocumentType, Event, OnboardingId, Revision, Timestamp};
 use serde_json::Value;
-use store::Store;
 
-use crate::faulty_store::at_once;
+use crate::base::ask;
 use crate::ledger::Watched;
 use crate::provider::Account;
 use crate::world::{Process, State};
@@ -98,7 +97,7 @@ impl State {
         watched: &Watched,
         revision: Revision,
     ) -> Result<(), &'static str> {
-        let content = at_once(self.store.profile(id)).expect("memory can be read");
+        let content = ask!(&self.store, profile(id)).expect("the store can be read");
         let is_it = content.is_some_and(|content| {
             let stored = serde_json::from_slice::<Value>(&content.json);
             content.revision == revision
@@ -114,7 +113,7 @@ impl State {
         revision: Revision,
         bytes: &[u8],
     ) -> Result<(), &'static str> {
-        let content = at_once(self.store.document_content(id, kind)).expect("memory can be read");
+        let content = ask!(&self.store, document_content(id, kind)).expect("the store can be read");
         let is_it =
             content.is_some_and(|content| content.revision == revision && content.bytes == bytes);
         if is_it { Ok(()) } else { Err("the stored document is not what a person gave") }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use crate::{Options, Violation, simulate};
+use crate::{Coverage, Options, Violation, simulate};
 
 /// How far to go.
 pub enum Goal<'a> {
@@ -14,7 +14,7 @@ pub enum Goal<'a> {
 }
 
 /// What many histories add up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// How many there were.
     pub histories: u64,
@@ -22,6 +22,8 @@ pub struct Tally {
     pub steps: u64,
     /// Their crashes.
     pub crashes: u64,
+    /// What happened in them.
+    pub coverage: Coverage,
 }
 
 /// A seed whose history must not be.
@@ -50,6 +52,7 @@ pub fn search(from: u64, goal: &Goal<'_>, options: &Options) -> (Tally, Option<F
             tally.histories += 1;
             tally.steps += report.steps;
             tally.crashes += report.crashes;
+            tally.coverage.add(&report.coverage);
             found = report.violation.map(|violation| Found { seed, violation });
         }
         if found.is_some() {
@@ -62,7 +65,7 @@ pub fn search(from: u64, goal: &Goal<'_>, options: &Options) -> (Tally, Option<F
         let mut all = (Tally::default(), None::<Found>);
         for search in searches {
             let (tally, found) = search.join().expect("a panic in a history is a find");
-            all.0.add(tally);
+            all.0.add(&tally);
             all.1 = all.1.into_iter().chain(found).min_by_key(|found| found.seed);
         }
         all
@@ -79,9 +82,10 @@ impl Goal<'_> {
 }
 
 impl Tally {
-    const fn add(&mut self, other: Self) {
+    fn add(&mut self, other: &Self) {
         self.histories += other.histories;
         self.steps += other.steps;
         self.crashes += other.crashes;
+        self.coverage.add(&other.coverage);
     }
 }

@@ -1,7 +1,7 @@
 //! From a long history with a violation to a short one with the same.
 
 use crate::plan::Plan;
-use crate::{Cut, Options, Trouble, simulate};
+use crate::{Cut, Options, StoreKind, Trouble, simulate};
 
 /// Leaves out of the history of a seed all that its violation does not need. Answers what is
 /// left out in the end.
@@ -70,7 +70,7 @@ fn smaller_than(seed: u64, cut: &Cut) -> Vec<Less> {
 /// The arguments that rerun a history.
 #[must_use]
 pub fn command(seed: u64, options: &Options) -> String {
-    let Options { cut, planted, is_told: _ } = options;
+    let Options { cut, planted, store, is_told: _ } = options;
     let mut words = vec![format!("cargo run --release -p simulation -- --seed {seed}")];
     let numbers =
         [("--users", cut.users), ("--workers", cut.workers), ("--happenings", cut.happenings)];
@@ -79,6 +79,9 @@ pub fn command(seed: u64, options: &Options) -> String {
     }
     words.extend(cut.omit.iter().map(|number| format!("--omit {number}")));
     words.extend(cut.without.iter().map(|trouble| format!("--without {}", trouble.as_str())));
+    if *store != StoreKind::default() {
+        words.push(format!("--store {}", store.as_str()));
+    }
     words.extend(planted.map(|planted| format!("--plant {}", planted.as_str())));
     words.join(" ")
 }

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Poll;
 
 use onboarding::Timestamp;
-use store::{MemoryStore, WorkerId};
+use store::WorkerId;
 
+use crate::base::{Base, Opened, Role, StoreKind};
 use crate::chance::{Chance, Purpose};
+use crate::coverage::{Coverage, Point};
 use crate::ledger::Ledger;
 use crate::network::Network;
 use crate::plan::{Plan, Trouble};
@@ -63,12 +65,18 @@ pub(crate) struct State {
     pub(crate) skew_ms: i64,
     /// Nothing goes wrong any more.
     pub(crate) is_calm: bool,
-    pub(crate) store: MemoryStore,
+    pub(crate) base: Base,
+    /// The store as whoever watches from outside opened it.
+    pub(crate) store: Opened,
+    /// Stores that people's processes opened and left whole. Opening one costs more than most
+    /// people do with it; whoever dies takes its own along.
+    pub(crate) spare: Vec<Opened>,
     pub(crate) provider: Provider,
     pub(crate) network: Network,
     pub(crate) ledger: Ledger,
     pub(crate) promises: BTreeMap<Process, Promise>,
     pub(crate) story: Story,
+    pub(crate) coverage: Coverage,
     /// What the process that is running now waits for, and until when.
     pub(crate) waiting: Option<(Wait, u64)>,
     /// The process that is running now dies.
@@ -86,8 +94,9 @@ enum Turn {
 }
 
 impl World {
-    pub(crate) fn new(plan: Plan, planted: Option<Planted>, story: Story) -> Self {
-        let store = MemoryStore::new(plan.policies[0].clone());
+    pub(crate) fn new(plan: Plan, planted: Option<Planted>, kind: StoreKind, story: Story) -> Self {
+        let base = Base::new(kind);
+        let store = base.open(plan.policies[0].clone(), Role::Beside);
         Self(Arc::new(Mutex::new(State {
             provider: Provider::new(&plan),
             network: Network::new(&plan),
@@ -97,9 +106,12 @@ impl World {
             now_ms: 0,
             skew_ms: 0,
             is_calm: false,
+            base,
             store,
+            spare: Vec::new(),
             promises: BTreeMap::new(),
             story,
+            coverage: Coverage::default(),
             waiting: None,
             is_dying: false,
             news: 0,
@@ -112,7 +124,7 @@ impl World {
     }
 
     /// A point at which a process may be delayed or die.
-    pub(crate) async fn point(&self, process: Process, at: &'static str) {
+    pub(crate) async fn point(&self, process: Process, at: Point) {
         let turn = self.state().turn(process, at);
         match turn {
             Turn::Go => {}
@@ -173,6 +185,12 @@ impl State {
         u64::try_from(wall.0 - START.0 - self.skew_ms).unwrap_or(0)
     }
 
+    /// The store as a process of a person's opens it.
+    pub(crate) fn open_beside(&mut self) -> Opened {
+        let spare = self.spare.pop();
+        spare.unwrap_or_else(|| self.base.open(self.plan.policies[0].clone(), Role::Beside))
+    }
+
     pub(crate) fn tell(&mut self, words: impl FnOnce() -> String) {
         self.story.tell(self.now_ms, words);
     }
@@ -184,21 +202,42 @@ impl State {
         Chance::of(self.plan.seed, Purpose::Operation, u64::from(process.0), *operation)
     }
 
-    fn turn(&mut self, process: Process, at: &'static str) -> Turn {
+    fn turn(&mut self, process: Process, at: Point) -> Turn {
         let crash_rate = self.plan.rate(Trouble::Crash);
         let mut chance = self.draw(process);
-        if !self.is_calm && chance.permille(crash_rate / 4) {
+        let is_doomed = self.is_doomed(at);
+        if !self.is_calm && (chance.permille(crash_rate / 4) || is_doomed) {
             self.is_dying = true;
+            self.coverage.death(at);
             self.tell(|| format!("{process} dies {at}"));
             return Turn::Die;
         }
         if chance.permille(200) { Turn::Rest(chance.between(1, 40)) } else { Turn::Go }
     }
 
+    /// Whether this is the point, and the time, at which the plan has a process die.
+    fn is_doomed(&mut self, at: Point) -> bool {
+        match &mut self.plan.doom {
+            Some((point, times)) if *point == at => {
+                *times = times.saturating_sub(1);
+                let is_now = *times == 0;
+                if is_now {
+                    self.plan.doom = None;
+                }
+                is_now
+            }
+            Some(_) | None => false,
+        }
+    }
+
     /// Whether the store fails this operation of a process.
     pub(crate) fn store_fails(&mut self, process: Process) -> bool {
         let rate = self.plan.rate(Trouble::StoreError);
-        rate > 0 && !self.is_calm && self.draw(process).permille(rate / 2)
+        let fails = rate > 0 && !self.is_calm && self.draw(process).permille(rate / 2);
+        if fails {
+            self.coverage.trouble(Trouble::StoreError);
+        }
+        fails
     }
 }
 

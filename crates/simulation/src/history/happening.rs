@@ -1,13 +1,13 @@
 //! What people and the world do, as drawn for each happening.
 
-use super::{HOUR_MS, History, MINUTE_MS, Next, SECOND_MS};
+use super::{Errand, HOUR_MS, History, MINUTE_MS, Next, Owner, SECOND_MS};
 use crate::chance::{Chance, Purpose};
 use crate::people::Person;
 use crate::plan::Trouble;
 use crate::world::{Process, Wait};
 
 /// Something that befalls the world at a time.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Strike {
     Close,
     Forget,
@@ -15,11 +15,19 @@ enum Strike {
     ChangePolicy,
     Kill,
     Jump,
+    Damage,
 }
 
 impl Strike {
-    const ALL: [Self; 6] =
-        [Self::Close, Self::Forget, Self::Regress, Self::ChangePolicy, Self::Kill, Self::Jump];
+    const ALL: [Self; 7] = [
+        Self::Close,
+        Self::Forget,
+        Self::Regress,
+        Self::ChangePolicy,
+        Self::Kill,
+        Self::Jump,
+        Self::Damage,
+    ];
 
     const fn trouble(self) -> Trouble {
         match self {
@@ -29,6 +37,7 @@ impl Strike {
             Self::ChangePolicy => Trouble::PolicyChange,
             Self::Kill => Trouble::Crash,
             Self::Jump => Trouble::ClockJump,
+            Self::Damage => Trouble::Damage,
         }
     }
 }
@@ -50,34 +59,48 @@ impl History {
         };
         let person = Person { user, edition: number, now };
         let deeds = person.whim(found.as_ref(), &mut chance);
-        self.send_person(person, deeds);
+        self.send_person(Errand { person, deeds });
     }
 
     fn strike(&mut self, number: usize, strike: Strike, user: usize, chance: &mut Chance) {
-        let mut state = self.world.state();
-        let now_ms = state.now_ms;
-        let what = strike.trouble().as_str();
-        state.tell(|| format!("befallen by {what} (user {user})"));
-        match strike {
-            Strike::Close => state.provider.closed_until_ms = now_ms + closed_for_ms(chance),
-            Strike::Forget => state.provider.forget(user),
-            Strike::Regress => state.provider.regress(user, now_ms, chance),
-            Strike::ChangePolicy => state.provider.change_policy(),
-            Strike::Kill => {
-                drop(state);
-                self.kill_a_worker(chance);
+        let trouble = strike.trouble();
+        let has_occurred = {
+            let mut state = self.world.state();
+            let now_ms = state.now_ms;
+            state.tell(|| format!("befallen by {} (user {user})", trouble.as_str()));
+            match strike {
+                // It has once it refuses a call, and whoever dies counts for itself.
+                Strike::Close => {
+                    state.provider.closed_until_ms = now_ms + closed_for_ms(chance);
+                    false
+                }
+                Strike::Kill => false,
+                Strike::Forget => state.provider.forget(user),
+                Strike::Regress => state.provider.regress(user, now_ms, chance),
+                Strike::ChangePolicy => {
+                    state.provider.change_policy();
+                    true
+                }
+                Strike::Damage => state.damage(user),
+                Strike::Jump => {
+                    drop(state);
+                    self.jump(number, chance)
+                }
             }
-            Strike::Jump => {
-                drop(state);
-                self.jump(number, chance);
-            }
+        };
+        if strike == Strike::Kill {
+            self.kill_a_worker(chance);
+        }
+        if has_occurred {
+            self.world.state().coverage.trouble(trouble);
         }
     }
+
     fn kill_a_worker(&mut self, chance: &mut Chance) {
         let mut processes: Vec<Process> = self
             .tasks
             .values()
-            .filter(|task| task.worker.is_some())
+            .filter(|task| matches!(task.owner, Owner::Worker(_)))
             .map(|task| task.process)
             .collect();
         processes.dedup();
@@ -89,12 +112,14 @@ impl History {
         self.kill(process);
     }
 
-    /// The clock jumps, but not between a claim and its call: no lease can span that.
-    fn jump(&mut self, number: usize, chance: &mut Chance) {
+    /// The clock jumps, but not between a claim and its call: no lease can span that. Answers
+    /// whether it did.
+    fn jump(&mut self, number: usize, chance: &mut Chance) -> bool {
         let is_quiet = self.tasks.values().all(|task| task.wait != Some(Wait::Work));
         let now_ms = self.world.state().now_ms;
         if !is_quiet {
-            return self.put(now_ms + 1 + chance.below(40), Next::Happening(number));
+            self.put(now_ms + 1 + chance.below(40), Next::Happening(number));
+            return false;
         }
         let jump_ms = match chance.below(4) {
             0 | 1 => -(chance.between(SECOND_MS, 100 * SECOND_MS) as i64),
@@ -110,6 +135,7 @@ impl History {
             state.ledger.clock_was_set_back();
         }
         state.tell(|| format!("the clock jumps by {jump_ms} ms"));
+        true
     }
 }
 

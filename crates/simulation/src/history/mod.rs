@@ -13,10 +13,12 @@ use std::task::{Context, Waker};
 use engine::{Settings, Stepped, Worker};
 use onboarding::{Onboarding, Step, next_step};
 
+use crate::base::{Role, at_once};
 use crate::chance::{Chance, Purpose};
-use crate::faulty_store::{FaultyStore, at_once};
+use crate::faulty_store::FaultyStore;
 use crate::network::Line;
 use crate::people::{Deed, Person, act};
+use crate::plan::Trouble;
 use crate::world::{Clock, LOOK_EVERY_MS, Process, Wait, World};
 
 const SECOND_MS: u64 = 1_000;
@@ -46,12 +48,27 @@ enum Next {
     Wake { task: u64, wait: u64 },
     /// A worker is started.
     Start(usize),
+    /// A person whose process died, and who was told nothing, does it all again.
+    Again(Errand),
+}
+
+/// What a person does, one thing after another.
+#[derive(Clone)]
+struct Errand {
+    person: Person,
+    deeds: Vec<Deed>,
+}
+
+/// Whose process it is.
+#[derive(Clone)]
+enum Owner {
+    Worker(usize),
+    Person(Errand),
 }
 
 struct Task {
     process: Process,
-    /// Which worker's it is; none for a person's.
-    worker: Option<usize>,
+    owner: Owner,
     future: Pin<Box<dyn Future<Output = ()>>>,
     wait: Option<Wait>,
     /// Counts its waits, so that an outdated wake is known as such.
@@ -144,9 +161,10 @@ impl History {
         state.tell(|| "the faults stop".to_owned());
     }
 
+    /// All that are to come to rest: what is damaged waits for its backup.
     fn onboardings(&self) -> Vec<Onboarding> {
         let state = self.world.state();
-        state.ledger.watched.values().map(|watched| watched.replayed.clone()).collect()
+        state.ledger.intact().map(|watched| watched.replayed.clone()).collect()
     }
 
     /// Whether nothing moves unless a person acts.
@@ -157,8 +175,9 @@ impl History {
             Step::WaitForPerson | Step::Nothing => true,
             Step::Call { .. } => onboarding.state.is_at_rest(),
         };
-        self.tasks.values().all(|task| task.worker.is_some())
-            && state.ledger.watched.values().all(|watched| waits(&watched.replayed))
+        let mut owners = self.tasks.values().map(|task| &task.owner);
+        owners.all(|owner| matches!(owner, Owner::Worker(_)))
+            && state.ledger.intact().all(|watched| waits(&watched.replayed))
     }
 
     /// People supply what is asked for. Answers whether anyone had anything to do.
@@ -176,7 +195,7 @@ impl History {
             let mut chance = self.chance(Purpose::Happening, edition as u64);
             let person = Person { user, edition, now: self.world.state().wall() };
             let deeds = person.help(&onboarding, &mut chance);
-            self.send_person(person, deeds);
+            self.send_person(Errand { person, deeds });
             is_busy = true;
         }
         is_busy
@@ -233,6 +252,7 @@ impl History {
                 }
             }
             Next::Start(worker) => self.start(worker),
+            Next::Again(errand) => self.send_again(errand),
         }
         self.pass_on_news();
     }
@@ -263,11 +283,11 @@ impl History {
     fn spawn(
         &mut self,
         process: Process,
-        worker: Option<usize>,
+        owner: Owner,
         future: impl Future<Output = ()> + 'static,
     ) {
         self.count += 1;
-        let task = Task { process, worker, future: Box::pin(future), wait: None, waits: 0 };
+        let task = Task { process, owner, future: Box::pin(future), wait: None, waits: 0 };
         let number = self.count;
         self.tasks.insert(number, task);
         self.poll(number);
@@ -302,8 +322,9 @@ impl History {
     /// All that a process is doing ends where it stands; a worker is started again.
     fn kill(&mut self, process: Process) {
         self.crashes += 1;
-        let worker = self.tasks.values().find(|task| task.process == process);
-        let worker = worker.and_then(|task| task.worker);
+        let owner = self.tasks.values().find(|task| task.process == process);
+        let owner = owner.map(|task| task.owner.clone());
+        self.world.state().coverage.trouble(Trouble::Crash);
         self.tasks.retain(|_, task| task.process != process);
         let mut chance = self.chance(Purpose::Process, u64::from(process.0));
         let pause_ms = match chance.below(4) {
@@ -311,9 +332,12 @@ impl History {
             _ => chance.between(100, 20 * SECOND_MS),
         };
         let now_ms = self.world.state().now_ms;
-        if let Some(worker) = worker {
-            self.put(now_ms + pause_ms, Next::Start(worker));
-        }
+        let again = match owner {
+            Some(Owner::Worker(worker)) => Next::Start(worker),
+            Some(Owner::Person(errand)) if chance.permille(500) => Next::Again(errand),
+            Some(Owner::Person(_)) | None => return,
+        };
+        self.put(now_ms + pause_ms, again);
     }
 
     fn next_process(&mut self) -> Process {
@@ -327,9 +351,14 @@ impl History {
         let (plan, inner) = {
             let mut state = self.world.state();
             state.tell(|| format!("{process}, a worker, is started"));
-            (state.plan.clone(), state.store.clone())
+            let plan = state.plan.clone();
+            let role = if plan.workers == 1 { Role::OnlyWorker } else { Role::Beside };
+            let inner = state.base.open(chance.one_of(&plan.policies), role);
+            if role == Role::OnlyWorker {
+                state.ledger.claims_are_void();
+            }
+            (plan, inner)
         };
-        let inner = inner.with_policy(chance.one_of(&plan.policies));
         let store = Arc::new(FaultyStore::new(inner, self.world.clone(), process));
         let settings = Settings {
             worker: store::Worker {
@@ -341,16 +370,35 @@ impl History {
             shutdown_grace_ms: 0,
         };
         let line = Line::new(self.world.clone(), process);
-        let started = at_once(Worker::new(store, line, settings));
-        let started = Arc::new(started.expect("the gate can always be read"));
+        let Ok(started) = at_once(Worker::new(store, line, settings)) else {
+            let mut state = self.world.state();
+            state.tell(|| format!("{process} can't read the gate, and ends"));
+            let again_ms = state.now_ms + SECOND_MS;
+            drop(state);
+            return self.put(again_ms, Next::Start(worker));
+        };
+        let started = Arc::new(started);
         for _ in 0..plan.slots {
-            self.spawn(process, Some(worker), work(self.world.clone(), Arc::clone(&started)));
+            self.spawn(
+                process,
+                Owner::Worker(worker),
+                work(self.world.clone(), Arc::clone(&started)),
+            );
         }
     }
 
-    fn send_person(&mut self, person: Person, deeds: Vec<Deed>) {
+    fn send_again(&mut self, errand: Errand) {
+        // When the faults have stopped, people help instead.
+        if !self.world.state().is_calm {
+            self.send_person(errand);
+        }
+    }
+
+    fn send_person(&mut self, errand: Errand) {
         let process = self.next_process();
-        self.spawn(process, None, act(self.world.clone(), process, person, deeds));
+        let Errand { person, deeds } = errand.clone();
+        let acting = act(self.world.clone(), process, person, deeds);
+        self.spawn(process, Owner::Person(errand), acting);
     }
 }
 
