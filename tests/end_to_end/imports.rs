@@ -17,6 +17,7 @@ const DRAWN: &[(&str, &[&str])] = &[
     ("model", &["onboarding"]),
     ("gangway-tests", &["sandbox"]),
     ("crash-vfs", &[]),
+    ("fuzz-targets", &["onboarding", "crossmint", "store", "sandbox", "gangway", "simulation"]),
 ];
 
 /// What is at home in one crate alone.

@@ -25,11 +25,11 @@ const LINKED_WALLET: &str = "/users/{userLocator}/linked-wallets/{address}";
 /// A client of one project at the provider. Share it behind an `Arc`: it keeps
 /// connections open, and remembers which form of an upload the provider takes.
 pub struct Client {
-    transport: Transport,
+    pub(crate) transport: Transport,
     call_timeout: Duration,
     upload_timeout: Duration,
     document_data: DocumentData,
-    reference_forms: Forms,
+    pub(crate) reference_forms: Forms,
 }
 
 impl Client {

@@ -18,6 +18,8 @@
 
 mod classify;
 mod client;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod reference;
 mod scrub;
 mod settings;

@@ -11,6 +11,12 @@ use crate::wire::path_segment;
 
 /// The longest message, in characters.
 const MESSAGE_CHARS_MAX: usize = 300;
+/// What the provider says beyond so many characters is not looked at: a megabyte of digits
+/// would become one mark, and take a second.
+const LOOKED_AT_CHARS_MAX: usize = 4_096;
+/// A value that begins within them is known as far as this, so it is not cut in two: the
+/// longest is a locator in which each byte is encoded.
+const VALUE_CHARS_MAX: usize = 1_024;
 /// What stands in a message where something was taken out.
 const MARK: &str = "[…]";
 /// Shorter values are left alone: two letters are a country, and half of every sentence.
@@ -66,7 +72,8 @@ impl Personal {
 
     /// `text` without personal data and control characters, cut to a readable length.
     pub(crate) fn scrub(&self, text: &str) -> String {
-        let plain = plain(text);
+        let seen = text.char_indices().nth(LOOKED_AT_CHARS_MAX + VALUE_CHARS_MAX);
+        let plain = plain(seen.map_or(text, |(end, _)| &text[..end]));
         let folded = folded(&plain);
         let (mut out, mut room, mut hidden_until) = (String::new(), MESSAGE_CHARS_MAX, 0);
         for (at, c) in plain.iter().enumerate() {
@@ -79,7 +86,7 @@ impl Personal {
                 out.push_str(MARK);
                 room -= MARK.chars().count();
             }
-            if room < MARK.chars().count() {
+            if room < MARK.chars().count() || at == LOOKED_AT_CHARS_MAX {
                 if at + 1 < plain.len() {
                     drop_half_token(&mut out);
                 }
@@ -202,6 +209,7 @@ mod tests {
         check(&[], "", "");
         check(&[], &"ab ".repeat(200), &"ab ".repeat(99)[..296]);
         check(&[], &format!("{} Ilse", ".".repeat(293)), &format!("{} Ilse", ".".repeat(293)));
+        check(&[], &format!("{} Ilse and on", "123456".repeat(800)), "[…]");
         let personal = Personal::default();
         assert!(personal.scrub(&"@bc d ".repeat(200)).chars().count() <= MESSAGE_CHARS_MAX);
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use onboarding::{Failure, UserLocator};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -16,8 +16,10 @@ use crate::scrub::Personal;
 use crate::settings::{Settings, SettingsError};
 use crate::wire::path_segment;
 
-/// The largest answer that is read. The provider's answers have a few hundred bytes.
-pub const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// The largest answer that is read. The provider's answers have a few hundred bytes, its
+/// longest perhaps two thousand. Read into a tree, small objects take a hundred times their
+/// size, and as many answers are read at once as there are users worked on.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 const API_PATH: &str = "/api/2025-06-09";
 const API_KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
@@ -122,6 +124,9 @@ pub(crate) struct Transport {
     http: reqwest::Client,
     /// The origin and the API's path.
     base: String,
+    /// What is answered to every call, without a network.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) canned: Option<http::Response<Vec<u8>>>,
 }
 
 impl Transport {
@@ -145,7 +150,12 @@ impl Transport {
             builder = builder.tls_certs_only([]);
         }
         let http = builder.build().map_err(SettingsError::Tls)?;
-        Ok(Self { http, base: format!("{}{API_PATH}", origin.origin().ascii_serialization()) })
+        Ok(Self {
+            http,
+            base: format!("{}{API_PATH}", origin.origin().ascii_serialization()),
+            #[cfg(feature = "fuzzing")]
+            canned: None,
+        })
     }
 
     /// Makes the call. Whatever is not a whole answer of 2xx is a failure.
@@ -168,6 +178,14 @@ impl Transport {
         outcome
     }
 
+    async fn answer_to(&self, request: RequestBuilder) -> reqwest::Result<Response> {
+        #[cfg(feature = "fuzzing")]
+        if let Some(answer) = &self.canned {
+            return Ok(answer.clone().into());
+        }
+        request.send().await
+    }
+
     async fn make(&self, call: Call, seen: &mut Seen) -> Result<Answer, Unsuccessful> {
         let url = format!("{}{}", self.base, call.path);
         let mut request = self.http.request(call.method, url).timeout(call.timeout);
@@ -175,8 +193,10 @@ impl Transport {
             let json = HeaderValue::from_static("application/json");
             request = request.header(CONTENT_TYPE, json).body(body);
         }
-        let mut response =
-            request.send().await.map_err(|error| classify::lost(&error, &call.personal))?;
+        let mut response = self
+            .answer_to(request)
+            .await
+            .map_err(|error| classify::lost(&error, &call.personal))?;
         *seen = Seen::of(&response);
         let status = response.status();
         let body = read_limited(&mut response).await;

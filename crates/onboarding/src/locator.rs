@@ -96,6 +96,14 @@ impl FromStr for UserLocator {
         if value.is_empty() {
             return Err(InvalidLocator::NoValue);
         }
+        // Folded first, as some letters are longer, or no part of an address, in lower case.
+        let value = match kind {
+            LocatorKind::Email => value.to_lowercase(),
+            LocatorKind::UserId | LocatorKind::PhoneNumber | LocatorKind::Twitter => {
+                value.to_owned()
+            }
+        };
+        let text = format!("{}:{value}", kind.as_str());
         if text.len() > LOCATOR_BYTES_MAX {
             return Err(InvalidLocator::TooLong);
         }
@@ -105,17 +113,14 @@ impl FromStr for UserLocator {
         if value.trim() != value {
             return Err(InvalidLocator::SurroundingSpace);
         }
-        let value = match kind {
-            LocatorKind::Email if !is_email(value) => {
-                return Err(InvalidLocator::Email);
-            }
-            LocatorKind::PhoneNumber if !is_e164(value) => return Err(InvalidLocator::PhoneNumber),
-            LocatorKind::Email => value.to_lowercase(),
-            LocatorKind::UserId | LocatorKind::PhoneNumber | LocatorKind::Twitter => {
-                value.to_owned()
-            }
-        };
-        Ok(Self { kind, text: format!("{}:{value}", kind.as_str()) })
+        match kind {
+            LocatorKind::Email if !is_email(&value) => Err(InvalidLocator::Email),
+            LocatorKind::PhoneNumber if !is_e164(&value) => Err(InvalidLocator::PhoneNumber),
+            LocatorKind::Email
+            | LocatorKind::UserId
+            | LocatorKind::PhoneNumber
+            | LocatorKind::Twitter => Ok(Self { kind, text }),
+        }
     }
 }
 
@@ -209,6 +214,8 @@ mod tests {
             ("email:nobody", E::Email),
             ("email:Ilse <ilse@example.org>", E::Email),
             ("email:ilse@localhost", E::Email),
+            // In lower case it is no address, so that it could not be read again.
+            ("email:İlse@example.org", E::Email),
             ("phoneNumber:030111", E::PhoneNumber),
             (&*long, E::TooLong),
         ] {

@@ -11,6 +11,8 @@ mod account;
 mod admin;
 mod call;
 mod connection;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod handle;
 mod locator;
 mod profile;
@@ -24,6 +26,8 @@ mod world;
 
 pub use access::{Key, RateLimits};
 pub use call::{Call, CallLog, CallRecord};
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::{InProcess, Port};
 pub use handle::Handle;
 pub use locator::{InvalidLocator, Locator};
 pub use profile::{Product, Profile, UnknownProfile};

@@ -138,10 +138,7 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     let handle = Handle::new(World::new(settings.profile, settings.scenario, access));
     let (stop, stopped) = watch::channel(false);
     let mut listeners = JoinSet::new();
-    let service = Router::new()
-        .fallback(serve)
-        .with_state(handle.clone())
-        .into_make_service_with_connect_info::<Line>();
+    let service = router(handle.clone()).into_make_service_with_connect_info::<Line>();
     let until = until_stopped(stopped.clone());
     listeners.spawn(finish(axum::serve(Lines(wire), service).with_graceful_shutdown(until)));
     let until = until_stopped(stopped);
@@ -149,6 +146,11 @@ pub async fn start(settings: Settings) -> Result<Running, StartError> {
     listeners.spawn(finish(axum::serve(admin, service).with_graceful_shutdown(until)));
     info!(%address, %admin_address, profile = %settings.profile, "the sandbox listens");
     Ok(Running { address, admin_address, handle, stop, listeners })
+}
+
+/// The provider's wire.
+pub(crate) fn router(handle: Handle) -> Router {
+    Router::new().fallback(serve).with_state(handle)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {

@@ -8,10 +8,14 @@ use onboarding::{
 
 use crate::provider::Account;
 
-type Broken = (&'static str, &'static str);
+/// An invariant, and what breaks it.
+pub type Broken = (&'static str, &'static str);
 
 /// I2 and I3, as far as the onboarding itself shows them.
-pub(crate) fn check(onboarding: &Onboarding) -> Result<(), Broken> {
+///
+/// # Errors
+/// The invariant, and what breaks it.
+pub fn check(onboarding: &Onboarding) -> Result<(), Broken> {
     check_tasks(onboarding).map_err(|what| ("I2", what))?;
     check_verified(onboarding).map_err(|what| ("I3", what))
 }

@@ -29,6 +29,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use base::StoreKind;
 pub use coverage::Coverage;
+pub use invariants::{Broken, check};
 pub use ledger::Violation;
 pub use plan::{Cut, Trouble};
 pub use planted::Planted;

@@ -22,6 +22,8 @@ use onboarding::{
 
 pub use budget::Budgets;
 pub use memory::MemoryStore;
+#[cfg(feature = "fuzzing")]
+pub use snapshot::{Snapshot, Upgrade, read as read_snapshot, write as write_snapshot};
 pub use sqlite::{
     CheckedPage, Damage, OpenError, SqliteStore, StoreCheck, path_of, worker_is_running,
 };

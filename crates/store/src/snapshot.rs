@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// Something that is stored as `{"schema": number, NAME: {...}}`.
-pub(crate) trait Snapshot: Serialize + DeserializeOwned {
+pub trait Snapshot: Serialize + DeserializeOwned {
     /// The key of its JSON.
     const NAME: &'static str;
 
@@ -21,7 +21,7 @@ pub(crate) trait Snapshot: Serialize + DeserializeOwned {
 }
 
 /// Brings the fields of one schema to those of the next.
-pub(crate) type Upgrade = fn(&mut Map<String, Value>);
+pub type Upgrade = fn(&mut Map<String, Value>);
 
 impl Snapshot for Onboarding {
     const NAME: &'static str = "onboarding";
@@ -43,7 +43,8 @@ impl Snapshot for Policy {
 }
 
 /// The JSON of the current schema; the same text for the same value.
-pub(crate) fn write<T: Snapshot>(snapshot: &T) -> String {
+#[must_use]
+pub fn write<T: Snapshot>(snapshot: &T) -> String {
     let json = serde_json::to_string(snapshot)
         .expect("a snapshot has only text keys and no fallible fields");
     format!(r#"{{"schema":{},"{}":{json}}}"#, T::SCHEMA, T::NAME)
@@ -51,7 +52,10 @@ pub(crate) fn write<T: Snapshot>(snapshot: &T) -> String {
 
 /// Reads JSON of any schema that was ever written. The error says what is wrong with it, and
 /// can't hold personal data, as a snapshot has none.
-pub(crate) fn read<T: Snapshot>(json: &str) -> Result<T, String> {
+///
+/// # Errors
+/// When it is no snapshot of this kind, or of a schema that a newer release wrote.
+pub fn read<T: Snapshot>(json: &str) -> Result<T, String> {
     let mut tagged: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
     let schema = tagged.get("schema").and_then(Value::as_u64).ok_or("it has no schema number")?;
     let upgrades = upgrades::<T>(schema)?;

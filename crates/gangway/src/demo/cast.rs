@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use jiff::ToSpan as _;
+use jiff::Span;
 use jiff::civil::Date as CivilDate;
 use onboarding::{Date, DocumentType, State, UserLocator};
 use serde::Deserialize;
@@ -69,6 +69,22 @@ fn locator<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<UserLoca
     String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
+fn members(json: &[u8]) -> serde_json::Result<Vec<Member>> {
+    serde_json::from_slice(json).map(|list: List| list.users)
+}
+
+/// Reads a list of users, and reckons all of its dates.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn check(json: &[u8], today: Date) -> Result<()> {
+    let members = members(json)?;
+    let supplied = members.iter().flat_map(|member| &member.supplies);
+    let supplied = supplied.flat_map(|supply| &supply.documents);
+    for paper in members.iter().flat_map(|member| &member.documents).chain(supplied) {
+        paper.expires_at(today)?;
+    }
+    Ok(())
+}
+
 impl Cast {
     /// Reads `cast.json` in `folder`.
     pub(super) fn load(folder: &Path) -> Result<Self> {
@@ -79,9 +95,8 @@ impl Cast {
                 path.display()
             )
         })?;
-        let list: List = serde_json::from_slice(&text)
-            .with_context(|| format!("{} is not valid", path.display()))?;
-        Ok(Self { folder: folder.to_owned(), members: list.users })
+        let members = members(&text).with_context(|| format!("{} is not valid", path.display()))?;
+        Ok(Self { folder: folder.to_owned(), members })
     }
 
     /// The scenario that the sandbox plays.
@@ -101,11 +116,32 @@ impl Paper {
     pub(super) fn expires_at(&self, today: Date) -> Result<Option<Date>> {
         let Some(days) = self.expires_in_days else { return Ok(None) };
         let day: CivilDate = today.to_string().parse()?;
-        Ok(Some(Date::parse(&day.checked_add(days.days())?.to_string())?))
+        Ok(Some(Date::parse(&day.checked_add(Span::new().try_days(days)?)?.to_string())?))
     }
 
     /// The file's name, whose ending is checked against its content.
     pub(super) fn name(&self) -> Option<&str> {
         self.file.file_name()?.to_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_beyond_the_calendar_are_refused() {
+        let today = Date::parse("2026-05-02").unwrap();
+        for (days, expires_at) in
+            [(30, Some("2026-06-01")), (3_000_000, None), (i32::MAX, None), (i32::MIN, None)]
+        {
+            let paper = Paper {
+                document_type: DocumentType::IdPassport,
+                file: "passport.png".into(),
+                expires_in_days: Some(days),
+            };
+            let reckoned = paper.expires_at(today).ok().flatten();
+            assert_eq!(reckoned, expires_at.and_then(|day| Date::parse(day).ok()), "{days}");
+        }
     }
 }

@@ -8,6 +8,9 @@ mod report;
 mod screen;
 mod worker_process;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use self::cast::check as check_cast;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;

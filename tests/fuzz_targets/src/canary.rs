@@ -1,0 +1,29 @@
+//! Marks personal data, so that it is seen where it must not be.
+
+use serde_json::Value;
+
+/// What no text of ours holds by itself.
+pub(crate) const MARKER: &str = "qzmarkerq";
+
+/// Larger inputs are not marked: what is refused for its size repeats nothing.
+pub(crate) const MARKED_BYTES_MAX: usize = 128 * 1024;
+
+/// The same JSON with the marker before every text in it. Names stay as they are: they are
+/// no personal data, and an error may repeat them.
+pub(crate) fn planted(value: &Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(format!("{MARKER}{text}")),
+        Value::Array(items) => items.iter().map(planted).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), planted(value))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// Panics if `text` holds `secret`, in whatever case.
+#[track_caller]
+pub(crate) fn assert_hidden(text: &str, secret: &str) {
+    let shows = text.to_lowercase().contains(&secret.to_lowercase());
+    assert!(!shows, "personal data in a text: {text:?}");
+}

@@ -1,0 +1,141 @@
+//! What the store holds as JSON. A damaged row must give an error, and one that can still be
+//! read must stop nobody.
+
+use onboarding::{
+    Context, DocumentType, Event, Onboarding, Outcome, Policy, Product, ProductStatus, Revision,
+    Section, Status, Step, Task, TaskView, Timestamp, apply, next_step,
+};
+use store::{Snapshot, read_snapshot, write_snapshot};
+
+use crate::machine::Machine;
+use crate::provider::{NOW, USER};
+
+/// JSON of any kind and schema.
+pub(crate) fn snapshot(data: &[u8]) {
+    let Ok(json) = std::str::from_utf8(data) else { return };
+    if let Some(onboarding) = read::<Onboarding>(json) {
+        check_onboarding(&onboarding);
+    }
+    if let Some(event) = read::<Event>(json) {
+        check_event(&event);
+    }
+    if let Some(task) = read::<Task>(json) {
+        let view = TaskView::of(Machine::blank().onboarding.id, &task);
+        assert_eq!(view.rounds, task.rounds);
+    }
+    if let Some(policy) = read::<Policy>(json) {
+        check_policy(&policy);
+    }
+}
+
+/// What is read is written, and read again the same.
+fn read<T: Snapshot + PartialEq>(json: &str) -> Option<T> {
+    let snapshot: T = match read_snapshot(json) {
+        Ok(snapshot) => snapshot,
+        Err(error) => {
+            assert!(!error.is_empty());
+            return None;
+        }
+    };
+    let again = read_snapshot(&write_snapshot(&snapshot));
+    assert!(again.is_ok_and(|again: T| again == snapshot), "a snapshot changes when read again");
+    Some(snapshot)
+}
+
+fn check_onboarding(onboarding: &Onboarding) {
+    let policy = Policy::default();
+    let step = next_step(onboarding, &policy);
+    let status = Status::of(&USER, onboarding, &policy, NOW);
+    assert_eq!(status.version, onboarding.version, "{step:?}");
+    for event in happenings(onboarding) {
+        go_on(onboarding, &event, &policy);
+    }
+}
+
+fn check_event(event: &Event) {
+    let mut machine = Machine::blank();
+    let products = [Product::Onramp].into();
+    machine.happen(&Event::WantedProductsSet { products });
+    machine.happen(event);
+}
+
+fn check_policy(policy: &Policy) {
+    let mut machine = Machine::blank();
+    let sections = [Section::UserDetails];
+    machine.happen(&Event::ProfileSet {
+        revision: Revision(1),
+        present: sections.clone().into(),
+        changed: sections.into(),
+    });
+    for polls in [0, 1, u32::MAX] {
+        let id = machine.onboarding.id;
+        assert!(policy.retry_delay_ms(id, polls) <= policy.retry.max_ms);
+        let longest = policy.poll.max_ms.max(policy.slow_poll.max_ms);
+        assert!(policy.poll_delay_ms(id, polls) <= longest);
+        assert!(policy.recheck_delay_ms(id, polls) <= policy.recheck_ms);
+    }
+    for event in happenings(&machine.onboarding) {
+        go_on(&machine.onboarding, &event, policy);
+    }
+}
+
+fn go_on(onboarding: &Onboarding, event: &Event, policy: &Policy) {
+    let now = NOW.plus_ms(60_000);
+    if let Outcome::Changed(transition) = apply(onboarding, event, &Context { now, policy }) {
+        let after = transition.onboarding;
+        assert_eq!(after.version, onboarding.version + 1);
+        assert!(is_due_in_time(&next_step(&after, policy)));
+        let json = write_snapshot(&after);
+        assert!(read_snapshot::<Onboarding>(&json).is_ok_and(|read| read == after));
+    }
+}
+
+fn is_due_in_time(step: &Step) -> bool {
+    match step {
+        Step::Call { due_at, .. } => *due_at <= Timestamp::MAX,
+        Step::WaitForPerson | Step::Nothing => true,
+    }
+}
+
+/// Everything that could happen to an onboarding, each as it would fit.
+fn happenings(onboarding: &Onboarding) -> Vec<Event> {
+    let eligibility = |status: ProductStatus| onboarding::Eligibility {
+        product: Product::Onramp,
+        status,
+        missing_data: vec![Section::KycData],
+        missing_documents: vec!["id".to_owned()],
+    };
+    let statuses = [ProductStatus::RequiresData, ProductStatus::PendingReview];
+    let words: Vec<_> = statuses.into_iter().map(eligibility).collect();
+    let reason = || "as it says".to_owned();
+    let (epoch, trigger) = (onboarding.epoch, onboarding.verification.triggers);
+    let next = |held: Option<Revision>| Revision::following(held);
+    let profile = next(onboarding.profile.as_ref().map(|profile| profile.revision));
+    let document_type = DocumentType::IdPassport;
+    let document = next(onboarding.documents.get(&document_type).map(|held| held.revision));
+    let sections = [Section::KycData];
+    vec![
+        Event::ProfileSet {
+            revision: profile,
+            present: sections.clone().into(),
+            changed: sections.into(),
+        },
+        Event::WantedProductsSet { products: [Product::Onramp].into() },
+        Event::DocumentAdded {
+            document_type: document_type.clone(),
+            revision: document,
+            expires_at: None,
+        },
+        Event::DocumentWithdrawn { document_type },
+        Event::VerificationRequested,
+        Event::UserRegistered { revision: profile },
+        Event::TriggerBegun { trigger: trigger.saturating_add(1) },
+        Event::VerificationTriggered { trigger, eligibility: words.clone() },
+        Event::StatusChecked { epoch, eligibility: words },
+        Event::Held { reason: reason() },
+        Event::Resumed { reason: reason() },
+        Event::Retried { reason: reason() },
+        Event::Cancelled { reason: reason() },
+        Event::Erased { reason: reason() },
+    ]
+}
