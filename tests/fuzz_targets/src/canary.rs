@@ -8,7 +8,10 @@ pub(crate) const MARKER: &str = "qzmarkerq";
 /// Larger inputs are not marked: what is refused for its size repeats nothing.
 pub(crate) const MARKED_BYTES_MAX: usize = 128 * 1024;
 
-/// The same JSON with the marker before every text in it. Names stay as they are: they are
+/// The same as a number.
+const NUMBER: u64 = 7_391_846_205;
+
+/// The same JSON with the marker before every text and for every number in it. Names stay as they are: they are
 /// no personal data, and an error may repeat them.
 pub(crate) fn planted(value: &Value) -> Value {
     match value {
@@ -17,8 +20,16 @@ pub(crate) fn planted(value: &Value) -> Value {
         Value::Object(fields) => {
             fields.iter().map(|(name, value)| (name.clone(), planted(value))).collect()
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        Value::Number(_) => NUMBER.into(),
+        Value::Null | Value::Bool(_) => value.clone(),
     }
+}
+
+/// Panics if `text` holds anything that was planted.
+#[track_caller]
+pub(crate) fn assert_none_planted(text: &str) {
+    assert_hidden(text, MARKER);
+    assert_hidden(text, &NUMBER.to_string());
 }
 
 /// Panics if `text` holds `secret`, in whatever case.

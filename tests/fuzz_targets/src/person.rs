@@ -1,9 +1,9 @@
 //! What a person gives about a user: the file, a patch of it, the locator.
 
-use onboarding::{Checked, Problems, Profile, UserFile, UserLocator};
+use onboarding::{Checked, LocatorKind, Problems, Profile, UserFile, UserLocator};
 use serde_json::Value;
 
-use crate::canary::{MARKED_BYTES_MAX, MARKER, assert_hidden, planted};
+use crate::canary::{MARKED_BYTES_MAX, MARKER, assert_none_planted, planted};
 use crate::provider::{NOW, PROFILE};
 
 /// A whole user.
@@ -28,6 +28,7 @@ pub(crate) fn patch(data: &[u8]) {
         Ok(Checked { value, .. }) => {
             check_profile(value.profile.as_ref());
             check_said_twice(data, &value);
+            check_keeps_the_rest(data, held, &value);
         }
         Err(problems) => check_refusal(&problems),
     }
@@ -53,6 +54,23 @@ fn check_said_twice(data: &[u8], once: &UserFile) {
     }
 }
 
+/// What a patch does not name stays as it is.
+fn check_keeps_the_rest(data: &[u8], held: &Profile, after: &UserFile) {
+    let Some(after) = &after.profile else { return };
+    let text = std::str::from_utf8(data).expect("it was taken");
+    let patch = serde_json::from_str(text.trim_start_matches('\u{feff}')).expect("it was taken");
+    assert!(keeps_the_rest(&held.to_value(), &patch, &after.to_value()), "a patch loses a field");
+}
+
+fn keeps_the_rest(held: &Value, patch: &Value, after: &Value) -> bool {
+    let Value::Object(fields) = held else { return true };
+    fields.iter().all(|(name, value)| match patch.get(name) {
+        None => after.get(name) == Some(value),
+        Some(inner @ Value::Object(_)) => keeps_the_rest(value, inner, &after[name]),
+        Some(_) => true,
+    })
+}
+
 fn check_refusal(problems: &Problems) {
     assert!(problems.has_errors(), "refused for nothing");
     for problem in &problems.0 {
@@ -75,7 +93,7 @@ fn check_hides<T>(data: &[u8], parse: impl Fn(&[u8]) -> Result<Checked<T>, Probl
         Ok(Checked { warnings, .. }) => warnings,
         Err(problems) => problems,
     };
-    assert_hidden(&told.to_string(), MARKER);
+    assert_none_planted(&told.to_string());
 }
 
 /// A user locator.
@@ -90,9 +108,21 @@ pub(crate) fn locator(data: &[u8]) {
                 locator.as_str()
             );
             assert!(!format!("{locator:?}").contains(locator.value()) || locator.value().len() < 3);
+            check_value_kept(text, &locator);
             check_sandbox_agrees(&locator);
         }
         Err(error) => assert!(error.to_string().chars().count() < 200),
+    }
+}
+
+/// Two users never become one: but for the case of an e-mail address, the value is as it came.
+fn check_value_kept(text: &str, locator: &UserLocator) {
+    let value = text.split_once(':').map(|(_, value)| value).unwrap();
+    match locator.kind() {
+        LocatorKind::Email => assert_eq!(locator.value(), value.to_lowercase()),
+        LocatorKind::UserId | LocatorKind::PhoneNumber | LocatorKind::Twitter => {
+            assert_eq!(locator.value(), value);
+        }
     }
 }
 
