@@ -94,14 +94,20 @@ fn answered(machine: &mut Machine, answer: &Answer<'_>) -> Option<Event> {
     if let Call::TriggerVerification { trigger } = call {
         machine.happen(&Event::TriggerBegun { trigger });
     }
-    let outcome = called(answer, async |client| make(client, &call).await)?;
+    let epoch = Some(machine.onboarding.epoch);
+    let outcome = called(answer, async |client| make(client, &call, epoch).await)?;
     Some(outcome.unwrap_or_else(|failure| {
         check_failure(&failure);
         Event::CallFailed { call, failure }
     }))
 }
 
-async fn make(client: &crossmint::Client, call: &Call) -> Result<Event, Failure> {
+/// The call, and what came of it; it is made in `epoch`.
+async fn make(
+    client: &crossmint::Client,
+    call: &Call,
+    epoch: Option<u32>,
+) -> Result<Event, Failure> {
     let user = &*USER;
     Ok(match call {
         Call::AcceptPrivacyPolicy { revision } => {
@@ -111,16 +117,16 @@ async fn make(client: &crossmint::Client, call: &Call) -> Result<Event, Failure>
                 region: None,
             };
             client.accept_legal_document(user, acceptance).await?;
-            Event::PrivacyPolicyAccepted { revision: *revision }
+            Event::PrivacyPolicyAccepted { revision: *revision, epoch }
         }
         Call::RegisterUser { revision } => {
             client.upsert_user(user, &PROFILE).await?;
-            Event::UserRegistered { revision: *revision }
+            Event::UserRegistered { revision: *revision, epoch }
         }
         Call::UploadDocument { document_type, revision } => {
             let provider_document_id = client.upload_document(user, upload()).await?.id;
             let (document_type, revision) = (document_type.clone(), *revision);
-            Event::DocumentUploaded { document_type, revision, provider_document_id }
+            Event::DocumentUploaded { document_type, revision, epoch, provider_document_id }
         }
         Call::TriggerVerification { trigger } => {
             let eligibility = client.trigger_verification(user).await?;

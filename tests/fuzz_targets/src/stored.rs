@@ -128,7 +128,7 @@ fn happenings(onboarding: &Onboarding) -> Vec<Event> {
         },
         Event::DocumentWithdrawn { document_type },
         Event::VerificationRequested,
-        Event::UserRegistered { revision: profile },
+        Event::UserRegistered { revision: profile, epoch: Some(epoch) },
         Event::TriggerBegun { trigger: trigger.saturating_add(1) },
         Event::VerificationTriggered { trigger, eligibility: words.clone() },
         Event::StatusChecked { epoch, eligibility: words },
