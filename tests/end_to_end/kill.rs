@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use gangway_tests::roads::{Company, ending, roads, scenario};
 use gangway_tests::{Chance, Gangway, Sandbox};
 use serde_json::{Value, json};
-
-use crate::roads::{Company, ending, roads, scenario};
 
 /// How many kills have to hit onboardings on their way.
 const KILLS_MIN: u32 = 50;

@@ -9,6 +9,5 @@ mod imports;
 mod kill;
 mod personal_data;
 mod quickstart;
-mod roads;
 mod scenarios;
 mod serve;

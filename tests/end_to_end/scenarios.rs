@@ -1,10 +1,9 @@
 //! Every road through the binary, with a worker that nobody kills.
 
+use gangway_tests::roads::{Company, Road, products_of, roads, scenario};
 use gangway_tests::{Gangway, PASSPORT, PATIENCE, Sandbox, complete_profile, wait_until};
 use sandbox::Call;
 use serde_json::{Value, json};
-
-use crate::roads::{Company, Road, products_of, roads, scenario};
 
 #[test]
 fn every_road_ends_as_it_should() {

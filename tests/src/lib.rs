@@ -10,6 +10,7 @@ mod chance;
 mod gangway;
 mod people;
 mod recorder;
+pub mod roads;
 mod sandbox;
 mod worker;
 

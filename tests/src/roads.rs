@@ -4,35 +4,46 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use gangway_tests::{Gangway, Sandbox, complete_profile, days_from_now, demo_file};
 use serde_json::{Map, Value, json};
+
+use crate::{Gangway, Sandbox, complete_profile, days_from_now, demo_file};
 
 /// One user's road.
 pub struct Road {
+    /// The user's locator.
     pub user: String,
     /// What the sandbox does to this user.
-    script: Value,
-    profile: Value,
-    want: &'static str,
-    documents: &'static [Paper],
-    supplies: Vec<Supply>,
+    pub script: Value,
+    /// The user's data at first.
+    pub profile: Value,
+    /// The wanted products.
+    pub want: &'static str,
+    /// The documents that are there from the start.
+    pub documents: &'static [Paper],
+    /// What a person brings on the way, in order.
+    pub supplies: Vec<Supply>,
+    /// Where it ends.
     pub end: End,
 }
 
 /// A document's type and its file among the demo's.
-type Paper = (&'static str, &'static str);
+pub type Paper = (&'static str, &'static str);
 
 /// What a person brings once the user is in a state.
-struct Supply {
-    state: &'static str,
-    patch: Option<Value>,
-    documents: &'static [Paper],
+pub struct Supply {
+    /// The state.
+    pub state: &'static str,
+    /// A merge patch of the user's data.
+    pub patch: Option<Value>,
+    /// Documents.
+    pub documents: &'static [Paper],
     /// How the provider takes it, as a change of the sandbox's script.
-    taken: Option<Value>,
+    pub taken: Option<Value>,
 }
 
 /// Where it ends.
 pub struct End {
+    /// The state.
     pub state: &'static str,
     /// The exit code of `status`.
     pub exit: i32,
@@ -233,12 +244,14 @@ pub fn scenario<'r>(roads: impl IntoIterator<Item = &'r Road>) -> Value {
 pub struct Company<'a> {
     gangway: &'a Gangway,
     sandbox: &'a Sandbox,
+    /// The roads of all who were registered.
     pub roads: Vec<Road>,
     /// How many of each user's supplies were brought.
     brought: BTreeMap<String, usize>,
 }
 
 impl<'a> Company<'a> {
+    /// Nobody is registered yet.
     pub fn new(gangway: &'a Gangway, sandbox: &'a Sandbox) -> Self {
         Self { gangway, sandbox, roads: Vec::new(), brought: BTreeMap::new() }
     }
