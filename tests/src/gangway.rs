@@ -28,6 +28,7 @@ const QUICK: [(&str, &str); 9] = [
 
 /// One installation: a folder that is removed in the end, a database in it, and settings.
 pub struct Gangway {
+    binary: &'static Path,
     folder: TempDir,
     settings: BTreeMap<&'static str, String>,
     /// How many workers were started.
@@ -58,9 +59,16 @@ impl Gangway {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite:{}", folder.path().join("gangway.db").display());
         let settings = BTreeMap::new();
-        Self { folder, settings, starts: AtomicU32::new(0), files: AtomicU32::new(0) }
+        let (starts, files) = (AtomicU32::new(0), AtomicU32::new(0));
+        Self { binary: binary(), folder, settings, starts, files }
             .with("STORE__URL", &database)
             .with("CROSSMINT__URL", origin)
+    }
+
+    /// With the binary that breaks when it is told to.
+    pub fn breakable(mut self) -> Self {
+        self.binary = breakable_binary();
+        self
     }
 
     /// With a setting, named as its variable is after `GANGWAY_`.
@@ -103,7 +111,7 @@ impl Gangway {
 
     /// The binary with these arguments, these settings and nothing else of the environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(self.binary);
         command.args(arguments).current_dir(self.folder()).stdin(Stdio::null()).env_clear();
         command.envs(self.settings.iter().map(|(name, value)| (format!("GANGWAY_{name}"), value)));
         command
@@ -144,9 +152,19 @@ impl Gangway {
 
     /// Starts `serve` and waits for nothing.
     pub fn serve_unready(&self) -> Worker {
+        self.serve_with([])
+    }
+
+    /// The same, with more in its environment.
+    pub fn serve_with<'v>(
+        &self,
+        environment: impl IntoIterator<Item = (&'v str, &'v str)>,
+    ) -> Worker {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let log = self.folder().join(format!("worker-{start:03}.log"));
-        Worker::start(self.command(&["serve"]), log)
+        let mut command = self.command(&["serve"]);
+        command.envs(environment);
+        Worker::start(command, log)
     }
 
     /// The database, unless it is kept at another place.
@@ -279,11 +297,27 @@ const OWN_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_
 /// # Panics
 /// When it can't be built.
 pub fn binary() -> &'static Path {
-    static BINARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    BINARY.get_or_init(build).as_deref().expect("cargo says above why the binary can't be built")
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| built(|_| {}))
 }
 
-fn build() -> Option<PathBuf> {
+/// The same with the feature `break-points`, which no other build has. It shares what is built
+/// with the ordinary one, and lies in a folder of its own.
+///
+/// # Panics
+/// When it can't be built.
+pub fn breakable_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let target = binary().ancestors().nth(2).expect("a binary lies in target/PROFILE");
+        built(|cargo| {
+            cargo.args(["--features", "break-points", "--target-dir"]);
+            cargo.arg(target.join("break-points")).env("CARGO_BUILD_BUILD_DIR", target);
+        })
+    })
+}
+
+fn built(how: impl FnOnce(&mut Command)) -> PathBuf {
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let mut cargo = Command::new(env!("CARGO"));
     for (name, _) in std::env::vars() {
@@ -291,16 +325,16 @@ fn build() -> Option<PathBuf> {
             cargo.env_remove(name);
         }
     }
-    let built = cargo
+    cargo
         .args(["build", "--package", "gangway", "--bin", "gangway", "--profile", profile])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    let messages = String::from_utf8(built.stdout).unwrap();
-    messages.lines().find_map(|line| {
+        .stderr(Stdio::inherit());
+    how(&mut cargo);
+    let messages = String::from_utf8(cargo.output().unwrap().stdout).unwrap();
+    let path = messages.lines().find_map(|line| {
         let message: Value = serde_json::from_str(line).unwrap();
         message["executable"].as_str().map(PathBuf::from)
-    })
+    });
+    path.expect("cargo says above why the binary can't be built")
 }

@@ -15,7 +15,7 @@ mod sandbox;
 mod worker;
 
 pub use chance::Chance;
-pub use gangway::{Ended, Gangway, binary};
+pub use gangway::{Ended, Gangway, binary, breakable_binary};
 pub use people::{PASSPORT, complete_profile, days_from_now, demo_file};
 pub use recorder::{Answer, Recorder, Request};
 pub use sandbox::Sandbox;

@@ -20,7 +20,12 @@ impl Sandbox {
 
     /// Plays `scenario` in the profile of the newest documentation.
     pub fn start_current(scenario: &Value) -> Self {
-        Self::start_with(scenario, |settings| settings.profile = Profile::Current)
+        Self::start_as(Profile::Current, scenario)
+    }
+
+    /// Plays `scenario` in a profile.
+    pub fn start_as(profile: Profile, scenario: &Value) -> Self {
+        Self::start_with(scenario, |settings| settings.profile = profile)
     }
 
     /// Plays `scenario` at an address that is known beforehand.

@@ -10,6 +10,8 @@ mod memory;
 mod snapshot;
 mod sqlite;
 
+#[cfg(feature = "break-points")]
+pub mod break_point;
 pub mod conformance;
 
 use std::collections::BTreeMap;

@@ -167,7 +167,7 @@ impl Clients {
         let statuses =
             [ProductStatus::PendingReview, ProductStatus::RequiresData, ProductStatus::Verified];
         let status = statuses[self.chance.index(3)].clone();
-        let event = answer_to(&claimed.call, status);
+        let event = answer_to(claimed, status);
         self.change(&before, &[event], Actor::Worker, claim, store)
     }
 
@@ -272,7 +272,7 @@ fn content(event: &Event) -> Option<PersonalData> {
     })
 }
 
-fn answer_to(call: &Call, status: ProductStatus) -> Event {
+fn answer_to(claimed: &Claimed, status: ProductStatus) -> Event {
     let is_asking = status == ProductStatus::RequiresData;
     let missing_documents =
         if is_asking { vec!["proof-of-address".to_owned()] } else { Vec::new() };
@@ -282,14 +282,16 @@ fn answer_to(call: &Call, status: ProductStatus) -> Event {
         missing_data: Vec::new(),
         missing_documents,
     };
-    match call {
+    let epoch = Some(claimed.stored.onboarding.epoch);
+    match &claimed.call {
         Call::AcceptPrivacyPolicy { revision } => {
-            Event::PrivacyPolicyAccepted { revision: *revision }
+            Event::PrivacyPolicyAccepted { revision: *revision, epoch }
         }
-        Call::RegisterUser { revision } => Event::UserRegistered { revision: *revision },
+        Call::RegisterUser { revision } => Event::UserRegistered { revision: *revision, epoch },
         Call::UploadDocument { document_type, revision } => Event::DocumentUploaded {
             document_type: document_type.clone(),
             revision: *revision,
+            epoch,
             provider_document_id: "doc-1".into(),
         },
         Call::TriggerVerification { trigger } => {

@@ -45,7 +45,10 @@ impl<S: Store, P: Provider> Worker<S, P> {
     /// Makes the call and says what happened.
     pub(super) async fn make(&self, stored: &Stored, call: &Call, clock: &impl Clock) -> Made {
         let failed = |failure| Event::CallFailed { call: call.clone(), failure };
-        match self.send(stored, call, clock).await {
+        let sent = self.send(stored, call, clock);
+        #[cfg(feature = "break-points")]
+        let sent = store::break_point::around(call.name(), lost, sent);
+        match sent.await {
             Ok(event) => Made::Sent(event),
             Err(Unsuccessful::Failed(failure)) => {
                 Made::Sent(failed(self.scrubbed(stored.onboarding.id, failure).await))
@@ -170,6 +173,16 @@ impl<S: Store, P: Provider> Worker<S, P> {
         };
         Failure { message, ..failure }
     }
+}
+
+/// What the client says of a call whose request or answer was lost on the way.
+#[cfg(feature = "break-points")]
+fn lost() -> Unsuccessful {
+    let message = "lost by a test".to_owned();
+    Unsuccessful::Failed(Failure {
+        effect: Effect::Unknown,
+        ..no_effect(FailureClass::Transient, message)
+    })
 }
 
 /// The store lacks what the onboarding says that we hold: only a person can supply it again.

@@ -9,6 +9,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use super::open;
 use super::writer::Tx;
+#[cfg(feature = "break-points")]
+use crate::break_point;
 
 /// Notes that the transaction destroys personal data.
 pub(super) async fn note_destroyed(tx: &mut Tx) -> Result<(), sqlx::Error> {
@@ -35,14 +37,18 @@ async fn empty(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
         .fetch_optional(&mut *conn)
         .await?;
     let Some(commit_id) = noted else { return Ok(()) };
-    let (busy, ..): (i64, i64, i64) =
-        sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut *conn).await?;
-    if busy == 0 {
-        // Another note may have come since.
-        sqlx::query("delete from destroyed_in_log where commit_id = ?1")
-            .bind(commit_id)
-            .execute(conn)
-            .await?;
+    let emptied = sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut *conn);
+    #[cfg(feature = "break-points")]
+    let emptied = break_point::around("empty-log", break_point::failure, emptied);
+    let (busy, ..): (i64, i64, i64) = emptied.await?;
+    if busy > 0 {
+        return Ok(());
     }
-    Ok(())
+    // Another note may have come since.
+    let deleted = sqlx::query("delete from destroyed_in_log where commit_id = ?1")
+        .bind(commit_id)
+        .execute(conn);
+    #[cfg(feature = "break-points")]
+    let deleted = break_point::around("delete-note", break_point::failure, deleted);
+    deleted.await.map(drop)
 }

@@ -12,6 +12,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 use tracing::warn;
 
+#[cfg(feature = "break-points")]
+use crate::break_point;
+
 /// Why a store can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -316,7 +319,10 @@ pub(super) async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<
         path: path.to_owned(),
         source: Box::new(source),
     })?;
-    tx.commit().await.map_err(|error| database_error(path, error))
+    let committed = tx.commit();
+    #[cfg(feature = "break-points")]
+    let committed = break_point::around("migrate", break_point::failure, committed);
+    committed.await.map_err(|error| database_error(path, error))
 }
 
 async fn apply(conn: &mut SqliteConnection, pending: &[Migration]) -> Result<(), MigrateError> {

@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use super::presence::Presence;
 use super::{log, open};
+#[cfg(feature = "break-points")]
+use crate::break_point;
 use crate::{StoreError, snapshot};
 
 /// How many writes may wait, and how many one transaction takes.
@@ -97,6 +99,10 @@ pub(super) fn ask<W: Write>(write: W) -> (Box<dyn Job>, Answered<W::Answer>) {
 pub(super) trait Job: Send {
     fn bytes(&self) -> usize;
 
+    /// The name of its type.
+    #[cfg(feature = "break-points")]
+    fn name(&self) -> &'static str;
+
     /// Runs the write, keeps its answer, and says whether it succeeded.
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
@@ -107,6 +113,12 @@ pub(super) trait Job: Send {
 impl<W: Write> Job for Waiting<W> {
     fn bytes(&self) -> usize {
         self.write.bytes()
+    }
+
+    #[cfg(feature = "break-points")]
+    fn name(&self) -> &'static str {
+        let path = std::any::type_name::<W>();
+        path.rsplit_once("::").map_or(path, |(_, name)| name)
     }
 
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
@@ -201,13 +213,18 @@ impl Writer {
             Ok(tx) => tx,
             Err(error) => return Outcome::NotBegun(error),
         };
-        for job in jobs {
+        for job in jobs.iter_mut() {
             if !job.run(&mut tx).await {
                 close(tx.conn).await;
                 return Outcome::Spoiled;
             }
         }
-        if let Err(error) = execute(&mut tx.conn, "commit").await {
+        #[cfg(feature = "break-points")]
+        let point = break_point_of(jobs, tx.mark);
+        let committed = execute(&mut tx.conn, "commit");
+        #[cfg(feature = "break-points")]
+        let committed = break_point::around(point, break_point::failure, committed);
+        if let Err(error) = committed.await {
             close(tx.conn).await;
             return self.clear_up(Arc::new(error), tx.mark, tx.commit_id).await;
         }
@@ -265,7 +282,10 @@ impl Writer {
         let Ok(mut conn) = open::connect(&self.options).await else {
             return Outcome::Unknown(error);
         };
-        let outcome = match is_stored(&mut conn, key, commit_id).await {
+        let stored = is_stored(&mut conn, key, commit_id);
+        #[cfg(feature = "break-points")]
+        let stored = break_point::around("is-stored", break_point::failure, stored);
+        let outcome = match stored.await {
             Ok(true) => Outcome::Stored,
             Ok(false) => Outcome::NotStored(error),
             Err(_) => Outcome::Unknown(error),
@@ -294,6 +314,15 @@ async fn is_stored(
 
 async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     sqlx::query(sql).execute(conn).await.map(drop)
+}
+
+/// The point of a transaction. One that only looked for work and found none changes nothing, so
+/// that it has a name of its own, under which nothing is ever broken.
+#[cfg(feature = "break-points")]
+fn break_point_of(jobs: &[Box<dyn Job>], mark: Option<i64>) -> &'static str {
+    const LOOK: &str = "ClaimRequest";
+    let beside_looks = jobs.iter().map(|job| job.name()).find(|name| *name != LOOK);
+    beside_looks.unwrap_or(if mark.is_some() { LOOK } else { "idle" })
 }
 
 /// Closes a connection that failed; SQLite rolls back. How that goes changes nothing.

@@ -1,0 +1,117 @@
+//! What a broken run may differ in from the clean one: nothing in its end, and in its calls only
+//! a repeat of what was lost.
+
+use sandbox::{Call, CallRecord};
+
+use crate::point::{Break, How};
+use crate::run::Ran;
+use crate::scenarios::TriggersEffect;
+
+/// What is wrong with a broken run, if anything is.
+pub fn difference(clean: &Ran, broken: &Ran, at: &Break, effect: TriggersEffect) -> Option<String> {
+    if broken.ending != clean.ending {
+        return Some(format!("ended as {:#}\ninstead of {:#}", broken.ending, clean.ending));
+    }
+    let repeats_max = repeats_max(at);
+    let more = broken.triggers_effective.checked_sub(clean.triggers_effective);
+    let more_max = if effect == TriggersEffect::Shows { 0 } else { repeats_max };
+    if more.is_none_or(|more| more > more_max) {
+        let (clean, broken) = (clean.triggers_effective, broken.triggers_effective);
+        return Some(format!("{broken} triggers took effect instead of {clean}"));
+    }
+    let calls = || format!("{:#?}", broken.calls.iter().map(line).collect::<Vec<_>>());
+    wrong_trigger(&broken.calls, effect)
+        .or_else(|| poorer_record(&broken.calls))
+        .map(str::to_owned)
+        .or_else(|| wrong_repeat(&clean.calls, &broken.calls, repeats_max))
+        .map(|wrong| format!("{wrong}: {}", calls()))
+}
+
+/// How many writes may be made again: that takes an answer which is lost, on the way or with the
+/// process that knew it.
+fn repeats_max(at: &Break) -> u64 {
+    let before_the_commit = ["SlowDown", "ProviderGate"].contains(&at.name());
+    let is_lost = match at.how {
+        How::KillBefore => before_the_commit || at.name() == "Commit",
+        How::KillAfter => before_the_commit || at.is_call(),
+        How::FailAfter => at.is_call(),
+        How::FailBefore | How::DoubtBefore | How::DoubtAfter => false,
+    };
+    u64::from(is_lost)
+}
+
+/// I5: the same data is triggered for again only after it was seen that the last trigger had no
+/// effect.
+fn wrong_trigger(calls: &[CallRecord], effect: TriggersEffect) -> Option<&'static str> {
+    let mut last: Option<&CallRecord> = None;
+    let mut is_read = false;
+    for call in calls {
+        match call.call? {
+            Call::RegisterUser | Call::UploadDocument | Call::AcceptLegalDocument => {
+                last = last.filter(|_| !call.effect);
+            }
+            // The provider has lost what it was triggered for.
+            Call::CheckStatus if call.status == Some(404) => last = None,
+            Call::CheckStatus => is_read |= is_answered(call),
+            Call::TriggerVerification => {
+                if let Some(last) = last {
+                    let was_plain = last.status.is_some_and(|status| (400..500).contains(&status));
+                    if last.effect && effect == TriggersEffect::Shows {
+                        return Some("triggered again for the same data");
+                    }
+                    if !is_read && !was_plain {
+                        return Some("triggered again before the status was read");
+                    }
+                }
+                (last, is_read) = (Some(call), false);
+            }
+            Call::GetUser | Call::GetDocument | Call::LinkWallet | Call::GetLinkedWallet => {
+                return Some("a call that nobody makes");
+            }
+        }
+    }
+    None
+}
+
+fn is_answered(call: &CallRecord) -> bool {
+    call.status == Some(200) && call.fault.is_none()
+}
+
+/// I4: no registration leaves out a section that an earlier one had.
+fn poorer_record(calls: &[CallRecord]) -> Option<&'static str> {
+    let registrations = calls.iter().filter(|call| call.call == Some(Call::RegisterUser));
+    let sections: Vec<_> = registrations.map(|call| &call.sections).collect();
+    let is_poorer =
+        sections.windows(2).any(|pair| pair[0].iter().any(|section| !pair[1].contains(section)));
+    is_poorer.then_some("a registration was poorer than the one before")
+}
+
+/// The writes are those of the clean run in their order, with `repeats_max` repeats at most.
+fn wrong_repeat(clean: &[CallRecord], broken: &[CallRecord], repeats_max: u64) -> Option<String> {
+    let (clean, broken) = (writes(clean), writes(broken));
+    let mut rest = broken.iter();
+    if let Some(missing) = clean.iter().find(|write| !rest.any(|made| made == *write)) {
+        return Some(format!("{missing} is not made in its turn"));
+    }
+    let repeats = (broken.len() - clean.len()) as u64;
+    (repeats > repeats_max).then(|| format!("{repeats} repeats instead of {repeats_max} at most"))
+}
+
+fn writes(calls: &[CallRecord]) -> Vec<String> {
+    let is_write = |call: &&CallRecord| call.call != Some(Call::CheckStatus);
+    calls.iter().filter(is_write).map(what).collect()
+}
+
+fn what(call: &CallRecord) -> String {
+    let name = serde_json::to_value(call.call).unwrap();
+    let name = name.as_str().unwrap();
+    match call.document_type {
+        Some(document_type) => format!("{name} {document_type}"),
+        None => format!("{name} {}", call.sections.join(",")).trim_end().to_owned(),
+    }
+}
+
+fn line(call: &CallRecord) -> String {
+    let CallRecord { status, fault, effect, .. } = call;
+    format!("{}: status {status:?}, fault {fault:?}, effect {effect}", what(call))
+}
