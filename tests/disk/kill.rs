@@ -14,6 +14,8 @@ use crate::journal::Journal;
 
 /// How many kills there are, unless `GANGWAY_KILLS` asks for more.
 const KILLS: u32 = 40;
+/// So many kills hit one database. Each check reads all of it, and the clients never rest.
+const KILLS_A_ROUND: u32 = 50;
 /// How long after a start the kill comes, at most.
 const KILL_WITHIN_MS: u64 = 250;
 const CLIENTS: usize = 3;
@@ -23,34 +25,50 @@ fn a_worker_killed_under_load_loses_nothing_that_was_acknowledged() {
     let (seed, mut chance) = Chance::seeded();
     let kills = std::env::var("GANGWAY_KILLS").ok().and_then(|kills| kills.parse().ok());
     let kills: u32 = kills.unwrap_or(KILLS);
-    println!("rerun: GANGWAY_TEST_SEED={seed} cargo test -p gangway-tests --test disk kill");
-    let sandbox = Sandbox::start(&json!({ "defaults": { "verdictDelayMs": 40 } }));
-    let gangway = Gangway::quick(&sandbox.origin());
-    let (journal, counts, stop) = (Journal::default(), Counts::default(), AtomicBool::new(false));
-    let clients: Vec<Client<'_>> =
-        (0..CLIENTS).map(|name| Client::new(name, &gangway, &journal, chance.branch())).collect();
-    std::thread::scope(|scope| {
-        for mut client in clients {
-            let (stop, counts) = (&stop, &counts);
-            scope.spawn(move || client.work(stop, counts));
-        }
-        let killed =
-            catch_unwind(AssertUnwindSafe(|| kill_all(kills, &mut chance, &gangway, &journal)));
-        // The clients end before the test does, however it does.
-        stop.store(true, Ordering::Relaxed);
-        killed
-            .map_or_else(|panic| resume_unwind(panic), |logs| println!("{logs} kills left a log"));
-    });
-    check(&gangway, &journal);
-    come_to_rest(&gangway);
     println!(
-        "{kills} kills of the worker; {} commands, {} of them killed, {} failed; \
-         {} events acknowledged, 0 lost",
+        "rerun: GANGWAY_TEST_SEED={seed} GANGWAY_KILLS={kills} \
+         cargo test -p gangway-tests --test disk kill"
+    );
+    let counts = Counts::default();
+    let (mut done, mut logs, mut acknowledged) = (0, 0, 0);
+    while done < kills {
+        let round = KILLS_A_ROUND.min(kills - done);
+        let journal = Journal::default();
+        logs += kill_round(round, &mut chance, &journal, &counts);
+        acknowledged += journal.acknowledged();
+        done += round;
+    }
+    println!(
+        "{kills} kills of the worker, {logs} of which left a write-ahead log; {} commands, {} of \
+         them killed, {} failed; {acknowledged} events acknowledged, 0 lost",
         counts.commands.load(Ordering::Relaxed),
         counts.killed.load(Ordering::Relaxed),
         counts.failed.load(Ordering::Relaxed),
-        journal.acknowledged()
     );
+}
+
+/// So many kills on a new database, and then everyone comes to rest. Answers after how many
+/// there was a write-ahead log to be read.
+fn kill_round(kills: u32, chance: &mut Chance, journal: &Journal, counts: &Counts) -> u32 {
+    let sandbox = Sandbox::start(&json!({ "defaults": { "verdictDelayMs": 40 } }));
+    let gangway = Gangway::quick(&sandbox.origin());
+    let stop = AtomicBool::new(false);
+    let clients: Vec<Client<'_>> =
+        (0..CLIENTS).map(|name| Client::new(name, &gangway, journal, chance.branch())).collect();
+    let killed = std::thread::scope(|scope| {
+        for mut client in clients {
+            let stop = &stop;
+            scope.spawn(move || client.work(stop, counts));
+        }
+        let killed = catch_unwind(AssertUnwindSafe(|| kill_all(kills, chance, &gangway, journal)));
+        // The clients end before the test does, however it does.
+        stop.store(true, Ordering::Relaxed);
+        killed
+    });
+    let logs = killed.unwrap_or_else(|panic| resume_unwind(panic));
+    check(&gangway, journal);
+    come_to_rest(&gangway);
+    logs
 }
 
 /// Kills the worker again and again, checks after each kill, and answers after how many there
