@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use onboarding::Timestamp;
@@ -120,7 +120,8 @@ impl World {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("one thread runs a world, and it never panics with the lock held")
+        // After a panic, which is a find, only what was found is read.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A point at which a process may be delayed or die.

@@ -9,7 +9,7 @@ use simulation::{
 
 /// How many histories over each store each run of the tests makes; more are a matter of
 /// `--histories`.
-const HISTORIES: [(StoreKind, u64); 2] = [(StoreKind::Memory, 200), (StoreKind::Sqlite, 40)];
+const HISTORIES: [(StoreKind, u64); 2] = [(StoreKind::Memory, 200), (StoreKind::Sqlite, 70)];
 /// How many over the store in memory are looked at for what must have happened.
 const COVERING: u64 = 1_200;
 /// How many are searched for a planted fault.

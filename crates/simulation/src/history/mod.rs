@@ -384,6 +384,10 @@ impl History {
                 Owner::Worker(worker),
                 work(self.world.clone(), Arc::clone(&started)),
             );
+            // It may have died at its first step, and then nothing of it goes on.
+            if self.tasks.values().all(|task| task.process != process) {
+                return;
+            }
         }
     }
 
