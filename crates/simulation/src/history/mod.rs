@@ -186,7 +186,9 @@ impl History {
         let mut is_busy = false;
         for user in 0..users {
             let Some(onboarding) = self.world.state().onboarding_of(user) else { continue };
-            let asks = onboarding.state == onboarding::State::RequiresData;
+            // Whoever was not helped at first, as the row was damaged, still waits for it.
+            let asks = onboarding.state == onboarding::State::RequiresData
+                || !onboarding.state.is_at_rest();
             let has_ended = onboarding.hold.is_some() || onboarding.ended.is_some();
             if has_ended || !(asks || round == 0) {
                 continue;
