@@ -181,15 +181,21 @@ mod tests {
 
     #[test]
     fn locators_split_at_the_first_colon_and_fold_mail_addresses() {
-        for (text, value) in [
-            ("userId:johnd-123", "johnd-123"),
-            ("userId:did:key:z6Mk", "did:key:z6Mk"),
-            ("email:Ilse+a@Example.org", "ilse+a@example.org"),
-            ("phoneNumber:+4930111222", "+4930111222"),
-            ("twitter:handle", "handle"),
+        for (text, kind, value) in [
+            ("userId:johnd-123", LocatorKind::UserId, "johnd-123"),
+            ("userId:did:key:z6Mk", LocatorKind::UserId, "did:key:z6Mk"),
+            ("email:Ilse+a@Example.org", LocatorKind::Email, "ilse+a@example.org"),
+            ("phoneNumber:+4930111222", LocatorKind::PhoneNumber, "+4930111222"),
+            ("phoneNumber:+1234567", LocatorKind::PhoneNumber, "+1234567"),
+            ("phoneNumber:+123456789012345", LocatorKind::PhoneNumber, "+123456789012345"),
+            ("twitter:handle", LocatorKind::Twitter, "handle"),
         ] {
-            assert_eq!(text.parse::<UserLocator>().unwrap().value(), value, "{text}");
+            let locator: UserLocator = text.parse().unwrap();
+            assert_eq!((locator.kind(), locator.value()), (kind, value), "{text}");
+            assert_eq!(locator.to_string(), locator.as_str());
         }
+        let longest = format!("userId:{}", "a".repeat(LOCATOR_BYTES_MAX - "userId:".len()));
+        assert!(longest.parse::<UserLocator>().is_ok());
     }
 
     #[test]
@@ -202,7 +208,7 @@ mod tests {
     #[test]
     fn bad_locators_are_refused_with_their_reason() {
         use InvalidLocator as E;
-        let long = format!("userId:{}", "a".repeat(LOCATOR_BYTES_MAX));
+        let long = format!("userId:{}", "a".repeat(LOCATOR_BYTES_MAX + 1 - "userId:".len()));
         for (text, error) in [
             ("", E::NoKind),
             ("me", E::NoKind),
@@ -216,7 +222,11 @@ mod tests {
             ("email:ilse@localhost", E::Email),
             // In lower case it is no address, so that it could not be read again.
             ("email:İlse@example.org", E::Email),
-            ("phoneNumber:030111", E::PhoneNumber),
+            ("phoneNumber:030111222", E::PhoneNumber),
+            ("phoneNumber:+030111222", E::PhoneNumber),
+            ("phoneNumber:+49 30111222", E::PhoneNumber),
+            ("phoneNumber:+123456", E::PhoneNumber),
+            ("phoneNumber:+1234567890123456", E::PhoneNumber),
             (&*long, E::TooLong),
         ] {
             assert_eq!(text.parse::<UserLocator>().err(), Some(error), "{text}");

@@ -193,6 +193,14 @@ mod tests {
     }
 
     #[test]
+    fn jitter_spreads_delays_over_its_whole_share() {
+        let policy = Policy::default();
+        let delays = || (0..500).map(|number| policy.retry_delay_ms(id(number), 3));
+        assert!(delays().all(|ms| (3_200..=4_800).contains(&ms)));
+        assert!(delays().any(|ms| ms < 3_300) && delays().any(|ms| ms > 4_700));
+    }
+
+    #[test]
     fn polls_are_fast_then_slow_and_never_stop() {
         let policy = Policy::default();
         let delay = |polls| policy.poll_delay_ms(id(1), polls);
@@ -210,6 +218,8 @@ mod tests {
         let delays: std::collections::BTreeSet<u64> =
             (0..100).map(|number| policy.recheck_delay_ms(id(number), 3)).collect();
         assert!(delays.len() > 90);
+        assert!(delays.iter().any(|ms| *ms < policy.recheck_ms * 82 / 100));
+        assert!(delays.iter().any(|ms| *ms > policy.recheck_ms * 98 / 100));
         assert!(
             delays.iter().all(|ms| (policy.recheck_ms * 4 / 5..=policy.recheck_ms).contains(ms))
         );

@@ -124,6 +124,25 @@ mod tests {
     }
 
     #[test]
+    fn times_stay_within_what_can_be_written_and_none_is_before_another_by_less_than_nothing() {
+        let time = Timestamp(1_000);
+        assert_eq!(time.plus_ms(u64::MAX), Timestamp::MAX);
+        assert_eq!(time.plus_ms(i64::MAX as u64), Timestamp::MAX);
+        assert_eq!(Timestamp::MAX.plus_ms(1), Timestamp::MAX);
+        assert_eq!(time.plus_ms(5), Timestamp(1_005));
+        assert_eq!(Timestamp(1_005).ms_since(time), 5);
+        assert_eq!(time.ms_since(Timestamp(1_005)), 0);
+    }
+
+    #[test]
+    fn a_date_is_stored_as_it_is_written() {
+        let day = Date::parse("2026-05-02").unwrap();
+        assert_eq!(serde_json::to_string(&day).unwrap(), "\"2026-05-02\"");
+        assert_eq!(serde_json::from_str::<Date>("\"2026-05-02\"").unwrap(), day);
+        assert!(serde_json::from_str::<Date>("\"2026-5-2\"").is_err());
+    }
+
+    #[test]
     fn years_are_counted_by_birthday() {
         let born = Date::parse("2004-02-29").unwrap();
         for (on, years) in

@@ -10,4 +10,5 @@ mod page;
 mod properties;
 mod provider;
 mod table;
+mod words;
 mod world;

@@ -1,8 +1,8 @@
 //! What a person supplies, when it is sent, and when it triggers.
 
 use onboarding::{
-    DocumentType, Eligibility, Event, Product, ProductStatus, Reason, Request, Section, State,
-    Step, TaskState, UNNAMED_REQUEST,
+    DocumentType, Eligibility, Event, Product, ProductStatus, Reason, Request, Revision, Section,
+    State, Step, TaskState, Transition, UNNAMED_REQUEST,
 };
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, tasks};
@@ -247,4 +247,52 @@ fn what_was_judged_supplies_nothing_any_more_when_a_newer_document_is_taken_back
     assert_eq!(driver.state(), State::Registered, "the newer one was not judged yet");
     driver.happen(&document_withdrawn(&PASSPORT));
     assert_eq!((driver.state(), driver.step()), (State::RequiresData, Step::WaitForPerson));
+}
+
+#[test]
+fn what_was_supplied_stays_so_when_another_section_is_edited() {
+    let mut driver = answered(&onramp_lacking(&KYC, &[]));
+    driver.happen(&profile_set(2, &KYC));
+    driver.happen(&profile_set(3, &[Section::UserDetails]));
+    assert_eq!(tasks(&driver), [("data", "kyc-data".to_owned(), TaskState::Supplied, 1)]);
+}
+
+#[test]
+fn a_transition_lists_the_tasks_that_it_opened_changed_or_closed_and_no_others() {
+    let listed = |transition: &Transition| -> Vec<(String, TaskState)> {
+        let tasks = transition.tasks.iter();
+        tasks.map(|task| (task.request.name().to_owned(), task.state)).collect()
+    };
+    let (id, kyc) = ("id".to_owned(), "kyc-data".to_owned());
+    let mut driver = asked();
+    driver.acknowledge_all();
+    let trigger = driver.begin_trigger();
+    let opened = driver.happen(&triggered(trigger, &onramp_lacking(&KYC, &["id"])));
+    assert_eq!(listed(&opened), [(kyc.clone(), TaskState::Open), (id.clone(), TaskState::Open)]);
+    let changed = driver.happen(&document_added(&PASSPORT, 1));
+    assert_eq!(listed(&changed), [(id.clone(), TaskState::Supplied)]);
+    driver.happen(&Event::VerificationRequested);
+    driver.acknowledge_all();
+    let trigger = driver.begin_trigger();
+    let closed = driver.happen(&triggered(trigger, &onramp_lacking(&KYC, &[])));
+    assert_eq!(listed(&closed), [(id, TaskState::Closed), (kyc.clone(), TaskState::Open)]);
+    assert_eq!(tasks(&driver), [("data", kyc, TaskState::Open, 1)]);
+}
+
+#[test]
+fn until_a_newer_document_is_sent_the_provider_has_the_older_one() {
+    let mut driver = asked();
+    driver.happen(&document_added(&PASSPORT, 1));
+    driver.acknowledge_all();
+    driver.happen(&document_added(&PASSPORT, 2));
+    let has = driver.onboarding.acknowledged_revisions().documents;
+    assert_eq!(has, [(PASSPORT, Revision(1))].into());
+}
+
+#[test]
+fn it_may_begin_with_nothing_wanted() {
+    let mut driver = Driver::blank();
+    driver.happen(&wanted(&[]));
+    assert_eq!(driver.onboarding.version, 1);
+    assert_eq!(driver.ignored(&wanted(&[])), Reason::AlreadySo);
 }
