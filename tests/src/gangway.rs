@@ -291,6 +291,17 @@ impl Ended {
 /// again for the binary, and everything above them would be built anew.
 const OWN_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_"];
 
+/// Cargo as a user would call it.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    for (name, _) in std::env::vars() {
+        if OWN_PACKAGE.iter().any(|prefix| name.starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
 /// The binary under test, built like this process. Cargo builds the binaries of a package for
 /// its own tests alone, so it is asked for this one, once.
 ///
@@ -319,12 +330,7 @@ pub fn breakable_binary() -> &'static Path {
 
 fn built(how: impl FnOnce(&mut Command)) -> PathBuf {
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
-    let mut cargo = Command::new(env!("CARGO"));
-    for (name, _) in std::env::vars() {
-        if OWN_PACKAGE.iter().any(|prefix| name.starts_with(prefix)) {
-            cargo.env_remove(name);
-        }
-    }
+    let mut cargo = cargo();
     cargo
         .args(["build", "--package", "gangway", "--bin", "gangway", "--profile", profile])
         .arg("--message-format=json-render-diagnostics")

@@ -9,6 +9,7 @@
 mod chance;
 mod gangway;
 mod people;
+pub mod planted;
 mod recorder;
 pub mod roads;
 mod sandbox;

@@ -1,0 +1,141 @@
+//! What may catch a planted fault: the tests of one package.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::gangway::cargo;
+use crate::within;
+
+/// Tests that take longer than this hang: they take a minute at most.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// The tests of one package, run by cargo-nextest: it stops at the first that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Check {
+    /// Of the rules: the state machine's behaviour, its exploration and its properties.
+    Onboarding,
+    /// Of the client, against a server that answers as it is told.
+    Crossmint,
+    /// Of the store: the conformance suite, and the tests of SQLite.
+    Store,
+    /// Of the worker and the intake, over both stores.
+    Engine,
+    /// Of the binary's settings, and of the commands that need no provider.
+    Gangway,
+    /// The fixed set of histories.
+    Simulation,
+    /// The real binary against the sandbox.
+    EndToEnd,
+}
+
+/// What became of a check.
+pub enum Outcome {
+    /// Everything is as it should be.
+    Passed,
+    /// It caught something: the first test that failed, or that it never ended.
+    Failed(String),
+    /// There was nothing to run.
+    NotBuilt,
+}
+
+impl Check {
+    const ALL: [Self; 7] = [
+        Self::Onboarding,
+        Self::Crossmint,
+        Self::Store,
+        Self::Engine,
+        Self::Gangway,
+        Self::Simulation,
+        Self::EndToEnd,
+    ];
+
+    /// The word in the list.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Onboarding => "onboarding",
+            Self::Crossmint => "crossmint",
+            Self::Store => "store",
+            Self::Engine => "engine",
+            Self::Gangway => "gangway",
+            Self::Simulation => "simulation",
+            Self::EndToEnd => "end-to-end",
+        }
+    }
+
+    /// The check that a word names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|check| check.as_str() == word)
+    }
+
+    /// What Cargo is to test, and of it which tests.
+    const fn selection(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Onboarding => (&["--package", "onboarding"], &[]),
+            Self::Crossmint => (&["--package", "crossmint"], &[]),
+            Self::Store => (&["--package", "store"], &[]),
+            Self::Engine => (&["--package", "engine"], &[]),
+            Self::Gangway => (&["--package", "gangway"], &[]),
+            // Its other tests plant faults of their own.
+            Self::Simulation => {
+                (&["--package", "simulation", "--test", "simulation"], &[HISTORIES])
+            }
+            Self::EndToEnd => (&["--package", "gangway-tests", "--test", "end_to_end"], &[]),
+        }
+    }
+
+    /// Builds the tests in `tree` and runs them until one fails; the time is that of the run.
+    /// What was said goes to `log`.
+    pub fn run(self, tree: &Path, target: &Path, log: &Path) -> (Outcome, Duration) {
+        let (packages, names) = self.selection();
+        let start = |last: &[&str]| {
+            let said = File::create(log).unwrap();
+            cargo()
+                .args(["nextest", "run", "--locked", "--status-level=fail"])
+                .args(packages)
+                .args(last)
+                .current_dir(tree)
+                .env("CARGO_TARGET_DIR", target)
+                .stdin(Stdio::null())
+                .stdout(said.try_clone().unwrap())
+                .stderr(said)
+                .process_group(0)
+                .spawn()
+                .unwrap()
+        };
+        if !start(&["--no-run"]).wait().unwrap().success() {
+            return (Outcome::NotBuilt, Duration::ZERO);
+        }
+        let began = Instant::now();
+        let mut running = start(names);
+        let ended = within(LIMIT, || running.try_wait().unwrap());
+        let took = began.elapsed();
+        (outcome(ended, &mut running, log), took)
+    }
+}
+
+/// The names of the tests that make histories without a fault of their own begin so.
+const HISTORIES: &str = "the_invariants_hold_in";
+
+fn outcome(ended: Option<ExitStatus>, running: &mut Child, log: &Path) -> Outcome {
+    let Some(status) = ended else {
+        let group = Pid::from_child(running);
+        // Asked to end, it ends its tests; they are in groups of their own.
+        kill_process_group(group, Signal::TERM).unwrap();
+        running.wait().unwrap();
+        return Outcome::Failed(format!("no end within {} s", LIMIT.as_secs()));
+    };
+    if status.success() {
+        return Outcome::Passed;
+    }
+    let said = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
+    let failed = said.lines().find_map(|line| {
+        let (_counted, test) = line.trim_start().strip_prefix("FAIL [")?.split_once(") ")?;
+        Some(test)
+    });
+    Outcome::Failed(failed.unwrap_or("no test failed, but the run did").to_owned())
+}
