@@ -107,7 +107,9 @@ pub(crate) fn locator(data: &[u8]) {
                 format!("{}:{}", locator.kind().as_str(), locator.value()),
                 locator.as_str()
             );
-            assert!(!format!("{locator:?}").contains(locator.value()) || locator.value().len() < 3);
+            // Of the value nothing: the kind is all that a log may show.
+            let shown = format!("UserLocator({}:…)", locator.kind().as_str());
+            assert_eq!(format!("{locator:?}"), shown);
             check_value_kept(text, &locator);
             check_sandbox_agrees(&locator);
         }
