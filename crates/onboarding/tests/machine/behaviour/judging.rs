@@ -153,8 +153,20 @@ fn a_verified_user_of_whom_more_is_asked_falls_back() {
 }
 
 #[test]
-fn a_rejected_user_is_left_alone() {
+fn a_rejected_user_is_looked_at_slowly_and_not_triggered() {
     let mut driver = answered(&onramp(ProductStatus::Rejected));
+    assert_eq!((driver.state(), driver.next_call_name()), (State::Rejected, "check-status"));
+    let wait_ms = driver.due_call().1.ms_since(driver.now);
+    let recheck_ms = driver.policy.rejected_recheck_ms;
+    assert!((recheck_ms * 4 / 5..=recheck_ms).contains(&wait_ms), "{wait_ms}");
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!((driver.state(), driver.onboarding.verification.triggers), (State::Verified, 1));
+}
+
+#[test]
+fn a_rejected_user_is_not_looked_at_where_the_policy_says_so() {
+    let mut driver = answered(&onramp(ProductStatus::Rejected));
+    driver.policy.rejected_recheck_ms = 0;
     assert_eq!((driver.state(), driver.step()), (State::Rejected, Step::WaitForPerson));
     driver.happen(&retried());
     assert_eq!(driver.next_call_name(), "check-status");
