@@ -24,6 +24,7 @@ mod policy;
 mod problem;
 mod product;
 mod profile;
+pub mod requirements;
 mod revision;
 mod state;
 mod status;
@@ -51,6 +52,7 @@ pub use profile::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, SectionChanges, UserDetails,
     VerificationHistory, changed_sections,
 };
+pub use requirements::{Accepts, Area};
 pub use revision::{Revision, Revisions};
 pub use state::State;
 pub use status::{
