@@ -29,6 +29,7 @@ mod profile;
 mod registration;
 mod regression;
 mod renewal;
+pub mod requirements;
 mod revision;
 mod state;
 mod status;
@@ -60,6 +61,7 @@ pub use profile::{
 };
 pub use registration::Registration;
 pub use regression::{Regression, Regressions};
+pub use requirements::{Accepts, Area};
 pub use revision::{Revision, Revisions};
 pub use state::State;
 pub use status::{
