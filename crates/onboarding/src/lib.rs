@@ -25,6 +25,7 @@ mod problem;
 mod product;
 mod profile;
 mod revision;
+mod shown;
 mod state;
 mod status;
 mod step;
@@ -52,6 +53,7 @@ pub use profile::{
     VerificationHistory, changed_sections,
 };
 pub use revision::{Revision, Revisions};
+pub use shown::{Region, Shown};
 pub use state::State;
 pub use status::{
     DocumentView, HoldView, LastErrorView, ProductView, Status, StepView, TaskView, WaitingOn,
