@@ -32,6 +32,6 @@ pub use scrub::scrub;
 pub use settings::{ApiKey, DocumentData, DocumentReference, Settings, SettingsError};
 pub use transport::ANSWER_BYTES_MAX;
 pub use wire::{
-    DocumentUpload, ExternalWallet, LegalAcceptance, LegalDocument, LegalRegion, LegalState,
-    LinkedWallet, UploadedDocument, UserPresence, WalletOwnership,
+    DocumentUpload, ExternalWallet, LegalAcceptance, LegalDocument, LegalState, LinkedWallet,
+    UploadedDocument, UserPresence, WalletOwnership,
 };

@@ -31,6 +31,7 @@ mod regression;
 mod renewal;
 pub mod requirements;
 mod revision;
+mod shown;
 mod state;
 mod status;
 mod step;
@@ -63,6 +64,7 @@ pub use registration::Registration;
 pub use regression::{Regression, Regressions};
 pub use requirements::{Accepts, Area};
 pub use revision::{Revision, Revisions};
+pub use shown::{Region, Shown};
 pub use state::State;
 pub use status::{
     DocumentView, HoldView, LastErrorView, ProductView, Status, StepView, TaskView, WaitingOn,

@@ -223,6 +223,35 @@ async fn every_form_of_a_user_is_read() {
     }
 }
 
+#[tokio::test]
+async fn what_is_shown_of_a_user_is_what_was_said_and_no_more() {
+    let policy =
+        |valid: &str| format!(r#"{{"type":"crossmint-privacy-policy","acceptedAt":"x"{valid}}}"#);
+    let (valid, invalid) =
+        (policy(r#","isValidVersion":true"#), policy(r#","isValidVersion":false"#));
+    for (body, expected) in [
+        ("{}".to_owned(), "{}"),
+        (
+            r#"{"userDetails":true,"kycData":false,"dueDiligence":"yes"}"#.to_owned(),
+            r#"{"sections":{"user-details":true,"kyc-data":false}}"#,
+        ),
+        (format!(r#"{{"legalDocuments":{valid}}}"#), r#"{"privacyPolicy":true}"#),
+        (format!(r#"{{"legalDocuments":[{invalid}]}}"#), r#"{"privacyPolicy":false}"#),
+        (format!(r#"{{"legalDocuments":[{}]}}"#, policy("")), "{}"),
+        // An acceptance of an older text does not undo that of the one in force.
+        (format!(r#"{{"legalDocuments":[{valid},{invalid}]}}"#), r#"{"privacyPolicy":true}"#),
+        (
+            r#"{"legalDocuments":[{"type":"crossmint-terms-of-service","isValidVersion":true}]}"#
+                .to_owned(),
+            r#"{"terms":true}"#,
+        ),
+    ] {
+        let server = Server::start(vec![answer(200, &body)]).await;
+        let shown = server.client().user(&user()).await.unwrap().shown();
+        assert_eq!(serde_json::to_string(&shown).unwrap(), expected, "{body}");
+    }
+}
+
 fn word(document: &LegalDocument) -> &str {
     match document {
         LegalDocument::CrossmintPrivacyPolicy => "crossmint-privacy-policy",
