@@ -64,13 +64,10 @@ impl<S: Store, P: Provider> Worker<S, P> {
         call: &Call,
         clock: &impl Clock,
     ) -> Result<Event, Unsuccessful> {
-        let (user, epoch) = (&stored.user, Some(stored.onboarding.epoch));
+        let user = &stored.user;
         match call {
             Call::AcceptPrivacyPolicy { revision } => {
-                let consent = stored.onboarding.consent.as_ref();
-                let consent = consent.ok_or_else(|| not_held("the consent"))?;
-                self.provider.accept_privacy_policy(user, consent.accepted_at).await?;
-                Ok(Event::PrivacyPolicyAccepted { revision: *revision, epoch })
+                self.accept_privacy_policy(stored, *revision).await
             }
             Call::RegisterUser { revision } => self.register_user(stored, *revision).await,
             Call::UploadDocument { document_type, revision } => {
@@ -86,6 +83,22 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 Ok(Event::StatusChecked { epoch: *epoch, eligibility })
             }
         }
+    }
+
+    async fn accept_privacy_policy(
+        &self,
+        stored: &Stored,
+        revision: Revision,
+    ) -> Result<Event, Unsuccessful> {
+        let held = self.store.load(stored.onboarding.id).await;
+        let held = held.map_err(|error| unreadable(&error, "restore it from a backup"))?;
+        let consent = held.and_then(|held| held.onboarding.consent);
+        let consent = consent.ok_or_else(|| not_held("the consent"))?;
+        if consent.revision != revision {
+            return Err(replaced());
+        }
+        self.provider.accept_privacy_policy(&stored.user, consent.accepted_at).await?;
+        Ok(Event::PrivacyPolicyAccepted { revision, epoch: Some(stored.onboarding.epoch) })
     }
 
     async fn register_user(
