@@ -8,7 +8,6 @@
 //! done, [`apply`] says what an [`Event`] changes.
 
 mod apply;
-mod content;
 mod document;
 mod event;
 mod failing;
@@ -33,7 +32,6 @@ mod time;
 mod user_file;
 
 pub use apply::{Context, Outcome, Reason, Transition, apply};
-pub use content::{CheckedDocument, DOCUMENT_BYTES_MAX, MediaType, check_document};
 pub use document::DocumentType;
 pub use event::Event;
 pub use failure::{Effect, Failure, FailureClass};
