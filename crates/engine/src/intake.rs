@@ -6,10 +6,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use documents::check_document;
 use onboarding::{
     Context, Date, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
     Problems, Product, Profile, Reason, Revision, Timestamp, Transition, UserFile, UserLocator,
-    apply, changed_sections, check_document,
+    apply, changed_sections,
 };
 use store::{
     Actor, ClaimAfter, Commit, Committed, PersonalData, ProfileContent, Store, StoreError, Stored,

@@ -1,5 +1,6 @@
 //! Document types.
 
+use crate::names;
 use crate::open_enum::open_enum;
 
 open_enum! {
@@ -26,5 +27,15 @@ open_enum! {
         SelfieLeft = "selfie-left",
         /// A selfie from the right (newer).
         SelfieRight = "selfie-right",
+    }
+}
+
+impl DocumentType {
+    /// What is doubtful about a type that Gangway does not know, with the nearest known one.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        let Self::Other(word) = self else { return None };
+        let known: Vec<&str> = Self::KNOWN.iter().map(Self::as_str).collect();
+        Some(names::unknown("the provider may not know this document type", word, &known))
     }
 }

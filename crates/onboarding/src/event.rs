@@ -9,8 +9,8 @@ use crate::regression::Regression;
 use crate::step::Call;
 use crate::task::Request;
 use crate::{
-    Area, Date, DocumentType, Eligibility, Failure, OnboardingId, Product, Region, Revision, Section,
-    Shown, Timestamp,
+    Area, Date, DocumentType, Eligibility, Failure, OnboardingId, Product, Region, Revision,
+    Section, Shown, Timestamp,
 };
 
 /// Something that happened. Holds no personal data, so that history can be kept and shown.

@@ -9,7 +9,6 @@
 
 mod apply;
 mod consent;
-mod content;
 mod document;
 mod event;
 mod failing;
@@ -41,7 +40,6 @@ mod user_file;
 
 pub use apply::{Context, Outcome, Reason, Transition, apply};
 pub use consent::{Consent, Evidence, LegalText};
-pub use content::{CheckedDocument, DOCUMENT_BYTES_MAX, MediaType, check_document};
 pub use document::DocumentType;
 pub use event::Event;
 pub use failure::{Effect, Failure, FailureClass};
@@ -72,7 +70,6 @@ pub use status::{
 pub use step::{Call, Lane, Step, next_step};
 pub use task::{
     Due, DueSource, PAST_ROUNDS_MAX, PastRound, Request, Task, TaskState, UNNAMED_REQUEST, Waived,
-    accepted_documents,
 };
 pub use time::{Date, InvalidTime, Timestamp};
 pub use user_file::UserFile;

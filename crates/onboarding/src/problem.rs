@@ -48,11 +48,13 @@ impl Problems {
         self.0.iter().any(|problem| problem.severity == Severity::Error)
     }
 
-    pub(crate) fn error(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+    /// Refuses what was given, at `pointer`.
+    pub fn error(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
         self.push(Severity::Error, pointer.into(), message.into());
     }
 
-    pub(crate) fn warn(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+    /// Doubts it.
+    pub fn warn(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
         self.push(Severity::Warning, pointer.into(), message.into());
     }
 
@@ -61,7 +63,10 @@ impl Problems {
     }
 
     /// The value if nothing is refused, else every problem.
-    pub(crate) fn checked<T>(self, value: T) -> Result<Checked<T>, Self> {
+    ///
+    /// # Errors
+    /// Every problem, if any of them is an error.
+    pub fn checked<T>(self, value: T) -> Result<Checked<T>, Self> {
         if self.has_errors() { Err(self) } else { Ok(Checked { value, warnings: self }) }
     }
 }

@@ -107,24 +107,6 @@ impl Request {
     }
 }
 
-/// The document types that meet a requirement: any one group, each of it whole.
-/// Empty for a requirement that Gangway does not know: it never guesses.
-/// Source: the quickstart's list; `id` is a category, not a type.
-#[must_use]
-pub fn accepted_documents(requirement: &str) -> Vec<Vec<DocumentType>> {
-    use DocumentType as D;
-    match (requirement, DocumentType::from(requirement)) {
-        ("id", _) => vec![
-            vec![D::IdPassport],
-            vec![D::IdIdcardFront, D::IdIdcardBack],
-            vec![D::IdResidencyPermit],
-            vec![D::IdSsn],
-        ],
-        (_, D::Other(_)) => Vec::new(),
-        (_, known) => vec![vec![known]],
-    }
-}
-
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

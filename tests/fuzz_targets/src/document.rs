@@ -1,6 +1,7 @@
 //! A document's bytes, its name and its date.
 
-use onboarding::{Checked, DOCUMENT_BYTES_MAX, Date, DocumentType, MediaType, check_document};
+use documents::{DOCUMENT_BYTES_MAX, MediaType, check_document};
+use onboarding::{Checked, Date, DocumentType};
 
 use crate::answer::split;
 use crate::canary::{MARKER, assert_hidden};

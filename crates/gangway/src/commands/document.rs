@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use documents::DOCUMENT_BYTES_MAX;
 use engine::{Intake, IntakeError};
-use onboarding::{DOCUMENT_BYTES_MAX, Event, Problems, UserLocator};
+use onboarding::{Event, Problems, UserLocator};
 use store::Actor;
 
 use super::{read, report};

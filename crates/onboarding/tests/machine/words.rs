@@ -2,8 +2,8 @@
 //! nobody can read, and programs that wait for what never comes.
 
 use onboarding::{
-    Ended, HoldCause, Lane, LocatorKind, MediaType, OnboardingId, Revision, Section, State,
-    TaskState, WaitingOn,
+    Ended, HoldCause, Lane, LocatorKind, OnboardingId, Revision, Section, State, TaskState,
+    WaitingOn,
 };
 
 use crate::behaviour::PASSPORT;
@@ -32,11 +32,6 @@ fn each_word_is_the_documented_one() {
         (LocatorKind::Email.as_str(), "email"),
         (LocatorKind::PhoneNumber.as_str(), "phoneNumber"),
         (LocatorKind::Twitter.as_str(), "twitter"),
-        (MediaType::Png.as_str(), "image/png"),
-        (MediaType::Jpeg.as_str(), "image/jpeg"),
-        (MediaType::Pdf.as_str(), "application/pdf"),
-        (MediaType::Heic.as_str(), "image/heic"),
-        (MediaType::Webp.as_str(), "image/webp"),
         (PASSPORT.as_str(), "id-passport"),
     ]);
 }

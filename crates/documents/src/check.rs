@@ -5,10 +5,7 @@
 
 use std::path::Path;
 
-use crate::document::DocumentType;
-use crate::names;
-use crate::problem::{Checked, Problems};
-use crate::time::Date;
+use onboarding::{Checked, Date, DocumentType, Problems};
 
 /// The largest document, in bytes before base64.
 ///
@@ -96,10 +93,8 @@ pub fn check_document(
     today: Date,
 ) -> Result<Checked<CheckedDocument>, Problems> {
     let mut problems = Problems::default();
-    if let DocumentType::Other(word) = document_type {
-        let known: Vec<&str> = DocumentType::KNOWN.iter().map(DocumentType::as_str).collect();
-        let what = "the provider may not know this document type";
-        problems.warn("/documentType", names::unknown(what, word, &known));
+    if let Some(doubt) = document_type.doubt() {
+        problems.warn("/documentType", doubt);
     }
     if expires_at.is_some_and(|day| day < today) {
         problems.error("/expiresAt", "must not be in the past; ask for a document that is valid");
