@@ -104,6 +104,12 @@ const fn explain(reason: Reason) -> &'static str {
         Reason::AlreadyAcknowledged => {
             "the provider has it already and keeps it; `gangway document add` replaces it"
         }
+        Reason::NoSuchOpenTask => {
+            "there is no such open task; `gangway tasks LOCATOR` lists those that are open"
+        }
+        Reason::NotRejected => {
+            "the provider has not refused the user; `gangway retry` reads its verdict again"
+        }
         Reason::NeverHeld => {
             "there is no such document; `gangway status` lists those that are held"
         }
@@ -114,6 +120,7 @@ const fn explain(reason: Reason) -> &'static str {
         | Reason::NothingToTrigger
         | Reason::StaleObservation
         | Reason::StaleAcknowledgement
+        | Reason::NotDueYet
         | Reason::NotTheAwaitedCall => reason.as_str(),
     }
 }
@@ -222,6 +229,7 @@ impl<S: Store> Intake<S> {
                     document_type: document_type.clone(),
                     revision,
                     expires_at,
+                    duplicates: Vec::new(),
                 }],
                 personal: vec![PersonalData::DocumentContent {
                     document_type: document_type.clone(),
@@ -355,12 +363,9 @@ fn edit_request(
     {
         request.events.push(Event::WantedProductsSet { products });
     }
-    if let Some(accepted_at) = file.privacy_policy_accepted_at {
-        let before = onboarding.and_then(|onboarding| onboarding.consent.as_ref());
-        if before.is_none_or(|consent| consent.accepted_at != accepted_at) {
-            let revision = Revision::following(before.map(|consent| consent.revision));
-            request.events.push(Event::ConsentGiven { revision, accepted_at });
-        }
+    for given in file.consents {
+        let before = onboarding.and_then(|onboarding| onboarding.accepted(given.text));
+        request.events.extend(given.event_after(before));
     }
     if let Some(profile) = file.profile {
         let sections = changed_sections(held.as_ref(), &profile);
@@ -368,7 +373,13 @@ fn edit_request(
             let before = onboarding.and_then(|onboarding| onboarding.profile.as_ref());
             let revision = Revision::following(before.map(|record| record.revision));
             let changed = sections.changed.intersection(&sections.present).cloned().collect();
-            request.events.push(Event::ProfileSet { revision, present: sections.present, changed });
+            request.events.push(Event::ProfileSet {
+                revision,
+                present: sections.present,
+                changed,
+                area: None,
+                verified_on: profile.verified_on(),
+            });
             let json = serde_json::to_vec(&profile).expect("a profile holds only strings");
             request.personal.push(PersonalData::Profile { revision, json });
         }

@@ -283,6 +283,15 @@ impl Onboarding {
         Ok(())
     }
 
+    /// The user's acceptance of a legal text.
+    #[must_use]
+    pub const fn accepted(&self, text: LegalText) -> Option<&Consent> {
+        match text {
+            LegalText::PrivacyPolicy => self.consent.as_ref(),
+            LegalText::TermsOfService => self.terms.as_ref(),
+        }
+    }
+
     const fn accepted_mut(&mut self, text: LegalText) -> &mut Option<Consent> {
         match text {
             LegalText::PrivacyPolicy => &mut self.consent,
@@ -391,7 +400,7 @@ impl Onboarding {
             return Err(Reason::NothingNewToVerify);
         }
         for task in operators {
-            task.settle(None, cx.now);
+            task.settle(None, cx);
         }
         self.verification.asked = true;
         self.verification.requested = true;
@@ -411,7 +420,7 @@ impl Onboarding {
     /// nothing else is open, it is asked to judge.
     fn waive(&mut self, number: u32, reason: &str, cx: &Context<'_>) -> Result<(), Reason> {
         let waived = Waived { reason: reason.to_owned(), at: cx.now };
-        self.open_task(number)?.settle(Some(waived), cx.now);
+        self.open_task(number)?.settle(Some(waived), cx);
         let is_asked_for = self.tasks.iter().any(|task| task.number == number);
         if is_asked_for && !self.has_open_task() && self.verification.asked {
             self.verification.requested = true;

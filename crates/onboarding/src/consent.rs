@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Region, Revision, Timestamp};
+use crate::{Event, Region, Revision, Timestamp};
 
 /// A legal text of the provider's that users accept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,6 +45,35 @@ impl Consent {
     }
 }
 
+/// That a user accepted a legal text, as a person or a company tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenConsent {
+    /// Which text.
+    pub text: LegalText,
+    /// When.
+    pub accepted_at: Timestamp,
+    /// Whose version of the terms of service; none for the privacy policy.
+    pub region: Option<Region>,
+    /// How it can be shown later.
+    pub evidence: Evidence,
+}
+
+impl GivenConsent {
+    /// The event that it is to whoever holds `before`; none if that says the same. An acceptance
+    /// of the same time of which nothing more is said is the same.
+    #[must_use]
+    pub fn event_after(self, before: Option<&Consent>) -> Option<Event> {
+        let Self { text, accepted_at, region, evidence } = self;
+        let is_known = before.is_some_and(|held| {
+            held.accepted_at == accepted_at
+                && (evidence.is_empty() || held.evidence == evidence)
+                && (region.is_none() || held.region == region)
+        });
+        let revision = Revision::following(before.map(|held| held.revision));
+        (!is_known).then_some(Event::ConsentGiven { text, revision, accepted_at, region, evidence })
+    }
+}
+
 /// How an acceptance can be shown later. It is kept here, as the provider takes only the time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +81,7 @@ pub struct Evidence {
     /// The version of the text that was shown, in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_version: Option<String>,
-    /// The BLAKE3 or SHA-256 hash of the text that was shown, in hexadecimal digits.
+    /// The SHA-256 hash of the text that was shown, in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_hash: Option<String>,
     /// The language in which it was shown, as a BCP 47 tag.

@@ -99,7 +99,9 @@ impl Onboarding {
         let before = self.observation.take();
         let products: BTreeMap<Product, Eligibility> =
             eligibility.iter().map(|word| (word.product.clone(), word.clone())).collect();
-        self.note_regressions(&products, cx.now);
+        if cx.policy.looks_back() {
+            self.note_regressions(&products, cx.now);
+        }
         let same_look =
             before.as_ref().is_some_and(|before| say_the_same(&before.products, &products));
         let (polls, unclear) = before.map_or((0, 0), |before| (before.polls + 1, before.unclear));

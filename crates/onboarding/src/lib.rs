@@ -39,7 +39,7 @@ mod time;
 mod user_file;
 
 pub use apply::{Context, Outcome, Reason, Transition, apply};
-pub use consent::{Consent, Evidence, LegalText};
+pub use consent::{Consent, Evidence, GivenConsent, LegalText};
 pub use document::DocumentType;
 pub use event::Event;
 pub use failure::{Effect, Failure, FailureClass};
@@ -51,7 +51,7 @@ pub use onboarding::{
     Document, Ended, Hold, HoldCause, LastError, Observation, Onboarding, OnboardingId,
     ProfileRecord, Retry, TriggerInDoubt, Verification,
 };
-pub use policy::{Curve, Policy, REMINDERS_MAX, TaskTimes};
+pub use policy::{Curve, Policy, REMINDERS_MAX, RULES, TaskTimes};
 pub use problem::{Checked, Problem, Problems, Severity};
 pub use product::{Eligibility, Product, ProductStatus, Section};
 pub use profile::{

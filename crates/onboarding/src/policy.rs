@@ -34,6 +34,10 @@ pub struct Policy {
     pub unclear_polls_max: u32,
     /// Whether a document's bytes are kept after the provider has acknowledged them.
     pub keep_document_contents: bool,
+    /// Which edition of the rules is followed: [`RULES`] from now on. History that was written
+    /// under an earlier one replays by that.
+    #[serde(default)]
+    pub rules: u32,
     /// The documents that meet what the provider asks for, by where the user lives.
     #[serde(default)]
     pub accepts: Accepts,
@@ -64,6 +68,9 @@ pub struct Policy {
     #[serde(default)]
     pub resends_max: u32,
 }
+
+/// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds.
+pub const RULES: u32 = 1;
 
 /// So many reminders of one round of a task may be configured.
 pub const REMINDERS_MAX: usize = 8;
@@ -112,6 +119,7 @@ impl Default for Policy {
             forgotten_max: 3,
             unclear_polls_max: 20,
             keep_document_contents: false,
+            rules: RULES,
             accepts: Accepts::default(),
             task_due: TaskTimes {
                 consent_ms: 7 * DAY_MS,
@@ -158,6 +166,11 @@ impl Policy {
     #[must_use]
     pub fn rejected_recheck_delay_ms(&self, id: OnboardingId, polls: u32) -> u64 {
         spread(self.rejected_recheck_ms, seed(id, "rejected", polls))
+    }
+
+    /// Whether regressions are noted, and the times of a task's rounds.
+    pub(crate) const fn looks_back(&self) -> bool {
+        self.rules >= 1
     }
 
     /// By when a person has to supply what is asked for at `now`.

@@ -119,7 +119,7 @@ impl Onboarding {
         let mut renewals = std::mem::take(&mut self.renewals);
         renewals.retain_mut(|task| {
             let supplied = self.is_supplied(&task.request, &task.known, cx.policy);
-            task.set_supplied(supplied || task.waived.is_some(), cx.now);
+            task.set_supplied(supplied || task.waived.is_some(), cx);
             task.products.clone_from(&stake);
             let is_sent = held == acknowledged;
             let next = ahead.get(&task.request).filter(|ahead| ahead.opens_at <= cx.now);
@@ -128,7 +128,7 @@ impl Onboarding {
                 Some(next) => {
                     if supplied && is_sent && task.waived.is_none() {
                         task.known.clone_from(&held);
-                        task.ask_again(next.due, cx.now);
+                        task.ask_again(next.due, cx);
                     } else if task.state == TaskState::Open {
                         task.due = next.due;
                     }

@@ -72,7 +72,7 @@ impl Request {
         let field = |name: &str| vec![vec![name.to_owned()]];
         match self {
             Self::Consent | Self::RenewConsent => field("privacyPolicyAcceptedAt"),
-            Self::RenewTerms => field("termsOfServiceAccepted"),
+            Self::RenewTerms => field("termsOfServiceConsent"),
             Self::Data(section) => section.field().map(field).unwrap_or_default(),
             Self::RenewVerification => {
                 Section::VerificationHistory.field().map(field).unwrap_or_default()
@@ -272,9 +272,11 @@ impl Task {
     }
 
     /// Something was supplied, or taken back again. What was waived stays so.
-    pub(crate) fn set_supplied(&mut self, is_supplied: bool, now: Timestamp) {
+    pub(crate) fn set_supplied(&mut self, is_supplied: bool, cx: &Context<'_>) {
         if is_supplied {
-            self.supplied_at.get_or_insert(now);
+            if cx.policy.looks_back() {
+                self.supplied_at.get_or_insert(cx.now);
+            }
             self.state = TaskState::Supplied;
         } else if self.waived.is_none() && !matches!(self.request, Request::Operator(_)) {
             self.supplied_at = None;
@@ -283,11 +285,12 @@ impl Task {
     }
 
     /// What was supplied did not do: a new round begins.
-    pub(crate) fn ask_again(&mut self, due: Option<Due>, now: Timestamp) {
-        let supplied_at = self.supplied_at.take().unwrap_or(self.opened_at);
-        self.past_rounds.push(PastRound { supplied_at, asked_again_at: now });
-        let forgotten = self.past_rounds.len().saturating_sub(PAST_ROUNDS_MAX);
-        self.past_rounds.drain(..forgotten);
+    pub(crate) fn ask_again(&mut self, due: Option<Due>, cx: &Context<'_>) {
+        if let Some(supplied_at) = self.supplied_at.take() {
+            self.past_rounds.push(PastRound { supplied_at, asked_again_at: cx.now });
+            let forgotten = self.past_rounds.len().saturating_sub(PAST_ROUNDS_MAX);
+            self.past_rounds.drain(..forgotten);
+        }
         self.rounds += 1;
         self.state = TaskState::Open;
         self.due = due;
@@ -296,9 +299,9 @@ impl Task {
     }
 
     /// A person said that it is dealt with, or may pass.
-    pub(crate) fn settle(&mut self, waived: Option<Waived>, now: Timestamp) {
+    pub(crate) fn settle(&mut self, waived: Option<Waived>, cx: &Context<'_>) {
         self.state = TaskState::Supplied;
-        self.supplied_at = Some(now);
+        self.supplied_at = cx.policy.looks_back().then_some(cx.now);
         self.waived = waived;
     }
 }
@@ -333,7 +336,7 @@ impl Onboarding {
             .collect();
         for (task, judged) in self.tasks.iter_mut().zip(judged) {
             if judged {
-                task.ask_again(cx.policy.due_of(&task.request, cx.now), cx.now);
+                task.ask_again(cx.policy.due_of(&task.request, cx.now), cx);
             }
             task.known.clone_from(known);
         }
@@ -354,12 +357,13 @@ impl Onboarding {
         let is_supplied = |task: &Task| self.is_supplied(&task.request, &task.known, cx.policy);
         let supplied: Vec<bool> = self.tasks.iter().map(is_supplied).collect();
         for (task, supplied) in self.tasks.iter_mut().zip(supplied) {
-            task.set_supplied(supplied, cx.now);
+            task.set_supplied(supplied, cx);
         }
     }
 
     /// Where the user lives, as far as the rules know it.
-    pub(crate) fn area(&self) -> Option<&Area> {
+    #[must_use]
+    pub fn area(&self) -> Option<&Area> {
         self.profile.as_ref()?.area.as_ref()
     }
 

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::json::Fields;
 use crate::problem::{Checked, Problems};
 use crate::product::Section;
-use crate::time::Date;
+use crate::time::{Date, Timestamp};
 use crate::{json, names};
 
 pub(crate) use read::read_profile;
@@ -75,6 +75,17 @@ impl Profile {
             problems.error("", "must hold at least one section, such as userDetails");
         }
         problems.checked(profile)
+    }
+
+    /// The day of the older of the verifications that it names.
+    #[must_use]
+    pub fn verified_on(&self) -> Option<Date> {
+        let history = self.verification_history.as_ref()?;
+        [&history.id_verification_timestamp, &history.liveness_verification_timestamp]
+            .into_iter()
+            .filter_map(|time| Timestamp::parse(time).ok())
+            .min()
+            .map(Timestamp::date)
     }
 
     /// This profile as JSON, the form that patches are merged into.

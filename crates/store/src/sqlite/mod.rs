@@ -4,6 +4,7 @@ mod check;
 mod claim;
 mod commit;
 mod log;
+mod notes;
 mod open;
 mod paces;
 mod personal;
@@ -27,7 +28,7 @@ pub use check::{CheckedPage, Damage, StoreCheck};
 pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
-    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest,
+    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest, NotesDue,
     ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
 };
 use presence::Presence;
@@ -223,6 +224,15 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<StoredTask>, StoreError> {
         rows::tasks(&mut *self.moment().await?, id, limit).await
+    }
+
+    async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {
+        // Mostly nothing is due, and then nothing is to be written.
+        let next_at = notes::next_at(&mut *self.moment().await?, None).await?;
+        match next_at {
+            Some(at) if at <= now => self.write(notes::DueNotes { now, limit }).await,
+            next_at => Ok(NotesDue { due: Vec::new(), next_at }),
+        }
     }
 
     async fn history(
