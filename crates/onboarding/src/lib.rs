@@ -52,7 +52,7 @@ pub use profile::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, SectionChanges, UserDetails,
     VerificationHistory, changed_sections,
 };
-pub use requirements::{Accepts, Area};
+pub use requirements::{Accepts, Area, Requirements};
 pub use revision::{Revision, Revisions};
 pub use state::State;
 pub use status::{
