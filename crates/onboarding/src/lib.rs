@@ -60,7 +60,7 @@ pub use profile::{
 };
 pub use registration::Registration;
 pub use regression::{Regression, Regressions};
-pub use requirements::{Accepts, Area};
+pub use requirements::{Accepts, Area, Requirements};
 pub use revision::{Revision, Revisions};
 pub use shown::{Region, Shown};
 pub use state::State;

@@ -70,6 +70,16 @@ fn check_object(value: &Value, pointer: &str, known: &[&str], problems: &mut Pro
     }
 }
 
+/// Every field that holds no others, by the names on the way to it: `kycData.email`.
+pub(crate) fn leaves() -> impl Iterator<Item = String> {
+    INNER.iter().flat_map(|(pointer, names)| {
+        let inner = names.iter().map(move |name| format!("{pointer}/{name}"));
+        inner
+            .filter(|inner| INNER.iter().all(|(pointer, _)| pointer != inner))
+            .map(|inner| inner[1..].replace('/', "."))
+    })
+}
+
 /// `what` is wrong, with the nearest of `known` if one is near.
 pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     match nearest(word, known) {

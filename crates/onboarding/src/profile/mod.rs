@@ -20,6 +20,7 @@ use crate::time::{Date, Timestamp};
 use crate::{json, names};
 
 pub(crate) use read::read_profile;
+pub(crate) use rules::{country, us_state};
 #[cfg(test)]
 pub(crate) use tests::{any_json, full_json};
 

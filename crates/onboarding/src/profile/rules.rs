@@ -10,7 +10,7 @@ const AGE_YEARS_MAX: i32 = 130;
 /// How many digits a US social security number has.
 const SSN_DIGITS: usize = 9;
 
-pub(super) type Ruled = Result<String, &'static str>;
+pub(crate) type Ruled = Result<String, &'static str>;
 
 /// Kept as it was given, as what the provider takes is not known; but it has to be seen, and to
 /// read as it is written.
@@ -37,7 +37,7 @@ const fn is_invisible(c: char) -> bool {
     )
 }
 
-pub(super) fn country(text: &str) -> Ruled {
+pub(crate) fn country(text: &str) -> Ruled {
     let code = text.to_ascii_uppercase();
     match rust_iso3166::from_alpha2(&code) {
         Some(_) => Ok(code),
@@ -94,7 +94,7 @@ pub(super) fn ssn(text: &str) -> Option<String> {
 }
 
 /// The two letters of a US state or territory, given them or its English name.
-pub(super) fn us_state(text: &str) -> Option<&'static str> {
+pub(crate) fn us_state(text: &str) -> Option<&'static str> {
     rust_iso3166::US
         .subdivisions()?
         .iter()
