@@ -35,6 +35,7 @@ mod state;
 mod status;
 mod step;
 mod task;
+pub mod texts;
 mod time;
 mod user_file;
 

@@ -100,6 +100,11 @@ impl Date {
         self.start().plus_ms(24 * 3_600_000)
     }
 
+    /// Year, month from 1, and day.
+    pub(crate) fn parts(self) -> (i16, i8, i8) {
+        (self.0.year(), self.0.month(), self.0.day())
+    }
+
     /// Whole years from this date to `on`; negative when `on` is earlier.
     #[must_use]
     pub fn years_until(self, on: Self) -> i32 {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, UserLocator};
 use store::{
-    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest, MemoryStore,
+    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest, NotesDue, MemoryStore,
     ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
 };
 
@@ -215,6 +215,10 @@ impl Store for FailingStore {
         limit: usize,
     ) -> Result<Vec<StoredTask>, StoreError> {
         self.inner.tasks(id, limit).await
+    }
+
+    async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {
+        self.inner.notes_due(now, limit).await
     }
 
     async fn history(
