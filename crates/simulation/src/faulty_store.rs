@@ -9,8 +9,8 @@ use onboarding::{
 };
 use store::{
     Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    HistoryRow, ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
-    Worker,
+    HistoryRow, ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored,
+    StoredTask, Worker,
 };
 
 use crate::base::{Opened, ask};

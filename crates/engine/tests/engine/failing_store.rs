@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, UserLocator};
 use store::{
-    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest, NotesDue, MemoryStore,
-    ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
+    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest, MemoryStore,
+    NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
 };
 
 use crate::latch::Latch;
