@@ -122,6 +122,8 @@ mod tests {
                 revision: Revision(1),
                 acknowledged: Some(Revision(1)),
                 sections: BTreeMap::new(),
+                area: None,
+                verified_on: None,
             }),
             verification: Verification {
                 asked: true,
@@ -157,6 +159,8 @@ mod tests {
                 revision: Revision(1),
                 acknowledged: None,
                 accepted_at: Timestamp(0),
+                region: None,
+                evidence: onboarding::Evidence::default(),
             }),
             ..judged(P::RequiresData)
         };
