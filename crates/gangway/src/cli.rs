@@ -98,6 +98,9 @@ pub(crate) enum Command {
     /// End a user's onboarding and destroy the personal data; there is no way back
     #[command(after_help = exit::HELP)]
     Erase(Erase),
+    /// Say what the provider asks of whom
+    #[command(subcommand)]
+    Requirements(RequirementsCommand),
     /// Serve a Crossmint of our own on this machine, to try things out on
     Sandbox(Sandbox),
     /// Watch a dozen users go through, and the worker survive being killed
@@ -152,6 +155,32 @@ pub(crate) enum DocumentCommand {
     /// acknowledged can only be replaced, by `gangway document add`.
     #[command(after_help = exit::HELP)]
     Remove(DocumentRemove),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RequirementsCommand {
+    /// Say what will be asked of a user, now and probably later, before the first call
+    ///
+    /// Makes no call and stores nothing. docs/requirements.md says how to read the answer.
+    #[command(after_help = exit::CHECK_HELP)]
+    Check(RequirementsCheck),
+    /// Show the table in force, with the source of each rule
+    Show(Json),
+}
+
+#[derive(Args)]
+pub(crate) struct RequirementsCheck {
+    /// A file as for `user set`, - for standard input, or the locator of a user in the database
+    #[arg(value_name = "LOCATOR|FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) subject: String,
+    /// The products that the user is to be allowed, above what the user wants
+    #[arg(long, value_name = "PRODUCT,…", value_delimiter = ',', value_parser = product)]
+    pub(crate) want: Vec<Product>,
+    /// As if the provider had decided for enhanced due diligence
+    #[arg(long)]
+    pub(crate) edd: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
 }
 
 /// Names a user.

@@ -8,7 +8,7 @@ use onboarding::InvalidLocator;
 use store::{OpenError, StoreError};
 
 use crate::exit::Exit;
-use crate::settings::{KeyError, Problems};
+use crate::settings::{KeyError, Problems, RequirementsError};
 
 /// Why a command failed. Every text says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,11 @@ pub(crate) enum Error {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
+    Requirements(#[from] RequirementsError),
+    #[error(transparent)]
     Locator(#[from] InvalidLocator),
+    #[error("there is no such file, and it is no locator either")]
+    NeitherFileNorLocator(#[source] InvalidLocator),
     #[error(transparent)]
     Intake(#[from] IntakeError),
     #[error("verification is under way; `gangway status --watch` follows it")]
@@ -52,7 +56,7 @@ impl Error {
     /// The exit code that goes with it.
     pub(crate) const fn exit(&self) -> Exit {
         match self {
-            Self::Locator(_) | Self::NotConfirmed => Exit::Usage,
+            Self::Locator(_) | Self::NeitherFileNorLocator(_) | Self::NotConfirmed => Exit::Usage,
             Self::Intake(refused) => match refused {
                 IntakeError::NoSuchUser => Exit::NoSuchUser,
                 IntakeError::Ended(_) | IntakeError::NotNow(_) | IntakeError::Conflict => {
@@ -68,6 +72,7 @@ impl Error {
             | Self::NoDatabase(_)
             | Self::Open(_)
             | Self::Store(_)
+            | Self::Requirements(_)
             | Self::Read(..)
             | Self::Scenario(_)
             | Self::Sandbox(_)

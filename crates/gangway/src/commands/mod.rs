@@ -6,6 +6,7 @@ mod document;
 mod lists;
 mod operate;
 mod report;
+mod requirements;
 mod sandbox;
 mod serve;
 mod standstill;
@@ -20,7 +21,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 use onboarding::Event;
 
-use crate::cli::{Cli, Command, DocumentCommand, UserCommand};
+use crate::cli::{Cli, Command, DocumentCommand, RequirementsCommand, UserCommand};
 use crate::demo;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -33,6 +34,12 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Config(config) if config.template => config::template(),
         Command::Config(config) => config::show(&loaded?, config.output.json),
         Command::Doctor(doctor) => doctor::run(loaded, doctor).await,
+        Command::Requirements(RequirementsCommand::Check(check)) => {
+            requirements::check(&loaded?.settings, check).await
+        }
+        Command::Requirements(RequirementsCommand::Show(output)) => {
+            requirements::show(&loaded?.settings, output.json)
+        }
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
         Command::Demo(args) => demo(args).await,
         Command::Serve => serve::run(&loaded?.settings).await,

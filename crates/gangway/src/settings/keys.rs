@@ -304,6 +304,12 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Products(|s, products| s.products_wanted = products),
         "The products of a new user for whom nobody says.",
     ),
+    unset(
+        "requirements.file",
+        Kind::Text(|s, path| s.requirements_file = Some(path.into())),
+        "A file that replaces what is built in of what the provider asks of whom, as a whole:\n\
+         config/requirements.toml is that, and docs/requirements.md explains it.",
+    ),
     key(
         "policy.fast_polls",
         "24",

@@ -7,6 +7,7 @@
 pub(crate) mod duration;
 mod keys;
 mod load;
+mod requirements;
 mod template;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use onboarding::{Policy, Product};
 use store::Budgets;
 
 pub(crate) use load::{Inputs, Loaded, Problems, load};
+pub(crate) use requirements::RequirementsError;
 pub(crate) use template::template;
 
 /// What every part of the binary is told.
@@ -34,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerSettings,
     /// The products of a new user for whom nobody says.
     pub(crate) products_wanted: BTreeSet<Product>,
+    /// The file that replaces the built-in table of requirements.
+    requirements_file: Option<PathBuf>,
     /// The times and limits of the rules.
     pub(crate) policy: Policy,
     /// The log.
@@ -100,6 +104,7 @@ impl Settings {
             store_url: String::new(),
             worker: WorkerSettings { concurrency: 0, lease_ms: 0, shutdown_grace_ms: 0 },
             products_wanted: BTreeSet::new(),
+            requirements_file: None,
             policy: Policy::default(),
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }

@@ -183,7 +183,12 @@ fn rule(
         if requirements.contains(word) {
             return Ok(word.to_owned());
         }
-        Err(names::unknown("no [[accepts]] entry says what meets this", word, &known))
+        let what = "no [[accepts]] entry says what meets this";
+        Err(if known.is_empty() {
+            format!("{what}; add one")
+        } else {
+            names::unknown(what, word, &known)
+        })
     });
     let consent = place.switch("consent");
     let leave_out = place.list("leave_out", Field::parse);
