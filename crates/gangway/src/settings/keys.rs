@@ -470,6 +470,25 @@ pub(crate) static KEYS: &[Key] = &[
         "",
     ),
     key(
+        "texts.language",
+        "en",
+        Kind::Form {
+            expected: "the tag of a language, such as en, de or de-AT",
+            set: |s, tag| {
+                s.texts.language = tag.parse().ok()?;
+                Some(())
+            },
+        },
+        "The language of tasks and reminders where nobody says: en, de, es, fr, or one that\n\
+         texts.dir adds.",
+    ),
+    unset(
+        "texts.dir",
+        Kind::Text(|s, path| s.texts.dir = Some(path.into())),
+        "A folder of files that replace texts or add languages, each named by its language\n\
+         (de.toml, pt-BR.toml). config/texts has all texts; a file may hold a part of them.",
+    ),
+    key(
         "log.format",
         "human",
         Kind::Choice(&[

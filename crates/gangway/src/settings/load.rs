@@ -112,6 +112,7 @@ pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Problems> {
     // Checks of keys against each other would speak of values that nobody gave.
     if reading.problems.is_empty() {
         reading.problems = reading.settings.check();
+        reading.problems.extend(reading.settings.texts.read());
     }
     let Reading { settings, said, problems } = reading;
     if problems.is_empty() { Ok(Loaded { settings, file, said }) } else { Err(Problems(problems)) }
@@ -453,6 +454,30 @@ mod tests {
         ] {
             assert_eq!(problems_of_file(text), [expected], "{text}");
         }
+    }
+
+    #[test]
+    fn texts_are_read_with_the_settings_and_every_mistake_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().to_str().unwrap();
+        let texts = |tag: &str| inputs(&[("GANGWAY_TEXTS__DIR", dir)], &[("texts.language", tag)]);
+        std::fs::write(folder.path().join("pt.toml"), "[who]\nuser = \"Sua vez.\"").unwrap();
+        let settings = load(texts("pt-BR")).ok().unwrap().settings.texts;
+        assert_eq!(settings.all().who(&settings.language, "user").as_str(), "Sua vez.");
+        let problems = problems_of(texts("it"));
+        assert_eq!(
+            problems,
+            ["texts.language: there are no texts in that language; there are de, en, es, fr, pt, \
+                 and texts.dir may add more"]
+        );
+        std::fs::write(folder.path().join("pt.toml"), "[who]\nuser = 1\nnobody = 2").unwrap();
+        assert_eq!(problems_of(texts("pt-BR")).len(), 2);
+        assert_eq!(
+            problems_of(texts("deutsch")),
+            [
+                "texts.language (flag --set): expected the tag of a language, such as en, de or de-AT"
+            ]
+        );
     }
 
     #[test]
