@@ -332,7 +332,7 @@ Without --scenario every user is verified at once. docs/sandbox.md says how to s
 delays and faults, and what the admin port can do.")]
 pub(crate) struct Sandbox {
     /// The age of the provider's contract
-    #[arg(long, value_name = "PROFILE", default_value = "quickstart", value_parser = sandbox_profile())]
+    #[arg(long, value_name = "PROFILE", default_value = "current", value_parser = sandbox_profile())]
     pub(crate) profile: sandbox::Profile,
     /// The port to serve on; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -393,7 +393,7 @@ fn state() -> impl TypedValueParser<Value = State> {
 }
 
 fn sandbox_profile() -> impl TypedValueParser<Value = sandbox::Profile> {
-    PossibleValuesParser::new(["quickstart", "current"])
+    PossibleValuesParser::new(["current", "quickstart"])
         .map(|word| word.parse().expect("the parser lets only profiles through"))
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crossmint::{ApiKey, DocumentData, DocumentReference};
+use crossmint::{ApiForm, ApiKey, DocumentData, DocumentReference};
 use onboarding::{Product, REMINDERS_MAX};
 use tracing_subscriber::filter::Targets;
 
@@ -223,23 +223,34 @@ pub(crate) static KEYS: &[Key] = &[
         "Calls a minute that only ask. 0 = unlimited.",
     ),
     key(
-        "crossmint.document_reference",
-        "user-locator",
+        "crossmint.api",
+        "current",
         Kind::Choice(&[
-            ("user-locator", |s| s.crossmint.document_reference = DocumentReference::UserLocator),
-            ("reference", |s| s.crossmint.document_reference = DocumentReference::Reference),
+            ("current", |s| s.crossmint.api = ApiForm::Current),
+            ("quickstart", |s| s.crossmint.api = ApiForm::Quickstart),
         ]),
-        "How an upload names its user: user-locator (the quickstart) or reference (the API\n\
-         reference). When one is refused, the next try takes the other.",
+        "The form of the provider's API: current (as it is documented today, with the privacy\n\
+         policy, the terms of service, and a look at what is held) or quickstart (the oldest page).",
     ),
-    key(
-        "crossmint.document_data",
-        "base64",
+    unset(
+        "crossmint.document_reference",
         Kind::Choice(&[
-            ("base64", |s| s.crossmint.document_data = DocumentData::Base64),
-            ("data-url", |s| s.crossmint.document_data = DocumentData::DataUrl),
+            ("reference", |s| s.crossmint.document_reference = Some(DocumentReference::Reference)),
+            ("user-locator", |s| {
+                s.crossmint.document_reference = Some(DocumentReference::UserLocator);
+            }),
         ]),
-        "How an upload carries its file: base64 (the quickstart) or data-url.",
+        "How an upload names its user, if not as crossmint.api has it: reference (current) or\n\
+         user-locator (quickstart). When one is refused, the next try takes the other.",
+    ),
+    unset(
+        "crossmint.document_data",
+        Kind::Choice(&[
+            ("data-url", |s| s.crossmint.document_data = Some(DocumentData::DataUrl)),
+            ("base64", |s| s.crossmint.document_data = Some(DocumentData::Base64)),
+        ]),
+        "How an upload carries its file, if not as crossmint.api has it: data-url (current) or\n\
+         base64 (quickstart).",
     ),
     key(
         "crossmint.connect_timeout",

@@ -305,6 +305,7 @@ mod tests {
         let settings = load(Inputs::default()).ok().unwrap().settings;
         assert_eq!(settings.policy, onboarding::Policy::default());
         let client = crossmint::Settings::new("", crossmint::ApiKey::new(""));
+        assert_eq!(settings.crossmint.api, client.api);
         assert_eq!(settings.crossmint.document_reference, client.document_reference);
         assert_eq!(settings.crossmint.document_data, client.document_data);
         assert_eq!(settings.crossmint.connect_timeout_ms, client.connect_timeout_ms);
@@ -438,7 +439,7 @@ mod tests {
                 "[crossmint]\napi_key = 5",
                 "crossmint.api_key (file FILE): expected a text that is not empty",
             ),
-            ("crossmint = 5", "unknown key crossmint (file FILE); did you mean crossmint.url?"),
+            ("crossmint = 5", "unknown key crossmint (file FILE); did you mean crossmint.api?"),
             (
                 "[log]\nfilter = 'info,engine=loud'",
                 "log.filter (file FILE): expected a level, such as info, or levels by module, such as info,engine=debug",
