@@ -2,6 +2,7 @@
 
 use onboarding::{
     Call, Effect, Event, FailureClass, ProductStatus, Reason, Revision, Section, State, Step,
+    TaskState,
 };
 
 use super::{KYC, PASSPORT, answered, asked, polling};
@@ -35,6 +36,37 @@ fn a_late_status_says_nothing_once_a_trigger_was_seen_to_have_no_effect() {
         assert_eq!(driver.ignored(&late), Reason::StaleObservation, "of epoch {epoch}");
     }
     assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
+fn a_late_status_from_before_the_user_was_lost_says_nothing_of_the_one_who_is_sent_again() {
+    let mut driver = polling();
+    let asked_in = driver.onboarding.epoch;
+    driver.fail(FailureClass::NotFound, Effect::None);
+    for epoch in 0..=asked_in {
+        let late = checked(epoch, &onramp(ProductStatus::Verified));
+        assert_eq!(driver.ignored(&late), Reason::StaleObservation, "of epoch {epoch}");
+    }
+    assert_eq!(driver.next_call_name(), "register-user");
+}
+
+#[test]
+fn a_look_before_what_was_supplied_is_judged_begins_no_new_round() {
+    let supplied_by_data = profile_set(2, &KYC);
+    for (asks, supplied) in [
+        (onramp_lacking(&KYC, &[]), supplied_by_data),
+        (onramp_lacking(&[], &["tax-return"]), Event::VerificationRequested),
+    ] {
+        let mut driver = answered(&asks);
+        driver.happen(&supplied);
+        let epoch = driver.onboarding.epoch;
+        driver.happen(&checked(epoch, &asks));
+        let task = &driver.onboarding.tasks[0];
+        assert_eq!((task.state, task.rounds), (TaskState::Supplied, 1), "{:?}", task.request);
+        driver.trigger(&asks);
+        let task = &driver.onboarding.tasks[0];
+        assert_eq!((task.state, task.rounds), (TaskState::Open, 2), "{:?}", task.request);
+    }
 }
 
 #[test]
