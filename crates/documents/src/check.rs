@@ -324,6 +324,44 @@ mod tests {
     }
 
     #[test]
+    fn a_previews_end_is_not_the_pictures() {
+        let preview = b"\xff\xe1\x00\x06\xff\xd8\xff\xd9";
+        let cut = [&b"\xff\xd8\xff\xe0\x00\x02"[..], preview, b"\xff\xda\x00\x02\x12"].concat();
+        assert!(check(&cut, None).is_err());
+        assert_eq!(check(&[&cut[..], b"\xff\xd9"].concat(), None), Ok(MediaType::Jpeg));
+    }
+
+    #[test]
+    fn a_heic_needs_what_tells_of_the_image_and_the_image() {
+        let start = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic";
+        let (meta, data) = (&b"\0\0\0\x0cmeta\0\0\0\0"[..], &b"\0\0\0\x0amdat\x01\x02"[..]);
+        let is_taken = |boxes: &[&[u8]]| {
+            check(&[&start[..], &boxes.concat()].concat(), None) == Ok(MediaType::Heic)
+        };
+        assert!(is_taken(&[meta, data]) && is_taken(&[data, meta]));
+        assert!(!is_taken(&[meta]) && !is_taken(&[data]));
+        let to_the_end = b"\0\0\0\0mdat\x01\x02";
+        assert!(is_taken(&[meta, to_the_end]));
+        let empty = b"\0\0\0\x08free";
+        assert!(is_taken(&[meta, empty, data]), "a box of its length and name alone");
+    }
+
+    #[test]
+    fn a_box_that_would_end_before_its_own_head_is_refused() {
+        for length in [b"\0\0\0\x02", b"\0\0\0\x07"] {
+            let mut heic = sample(MediaType::Heic);
+            heic.extend([length, &b"free"[..]].concat());
+            heic.extend([0; 8]);
+            assert!(check(&heic, None).is_err(), "{length:?}");
+        }
+        for length in [0, 7] {
+            let long = [&b"\0\0\0\x01free\0\0\0\0\0\0\0"[..], &[length]].concat();
+            let heic = [sample(MediaType::Heic), long].concat();
+            assert!(check(&heic, None).is_err(), "a long box of {length} bytes");
+        }
+    }
+
+    #[test]
     fn what_cameras_and_printers_append_is_tolerated() {
         for media_type in [MediaType::Png, MediaType::Jpeg, MediaType::Pdf, MediaType::Webp] {
             let appended = [sample(media_type), vec![0; 64]].concat();

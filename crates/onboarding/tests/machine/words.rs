@@ -47,6 +47,13 @@ fn a_state_is_found_by_its_word_and_by_no_other() {
 }
 
 #[test]
+fn at_rest_is_whatever_nobody_calls_about_but_for_a_slow_recheck() {
+    let at_rest = State::ALL.into_iter().filter(|state| state.is_at_rest());
+    let words: Vec<&str> = at_rest.map(State::as_str).collect();
+    assert_eq!(words, ["requires-data", "verified", "rejected", "held", "cancelled", "erased"]);
+}
+
+#[test]
 fn a_section_is_known_by_the_field_of_a_users_file() {
     let fields = [
         (Section::UserDetails, Some("userDetails")),

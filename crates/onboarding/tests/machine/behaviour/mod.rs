@@ -2,6 +2,7 @@
 
 mod failing;
 mod judging;
+mod overtaken;
 mod stopping;
 mod supplying;
 
