@@ -9,8 +9,8 @@ use std::sync::Arc;
 use documents::check_document;
 use onboarding::{
     Context, Date, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
-    Problems, Product, Profile, Reason, Revision, Timestamp, Transition, UserFile, UserLocator,
-    apply, changed_sections,
+    Problems, Product, Profile, Reason, Requirements, Revision, Timestamp, Transition, UserFile,
+    UserLocator, apply, changed_sections,
 };
 use store::{
     Actor, ClaimAfter, Commit, Committed, PersonalData, ProfileContent, Store, StoreError, Stored,
@@ -23,6 +23,7 @@ const CONFLICTS_MAX: u32 = 20;
 pub struct Intake<S> {
     store: Arc<S>,
     actor: Actor,
+    requirements: Arc<Requirements>,
 }
 
 /// A user's data, as a file of the whole record or as a merge patch (RFC 7396) of it.
@@ -153,9 +154,19 @@ struct Request {
 }
 
 impl<S: Store> Intake<S> {
-    /// An intake for requests of `actor`.
-    pub const fn new(store: Arc<S>, actor: Actor) -> Self {
-        Self { store, actor }
+    /// An intake for requests of `actor`, who goes by the table of requirements that comes with
+    /// Gangway.
+    pub fn new(store: Arc<S>, actor: Actor) -> Self {
+        Self::with_requirements(store, actor, Requirements::embedded())
+    }
+
+    /// The same by another table, which says in which area a user lives.
+    pub const fn with_requirements(
+        store: Arc<S>,
+        actor: Actor,
+        requirements: Arc<Requirements>,
+    ) -> Self {
+        Self { store, actor, requirements }
     }
 
     /// Sets or patches a user's data; the first edit begins the onboarding. What is the same
@@ -185,7 +196,8 @@ impl<S: Store> Intake<S> {
             {
                 continue;
             }
-            let request = edit_request(edit, &added, found.as_ref(), held, now)?;
+            let requirements = &self.requirements;
+            let request = edit_request(edit, &added, requirements, found.as_ref(), held, now)?;
             let stored = found.unwrap_or_else(|| Stored {
                 user: user.clone(),
                 onboarding: Onboarding::blank(added.new_id, now),
@@ -341,6 +353,7 @@ fn profile_before(
 fn edit_request(
     edit: Edit<'_>,
     added: &Added,
+    requirements: &Requirements,
     found: Option<&Stored>,
     held: Option<ProfileContent>,
     now: Timestamp,
@@ -377,7 +390,7 @@ fn edit_request(
                 revision,
                 present: sections.present,
                 changed,
-                area: None,
+                area: requirements.area_of(&profile),
                 verified_on: profile.verified_on(),
             });
             let json = serde_json::to_vec(&profile).expect("a profile holds only strings");

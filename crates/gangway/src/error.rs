@@ -8,7 +8,7 @@ use onboarding::InvalidLocator;
 use store::{OpenError, StoreError};
 
 use crate::exit::Exit;
-use crate::settings::{KeyError, Problems, RequirementsError};
+use crate::settings::{KeyError, Problems};
 
 /// Why a command failed. Every text says what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -26,8 +26,6 @@ pub(crate) enum Error {
     Open(#[from] OpenError),
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error(transparent)]
-    Requirements(#[from] RequirementsError),
     #[error(transparent)]
     Locator(#[from] InvalidLocator),
     #[error("there is no such file, and it is no locator either")]
@@ -72,7 +70,6 @@ impl Error {
             | Self::NoDatabase(_)
             | Self::Open(_)
             | Self::Store(_)
-            | Self::Requirements(_)
             | Self::Read(..)
             | Self::Scenario(_)
             | Self::Sandbox(_)

@@ -113,6 +113,7 @@ pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Problems> {
     if reading.problems.is_empty() {
         reading.problems = reading.settings.check();
         reading.problems.extend(reading.settings.texts.read());
+        reading.problems.extend(reading.settings.read_requirements());
     }
     let Reading { settings, said, problems } = reading;
     if problems.is_empty() { Ok(Loaded { settings, file, said }) } else { Err(Problems(problems)) }

@@ -13,14 +13,14 @@ mod texts;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossmint::ApiKey;
 use onboarding::texts::{Language, Texts};
-use onboarding::{Policy, Product};
+use onboarding::{Policy, Product, Requirements};
 use store::Budgets;
 
 pub(crate) use load::{Inputs, Loaded, Problems, load};
-pub(crate) use requirements::RequirementsError;
 pub(crate) use template::template;
 
 /// What every part of the binary is told.
@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) products_wanted: BTreeSet<Product>,
     /// The file that replaces the built-in table of requirements.
     requirements_file: Option<PathBuf>,
+    /// The table of requirements in force.
+    pub(crate) requirements: Arc<Requirements>,
     /// The times and limits of the rules.
     pub(crate) policy: Policy,
     /// What is said to people.
@@ -146,6 +148,7 @@ impl Settings {
             worker: WorkerSettings { concurrency: 0, lease_ms: 0, shutdown_grace_ms: 0 },
             products_wanted: BTreeSet::new(),
             requirements_file: None,
+            requirements: Arc::new(Requirements::default()),
             policy: Policy::default(),
             texts: TextSettings { language: Language::english(), dir: None, read: None },
             log: LogSettings { format: LogFormat::Human, filter: String::new() },

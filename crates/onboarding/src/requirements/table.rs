@@ -1,6 +1,7 @@
 //! The table itself: what a file of requirements says, once it is read and checked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
@@ -176,6 +177,13 @@ pub struct Restriction {
 }
 
 impl Requirements {
+    /// The table that comes with Gangway, read once.
+    #[must_use]
+    pub fn embedded() -> Arc<Self> {
+        static EMBEDDED: OnceLock<Arc<Requirements>> = OnceLock::new();
+        Arc::clone(EMBEDDED.get_or_init(Arc::default))
+    }
+
     /// Reads a file of requirements, in TOML.
     ///
     /// # Errors

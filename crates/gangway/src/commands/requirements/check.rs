@@ -31,14 +31,14 @@ pub(crate) async fn check(
     settings: &Settings,
     args: cli::RequirementsCheck,
 ) -> Result<Exit, Error> {
-    let requirements = settings.requirements()?;
+    let requirements = &*settings.requirements;
     let now = clock::now();
     let mut subject = Subject::find(settings, &args.subject, now).await?;
     if !args.want.is_empty() {
         subject.wanted = args.want.into_iter().collect();
     }
     let compiled = compile(
-        &requirements,
+        requirements,
         &Case {
             wanted: subject.wanted.clone(),
             profile: subject.profile.as_ref(),

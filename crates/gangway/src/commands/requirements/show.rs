@@ -11,11 +11,11 @@ use crate::settings::Settings;
 
 /// `requirements show`.
 pub(crate) fn show(settings: &Settings, json: bool) -> Result<Exit, Error> {
-    let requirements = settings.requirements()?;
+    let requirements = &*settings.requirements;
     if json {
-        print_json(&requirements)?;
+        print_json(requirements)?;
     } else {
-        print(&page(&requirements))?;
+        print(&page(requirements))?;
     }
     Ok(Exit::Done)
 }

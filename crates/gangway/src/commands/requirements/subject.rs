@@ -5,8 +5,8 @@ use std::path::Path;
 
 use engine::IntakeError;
 use onboarding::{
-    Date, DocumentType, Eligibility, JSON_BYTES_MAX, Onboarding, Product, ProductStatus, Profile,
-    Request, Section, TaskState, Timestamp, UNNAMED_REQUEST, UserFile, UserLocator,
+    Date, DocumentType, Eligibility, JSON_BYTES_MAX, LegalText, Onboarding, Product, ProductStatus,
+    Profile, Request, Section, TaskState, Timestamp, UNNAMED_REQUEST, UserFile, UserLocator,
 };
 use store::Store as _;
 
@@ -56,7 +56,11 @@ impl Subject {
             wanted: file.wanted_products.unwrap_or_else(|| settings.products_wanted.clone()),
             profile: file.profile,
             documents: BTreeMap::new(),
-            consented: file.privacy_policy_accepted_at,
+            consented: file
+                .consents
+                .iter()
+                .find(|given| given.text == LegalText::PrivacyPolicy)
+                .map(|given| given.accepted_at),
             eligibility: Vec::new(),
         })
     }
