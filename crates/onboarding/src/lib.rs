@@ -25,6 +25,7 @@ mod policy;
 mod problem;
 mod product;
 mod profile;
+mod reader;
 mod registration;
 mod regression;
 mod renewal;
@@ -59,6 +60,7 @@ pub use profile::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, SectionChanges, UserDetails,
     VerificationHistory, changed_sections,
 };
+pub use reader::{ForWhom, Reader};
 pub use registration::Registration;
 pub use regression::{Regression, Regressions};
 pub use requirements::{Accepts, Area, Requirements};

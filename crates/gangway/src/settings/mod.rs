@@ -16,8 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossmint::ApiKey;
-use onboarding::texts::{Language, Texts};
-use onboarding::{Policy, Product, Requirements};
+use documents::{DOCUMENT_BYTES_MAX, MediaType};
+use onboarding::texts::{Language, Limits, Texts};
+use onboarding::{Policy, Product, Reader, Requirements, Timestamp};
 use store::Budgets;
 
 pub(crate) use load::{Inputs, Loaded, Problems, load};
@@ -153,6 +154,18 @@ impl Settings {
             texts: TextSettings { language: Language::english(), dir: None, read: None },
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
+    }
+
+    /// Who reads at `now` what is said in `language`.
+    pub(crate) fn reader(&self, language: &Language, now: Timestamp) -> Reader<'_> {
+        let media_types = MediaType::ALL.map(|media| media.as_str().to_owned());
+        let limits = Limits {
+            media_types: media_types.into(),
+            bytes_max: u64::try_from(DOCUMENT_BYTES_MAX).ok(),
+            ..Limits::default()
+        };
+        let (policy, texts, language) = (&self.policy, self.texts.all(), language.clone());
+        Reader { policy, texts, language, limits, now }
     }
 
     /// The provider's origin, which holds no secret.
