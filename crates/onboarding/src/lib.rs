@@ -11,6 +11,7 @@ mod apply;
 mod consent;
 mod document;
 mod event;
+mod explain;
 mod failing;
 mod failure;
 mod json;
@@ -44,6 +45,10 @@ pub use apply::{Context, Outcome, Reason, Transition, apply};
 pub use consent::{Consent, Evidence, GivenConsent, LegalText};
 pub use document::DocumentType;
 pub use event::Event;
+pub use explain::{
+    Explanation, ProductExplanation, Stuck, StuckAfter, StuckCause, StuckView, Surroundings,
+    explain, stuck,
+};
 pub use failure::{Effect, Failure, FailureClass};
 pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, TEXT_CHARS_MAX};
 pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator};
