@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crossmint::ApiKey;
 use documents::{DOCUMENT_BYTES_MAX, MediaType};
 use onboarding::texts::{Language, Limits, Texts};
-use onboarding::{Policy, Product, Reader, Requirements, Timestamp};
+use onboarding::{Policy, Product, Reader, Requirements, StuckAfter, Timestamp};
 use store::Budgets;
 
 pub(crate) use load::{Inputs, Loaded, Problems, load};
@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) requirements: Arc<Requirements>,
     /// The times and limits of the rules.
     pub(crate) policy: Policy,
+    /// From when on a user is said to be stuck.
+    pub(crate) stuck_after: StuckAfter,
     /// What is said to people.
     pub(crate) texts: TextSettings,
     /// The log.
@@ -151,6 +153,7 @@ impl Settings {
             requirements_file: None,
             requirements: Arc::new(Requirements::default()),
             policy: Policy::default(),
+            stuck_after: StuckAfter::default(),
             texts: TextSettings { language: Language::english(), dir: None, read: None },
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
