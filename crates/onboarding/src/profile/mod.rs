@@ -3,6 +3,8 @@
 //! Field order is the provider's page's, so that what is sent reads as the page does.
 
 mod doubts;
+mod phone;
+mod places;
 mod read;
 mod rules;
 #[cfg(test)]
@@ -107,7 +109,7 @@ pub struct KycData {
     pub nationality: Option<String>,
     /// Where the user lives; its country is `userDetails.countryOfResidence`.
     pub address_of_residence: Address,
-    /// Must equal the onramp payment's receipt e-mail.
+    /// Must equal the onramp payment's receipt e-mail. Its domain is in lower case.
     pub email: String,
     /// E.164.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,7 +133,7 @@ pub struct Address {
     pub line2: Option<String>,
     /// City.
     pub city: String,
-    /// State or region; two letters in the US.
+    /// State or region; a code in the US and Canada.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_or_region: Option<String>,
     /// Postal code.
