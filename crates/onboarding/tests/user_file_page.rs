@@ -33,9 +33,7 @@ fn the_file_of_the_page_becomes_the_normal_form_of_the_page() {
     let user =
         UserFile::parse(file.as_bytes(), now()).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(user.warnings.to_string(), "");
-    assert!(
-        user.value.wanted_products.is_some() && user.value.privacy_policy_accepted_at.is_some()
-    );
+    assert!(user.value.wanted_products.is_some() && user.value.consents.len() == 2);
     assert_eq!(sections(user), value(normal));
 }
 

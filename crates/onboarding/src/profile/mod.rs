@@ -21,8 +21,8 @@ use crate::product::Section;
 use crate::time::{Date, Timestamp};
 use crate::{json, names};
 
-pub(crate) use read::read_profile;
 pub(crate) use places::{country, state};
+pub(crate) use read::read_profile;
 #[cfg(test)]
 pub(crate) use tests::{any_json, full_json};
 

@@ -57,6 +57,7 @@ fn a_status_lists_the_documents_at_hand_and_which_of_them_the_provider_has() {
         document_type: PASSPORT,
         revision: Revision(1),
         expires_at,
+        duplicates: Vec::new(),
     });
     driver.happen(&document_added(&proof, 1));
     driver.happen(&uploaded(&PASSPORT, 1));
