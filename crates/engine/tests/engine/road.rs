@@ -96,7 +96,7 @@ async fn a_rejected_user_is_looked_at_every_month_and_never_triggered() {
     world.settle_for(&worker, 23 * DAY).await;
     assert_eq!(world.provider.calls_of(&user), [ACCEPT, REGISTER, TRIGGER]);
     world.settle_for(&worker, 8 * DAY).await;
-    assert_eq!(world.provider.calls_of(&user), [ACCEPT, REGISTER, TRIGGER, CHECK]);
+    assert_eq!(world.provider.calls_of(&user), [ACCEPT, REGISTER, TRIGGER, STATUS]);
     assert_eq!(world.state(&user).await, State::Rejected);
 }
 
