@@ -117,6 +117,24 @@ impl SqliteStore {
         self.write(rows::Damage(id)).await
     }
 
+    /// An onboarding and what happened to it after a version, of one moment: whoever follows
+    /// every change needs both, and most of what two reads take is their transactions.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    #[cfg(feature = "damage")]
+    pub async fn load_with_history(
+        &self,
+        id: OnboardingId,
+        after_version: u64,
+    ) -> Result<Option<(Stored, Vec<HistoryRow>)>, StoreError> {
+        let mut moment = self.moment().await?;
+        let Some(key) = rows::key_of(&mut moment, id).await? else { return Ok(None) };
+        let stored = rows::stored(&mut moment, key).await?;
+        let rows = rows::history(&mut moment, (key, id), after_version, usize::MAX).await?;
+        Ok(Some((stored, rows)))
+    }
+
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
         let (job, answered) = ask(write);
         self.writes.send(job).await.map_err(|_| StoreError::Closed)?;
