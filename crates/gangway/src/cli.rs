@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// List what persons have to supply
     #[command(after_help = exit::LIST_HELP)]
     Tasks(Tasks),
+    /// Let a task pass that a person need not do
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// Show everything that happened to a user
     #[command(after_help = exit::LIST_HELP)]
     History(UserJson),
@@ -92,6 +95,11 @@ pub(crate) enum Command {
     /// Try the next step now, and read the provider's status again
     #[command(after_help = exit::HELP)]
     Retry(Operate),
+    /// Have a user judged again whom the provider refused
+    ///
+    /// Nothing that is held changed, so it takes a reason. Verification is triggered once more.
+    #[command(after_help = exit::HELP)]
+    Reopen(WithReason),
     /// End a user's onboarding; the data is kept, and `resume` reopens it
     #[command(after_help = exit::HELP)]
     Cancel(Operate),
@@ -142,6 +150,41 @@ pub(crate) enum UserCommand {
     /// merged record.
     #[command(after_help = exit::HELP)]
     Patch(Edit),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Let an open task pass, with a reason
+    ///
+    /// It counts as supplied: when nothing else is open, the provider is asked to judge. If it asks
+    /// for the same again, the task is open again.
+    #[command(after_help = exit::HELP)]
+    Waive(TaskWaive),
+}
+
+#[derive(Args)]
+pub(crate) struct TaskWaive {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// The task's number: what stands behind the last dash of its id in `gangway tasks --json`
+    #[arg(value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) number: u32,
+    /// Why; it is kept in the user's history, so leave personal data out
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct WithReason {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// Why; it is kept in the user's history, so leave personal data out
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
 }
 
 #[derive(Subcommand)]

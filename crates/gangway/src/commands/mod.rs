@@ -21,7 +21,9 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 use onboarding::Event;
 
-use crate::cli::{Cli, Command, DocumentCommand, RequirementsCommand, UserCommand};
+use crate::cli::{
+    self, Cli, Command, DocumentCommand, RequirementsCommand, TaskCommand, UserCommand,
+};
 use crate::demo;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -53,6 +55,14 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Status(status) => status::run(&loaded?.settings, status).await,
         Command::Users(users) => lists::users(&loaded?.settings, users).await,
         Command::Tasks(tasks) => lists::tasks(&loaded?.settings, tasks).await,
+        Command::Task(TaskCommand::Waive(waive)) => {
+            let cli::TaskWaive { user, number, reason, output } = waive;
+            let event = Event::TaskWaived { number, reason };
+            operate::tell(&loaded?.settings, &user, event, &output).await
+        }
+        Command::Reopen(cli::WithReason { user, reason, output }) => {
+            operate::tell(&loaded?.settings, &user, Event::Reopened { reason }, &output).await
+        }
         Command::History(history) => lists::history(&loaded?.settings, history).await,
         Command::Hold(operate) => {
             operate::run(&loaded?.settings, operate, |reason| Event::Held { reason }).await
@@ -74,7 +84,7 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
     }
 }
 
-async fn demo(args: crate::cli::Demo) -> Result<Exit, Error> {
+async fn demo(args: cli::Demo) -> Result<Exit, Error> {
     let is_as_expected = demo::run(&args.files, args.keep.as_deref()).await.map_err(Error::Demo)?;
     Ok(if is_as_expected { Exit::Done } else { Exit::Failed })
 }
