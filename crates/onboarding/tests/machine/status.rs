@@ -13,7 +13,7 @@ use crate::events::{
 };
 
 fn status(driver: &Driver) -> Status {
-    let user = "userId:johnd-123".parse().unwrap();
+    let user = "userId:johnd-123".parse().expect("a locator");
     Status::of(&user, &driver.onboarding, &driver.policy, driver.now)
 }
 
