@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crossmint::ApiKey;
+use documents::Limits;
 use onboarding::{Policy, Product};
 use store::Budgets;
 
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerSettings,
     /// The products of a new user for whom nobody says.
     pub(crate) products_wanted: BTreeSet<Product>,
+    /// The limits of documents.
+    pub(crate) documents: Limits,
     /// The times and limits of the rules.
     pub(crate) policy: Policy,
     /// The log.
@@ -100,6 +103,7 @@ impl Settings {
             store_url: String::new(),
             worker: WorkerSettings { concurrency: 0, lease_ms: 0, shutdown_grace_ms: 0 },
             products_wanted: BTreeSet::new(),
+            documents: Limits::DEFAULT,
             policy: Policy::default(),
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
@@ -144,6 +148,10 @@ impl Settings {
                  crossmint.upload_timeout, or one call could be made twice",
                 duration::rough(longest_ms)
             ));
+        }
+        if self.documents.bytes_max < self.documents.bytes_min {
+            problems
+                .push("documents.bytes_max must not be less than documents.bytes_min".to_owned());
         }
         for (name, curve) in [
             ("retry", &self.policy.retry),
