@@ -192,6 +192,12 @@ pub(crate) enum DocumentCommand {
     /// Add a document; it replaces one of the same type
     #[command(after_help = exit::HELP)]
     Add(DocumentAdd),
+    /// Check a file as `document add` does, and store nothing
+    ///
+    /// Says what the file is, how large the picture or how many pages, and what would be taken
+    /// out before it is stored. Whether others gave the same file is not looked up.
+    #[command(after_help = exit::HELP)]
+    Check(DocumentCheck),
     /// Take back a document that the provider does not have
     ///
     /// For one that the provider refuses and that has no better version. What the provider has
@@ -276,7 +282,23 @@ pub(crate) struct DocumentAdd {
     /// word is sent as it is, with a warning
     #[arg(long = "type", value_name = "TYPE", value_parser = document_type)]
     pub(crate) document_type: DocumentType,
-    /// The file, of at most 10 MB: png, jpeg, pdf, heic or webp; - reads it from standard input
+    /// The file: png, jpeg, pdf, heic or webp, within the limits of the settings [documents];
+    /// - reads it from standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The last day on which it is valid
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    pub(crate) expires: Option<Date>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct DocumentCheck {
+    /// What it is, as for `document add`
+    #[arg(long = "type", value_name = "TYPE", value_parser = document_type)]
+    pub(crate) document_type: DocumentType,
+    /// The file; - reads it from standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// The last day on which it is valid

@@ -48,6 +48,9 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::User(UserCommand::Set(edit)) => user::set(&loaded?.settings, edit).await,
         Command::User(UserCommand::Patch(edit)) => user::patch(&loaded?.settings, edit).await,
         Command::Document(DocumentCommand::Add(add)) => document::add(&loaded?.settings, add).await,
+        Command::Document(DocumentCommand::Check(check)) => {
+            document::check(&loaded?.settings, &check)
+        }
         Command::Document(DocumentCommand::Remove(remove)) => {
             document::remove(&loaded?.settings, remove).await
         }

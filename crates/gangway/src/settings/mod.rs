@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossmint::ApiKey;
+use documents::Limits;
 use onboarding::texts::{Language, Texts};
 use onboarding::{Policy, Product, Requirements};
 use store::Budgets;
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     requirements_file: Option<PathBuf>,
     /// The table of requirements in force.
     pub(crate) requirements: Arc<Requirements>,
+    /// The limits of documents.
+    pub(crate) documents: Limits,
     /// The times and limits of the rules.
     pub(crate) policy: Policy,
     /// What is said to people.
@@ -149,6 +152,7 @@ impl Settings {
             products_wanted: BTreeSet::new(),
             requirements_file: None,
             requirements: Arc::new(Requirements::default()),
+            documents: Limits::DEFAULT,
             policy: Policy::default(),
             texts: TextSettings { language: Language::english(), dir: None, read: None },
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
@@ -194,6 +198,10 @@ impl Settings {
                  crossmint.upload_timeout, or one call could be made twice",
                 duration::rough(longest_ms)
             ));
+        }
+        if self.documents.bytes_max < self.documents.bytes_min {
+            problems
+                .push("documents.bytes_max must not be less than documents.bytes_min".to_owned());
         }
         for (name, curve) in [
             ("retry", &self.policy.retry),

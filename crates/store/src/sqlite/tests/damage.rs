@@ -119,6 +119,8 @@ async fn a_database_of_the_first_release_is_read() {
             drop table destroyed_in_log;
             drop index onboardings_noted;
             alter table onboardings drop column note_at;
+            drop table document_digests;
+            drop table digest_key;
             delete from _sqlx_migrations where version > 1;",
         )
         .await;
