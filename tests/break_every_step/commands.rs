@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gangway_tests::roads::Paper;
 use gangway_tests::{Gangway, complete_profile};
-use onboarding::{Policy, Status};
+use onboarding::{Policy, Reader, Status};
 use serde_json::{Value, json};
 use store::Store as _;
 
@@ -144,7 +144,7 @@ fn standing(files: &Files) -> Value {
         let Some(stored) = the_one_user(&store).await else { return Value::Null };
         let onboarding = &stored.onboarding;
         assert_eq!(replayed(&store, onboarding).await, *onboarding, "I1");
-        let status = Status::of(&stored.user, onboarding, &Policy::default(), now());
+        let status = Status::of(&stored.user, onboarding, &Reader::new(&Policy::default(), now()));
         let history = store.history(onboarding.id, 0, 1_000).await.unwrap();
         json!({
             "content": {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gangway_tests::roads::ending;
 use gangway_tests::{Gangway, PATIENCE, Sandbox, Worker};
-use onboarding::{Policy, Status, Step, next_step};
+use onboarding::{Policy, Reader, Status, Step, next_step};
 use rustix::process::Signal;
 use sandbox::CallRecord;
 use serde_json::{Value, json};
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
         read(self.gangway.folder(), async |store| {
             let stored = the_one_user(&store).await.expect("the user was registered");
             let Stored { user, onboarding } = &stored;
-            let status = Status::of(user, onboarding, store.policy(), now());
+            let status = Status::of(user, onboarding, &Reader::new(store.policy(), now()));
             let mut status = serde_json::to_value(status).unwrap();
             // An erased user keeps no locator, but is meant all the same.
             status["user"] = json!(self.scenario.user);

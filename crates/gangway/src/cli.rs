@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use onboarding::texts::Language;
 use onboarding::{Date, DocumentType, OnboardingId, Product, State};
 
 use crate::{exit, settings};
@@ -248,6 +249,21 @@ pub(crate) struct Json {
     pub(crate) json: bool,
 }
 
+/// Chooses the language of what is said to people.
+#[derive(Args)]
+pub(crate) struct Lang {
+    /// The language of the texts, such as de; without it, the setting texts.language
+    #[arg(long, value_name = "TAG")]
+    lang: Option<Language>,
+}
+
+impl Lang {
+    /// The language, or `configured` if nobody says.
+    pub(crate) fn or(self, configured: &Language) -> Language {
+        self.lang.unwrap_or_else(|| configured.clone())
+    }
+}
+
 #[derive(Args)]
 pub(crate) struct UserJson {
     #[command(flatten)]
@@ -341,6 +357,8 @@ pub(crate) struct Status {
     #[arg(long)]
     pub(crate) watch: bool,
     #[command(flatten)]
+    pub(crate) lang: Lang,
+    #[command(flatten)]
     pub(crate) output: Json,
 }
 
@@ -367,6 +385,8 @@ pub(crate) struct Tasks {
     /// At most so many, oldest first
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) lang: Lang,
     #[command(flatten)]
     pub(crate) output: Json,
 }

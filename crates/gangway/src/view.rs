@@ -1,6 +1,8 @@
 //! A user's status and history for human eyes.
 
-use onboarding::{Event, ProductView, State, Status, TaskView, Timestamp, WaitingOn};
+use onboarding::{
+    Event, ForWhom, ProductView, State, Status, TaskState, TaskView, Timestamp, WaitingOn,
+};
 use serde_json::Value;
 use store::Closed;
 
@@ -112,24 +114,56 @@ fn missing(view: &ProductView) -> String {
 }
 
 fn tasks(status: &Status, now: Timestamp) -> String {
-    let mut table = Table::new(&["TASK", "NAME", "STATE", "ROUND", "OPENED", "SUPPLIED BY"]);
+    let mut table = Table::new(&TASK_COLUMNS);
     for task in &status.pending_tasks {
-        table.row([
-            task.kind,
-            &task.name,
-            task.state.as_str(),
-            &task.rounds.to_string(),
-            &moment(&task.opened_at, now),
-            &accepts(task),
-        ]);
+        table.row(task_cells(task, now));
     }
     section(status.pending_tasks.is_empty(), &table)
 }
 
-/// What supplies a task: `id-passport, or id-idcard-front + id-idcard-back`.
-pub(crate) fn accepts(task: &TaskView) -> String {
+/// The columns of a task in a table.
+pub(crate) const TASK_COLUMNS: [&str; 6] = ["NO", "TASK", "FOR", "STATE", "DUE", "SUPPLIED BY"];
+
+/// A task in these columns.
+pub(crate) fn task_cells(task: &TaskView, now: Timestamp) -> [String; 6] {
+    [
+        task.number.to_string(),
+        task.text.title.to_string(),
+        task.for_whom.as_str().to_owned(),
+        task_state(task),
+        task_due(task, now),
+        supplied_by(task),
+    ]
+}
+
+fn task_state(task: &TaskView) -> String {
+    let state = if task.waived.is_some() { "waived" } else { task.state.as_str() };
+    if task.rounds > 1 { format!("{state}, round {}", task.rounds) } else { state.to_owned() }
+}
+
+/// By when an open task is due; of any other it does not matter any more.
+fn task_due(task: &TaskView, now: Timestamp) -> String {
+    let at = task.due_at.as_deref().filter(|_| task.state == TaskState::Open);
+    let Some(at) = at.and_then(|at| Timestamp::parse(at).ok()) else { return String::new() };
+    if task.overdue {
+        return format!("OVERDUE for {}", rough(now.ms_since(at)));
+    }
+    format!("{} ({})", at.date(), due(at, now))
+}
+
+/// The words of the command that supplies it, and what it takes:
+/// `document add --type id-passport, or id-idcard-front + id-idcard-back`.
+fn supplied_by(task: &TaskView) -> String {
     let groups: Vec<String> = task.accepts.iter().map(|group| group.join(" + ")).collect();
-    if groups.is_empty() { "an operator".to_owned() } else { groups.join(", or ") }
+    let accepts = groups.join(", or ");
+    if task.for_whom == ForWhom::Operator {
+        return "verify".to_owned();
+    }
+    if task.command.starts_with("gangway document add ") {
+        format!("document add --type {accepts}")
+    } else {
+        format!("user patch: {accepts}")
+    }
 }
 
 fn documents(status: &Status) -> String {
@@ -195,7 +229,7 @@ fn due(at: Timestamp, now: Timestamp) -> String {
 mod tests {
     use onboarding::{
         FailureClass, Hold, HoldCause, LastError, Onboarding, OnboardingId, Policy, ProfileRecord,
-        Retry, Revision, Revisions,
+        Reader, Retry, Revision, Revisions,
     };
 
     use super::*;
@@ -221,7 +255,7 @@ mod tests {
         };
         let now = Timestamp(7_200_000);
         let user = "userId:ada".parse().unwrap();
-        let status = Status::of(&user, &onboarding, &Policy::default(), now);
+        let status = Status::of(&user, &onboarding, &Reader::new(&Policy::default(), now));
         assert_eq!(
             page(&status, now),
             "userId:ada: held; waiting on operator; next: nothing\n\
@@ -234,6 +268,68 @@ mod tests {
              PRODUCT  STATUS       WANTED  MISSING  OBSERVED\n\
              onramp   not-started  yes\n"
         );
+    }
+
+    #[test]
+    fn a_task_is_shown_with_its_title_for_whom_by_when_and_what_supplies_it() {
+        use onboarding::{Due, DueSource, Product, Request, Section, Task, Waived};
+        const DAY_MS: u64 = 86_400_000;
+        let user = "userId:ada".parse().unwrap();
+        let now = Timestamp(0).plus_ms(20 * DAY_MS);
+        let task = |number, request, due_day: u64| Task {
+            number,
+            request,
+            products: [Product::Onramp].into(),
+            state: TaskState::Open,
+            opened_at: Timestamp(0),
+            rounds: 1,
+            known: Revisions::default(),
+            due: Some(Due {
+                at: Timestamp(0).plus_ms(due_day * DAY_MS),
+                source: DueSource::Policy,
+            }),
+            reminders: 0,
+            supplied_at: None,
+            past_rounds: Vec::new(),
+            waived: None,
+        };
+        let id = Task { rounds: 2, ..task(2, Request::Document("id".into()), 18) };
+        let waived = Some(Waived { reason: "known".into(), at: now });
+        let waived = Task {
+            state: TaskState::Supplied,
+            waived,
+            ..task(4, Request::Document("proof-of-address".into()), 18)
+        };
+        let onboarding = Onboarding {
+            state: State::RequiresData,
+            tasks: vec![
+                task(1, Request::Data(Section::KycData), 22),
+                id,
+                task(3, Request::Operator("moon".into()), 22),
+                waived,
+            ],
+            ..Onboarding::blank(OnboardingId(uuid::Uuid::nil()), Timestamp(0))
+        };
+        let policy = Policy::default();
+        for (language, expected) in [
+            ("en", "\
+NO  TASK                              FOR       STATE          DUE                 SUPPLIED BY
+1   Your address and contact details  user      open           1970-01-23 (in 2d)  user patch: kycData
+2   Proof of identity                 user      open, round 2  OVERDUE for 2d      \
+                 document add --type id-passport, or id-idcard-front + id-idcard-back, \
+                 or id-residency-permit, or id-ssn
+3   We are clarifying something       operator  open           1970-01-23 (in 2d)  verify
+4   Proof of address                  user      waived                             document add --type proof-of-address
+"),
+            ("de", "Adress"),
+        ] {
+            let reader = Reader {
+                language: language.parse().unwrap(),
+                ..Reader::new(&policy, now)
+            };
+            let page = page(&Status::of(&user, &onboarding, &reader), now);
+            assert!(page.contains(expected), "{page}");
+        }
     }
 
     #[test]
@@ -257,7 +353,8 @@ mod tests {
             (State::Rejected, &registered, "rejected; waiting on nobody; next: nothing\nsince "),
         ] {
             let onboarding = Onboarding { state, ..onboarding.clone() };
-            let status = Status::of(&user, &onboarding, &Policy::default(), Timestamp(0));
+            let status =
+                Status::of(&user, &onboarding, &Reader::new(&Policy::default(), Timestamp(0)));
             let page = page(&status, Timestamp(0));
             assert!(page.contains(expected), "{page}");
             assert_eq!(page.contains("`gangway "), state != State::Rejected, "{page}");

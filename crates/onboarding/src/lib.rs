@@ -11,6 +11,7 @@ mod apply;
 mod consent;
 mod document;
 mod event;
+mod explain;
 mod failing;
 mod failure;
 mod json;
@@ -25,6 +26,7 @@ mod policy;
 mod problem;
 mod product;
 mod profile;
+mod reader;
 mod registration;
 mod regression;
 mod renewal;
@@ -43,6 +45,10 @@ pub use apply::{Context, Outcome, Reason, Transition, apply};
 pub use consent::{Consent, Evidence, GivenConsent, LegalText};
 pub use document::DocumentType;
 pub use event::Event;
+pub use explain::{
+    Explanation, ProductExplanation, Stuck, StuckAfter, StuckCause, StuckView, Surroundings,
+    explain, stuck,
+};
 pub use failure::{Effect, Failure, FailureClass};
 pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, TEXT_CHARS_MAX};
 pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator};
@@ -59,6 +65,7 @@ pub use profile::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, SectionChanges, UserDetails,
     VerificationHistory, changed_sections,
 };
+pub use reader::{ForWhom, Reader};
 pub use registration::Registration;
 pub use regression::{Regression, Regressions};
 pub use requirements::{Accepts, Area, Requirements};

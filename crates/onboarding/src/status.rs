@@ -6,11 +6,13 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use crate::onboarding::{Ended, Onboarding, OnboardingId};
+use crate::reader::{ForWhom, Reader};
 use crate::step::{Step, next_step};
 use crate::task::{DueSource, Request, Task, TaskState};
+use crate::texts::{StaffNote, TaskText, UserText};
 use crate::{
-    Area, Date, DocumentType, FailureClass, Policy, Product, ProductStatus, Revision, Section,
-    State, Timestamp, UserLocator,
+    Area, Date, DocumentType, FailureClass, Product, ProductStatus, Revision, Section, State,
+    UserLocator,
 };
 
 /// Where a user stands, why, and who must act next. Holds no personal data but the locator.
@@ -84,8 +86,13 @@ pub struct ProductView {
 pub struct TaskView {
     /// The onboarding's id and the task's number.
     pub id: String,
-    /// `data`, `document`, `consent` or `operator`.
+    /// Counts the tasks of one onboarding from 1.
+    pub number: u32,
+    /// `data`, `document`, `consent`, `operator` or `renewal`.
     pub kind: &'static str,
+    /// Who has to act.
+    #[serde(rename = "for")]
+    pub for_whom: ForWhom,
     /// What is asked for, in the provider's word where it has one.
     pub name: String,
     /// The wanted products that ask for it.
@@ -112,6 +119,12 @@ pub struct TaskView {
     pub reminders: u32,
     /// Why a person let it pass, if one did.
     pub waived: Option<String>,
+    /// The command that supplies it, with FILE, and TYPE where there is a choice.
+    pub command: String,
+    /// What is said of it to the user, in the reader's language.
+    pub text: UserText,
+    /// The same for staff's eyes only.
+    pub staff_note: StaffNote,
 }
 
 /// One round of a task that is over.
@@ -205,14 +218,10 @@ impl WaitingOn {
 }
 
 impl Status {
-    /// The view of `onboarding`, which is `user`'s, at `now`.
+    /// The view that `reader` has of `onboarding`, which is `user`'s.
     #[must_use]
-    pub fn of(
-        user: &UserLocator,
-        onboarding: &Onboarding,
-        policy: &Policy,
-        now: Timestamp,
-    ) -> Self {
+    pub fn of(user: &UserLocator, onboarding: &Onboarding, reader: &Reader<'_>) -> Self {
+        let Reader { policy, now, .. } = *reader;
         let step = next_step(onboarding, policy);
         let waiting_on = waiting_on(onboarding, &step);
         let failing_since = onboarding.retry.map(|retry| retry.failing_since);
@@ -225,10 +234,8 @@ impl Status {
             wanted_products: onboarding.wanted.clone(),
             products: products(onboarding),
             pending_tasks: onboarding
-                .tasks
-                .iter()
-                .chain(&onboarding.renewals)
-                .map(|task| TaskView::of(onboarding.id, onboarding.area(), task, policy, now))
+                .all_tasks()
+                .map(|task| TaskView::of(user, onboarding.id, onboarding.area(), task, reader))
                 .collect(),
             waiting_on,
             next_step: StepView::of(&step, waiting_on),
@@ -259,35 +266,45 @@ impl Status {
 }
 
 impl TaskView {
-    /// The view at `now` of one task of the onboarding `id`, whose user lives in `area`.
+    /// The view that `reader` has of one task of the onboarding `id`, which is `user`'s, who
+    /// lives in `area`.
     #[must_use]
     pub fn of(
+        user: &UserLocator,
         id: OnboardingId,
         area: Option<&Area>,
         task: &Task,
-        policy: &Policy,
-        now: Timestamp,
+        reader: &Reader<'_>,
     ) -> Self {
+        let subject = reader.subject(task, area);
+        let TaskText { user: text, staff_note } =
+            reader.texts.task(&reader.language, &subject, reader.today());
+        let accepts = subject.accepts;
         let past_rounds = task.past_rounds.iter().map(|round| PastRoundView {
             supplied_at: round.supplied_at.to_string(),
             asked_again_at: round.asked_again_at.to_string(),
         });
         Self {
             id: format!("{id}-{}", task.number),
+            number: task.number,
             kind: task.request.kind(),
+            for_whom: ForWhom::of(&task.request),
             name: task.request.name().to_owned(),
             products: task.products.clone(),
             state: task.state,
             opened_at: task.opened_at.to_string(),
-            accepts: task.request.accepts(policy, area),
+            command: task.request.command(user.as_str(), &accepts),
+            accepts,
             rounds: task.rounds,
             past_rounds: past_rounds.collect(),
             supplied_at: task.supplied_at.map(|at| at.to_string()),
             due_at: task.due.map(|due| due.at.to_string()),
             due_source: task.due.map(|due| due.source),
-            overdue: task.is_overdue(now),
+            overdue: task.is_overdue(reader.now),
             reminders: task.reminders,
             waived: task.waived.as_ref().map(|waived| waived.reason.clone()),
+            text,
+            staff_note,
         }
     }
 }
@@ -389,6 +406,7 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Policy, Timestamp};
 
     #[test]
     fn no_person_is_waited_for_where_nobody_has_to_act() {
@@ -399,7 +417,8 @@ mod tests {
             (State::Rejected, WaitingOn::Nobody, "nothing"),
         ] {
             let onboarding = Onboarding { state, ..blank.clone() };
-            let status = Status::of(&user, &onboarding, &Policy::default(), Timestamp(0));
+            let status =
+                Status::of(&user, &onboarding, &Reader::new(&Policy::default(), Timestamp(0)));
             assert_eq!((status.waiting_on, status.next_step.step), (waiting_on, step), "{state}");
         }
     }

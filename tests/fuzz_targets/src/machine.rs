@@ -1,7 +1,8 @@
 //! One onboarding, driven through the two functions of the core.
 
 use onboarding::{
-    Context, Event, Onboarding, OnboardingId, Outcome, Policy, Status, Timestamp, apply, next_step,
+    Context, Event, Onboarding, OnboardingId, Outcome, Policy, Reader, Status, Timestamp, apply,
+    next_step,
 };
 
 use crate::provider::{NOW, USER};
@@ -32,7 +33,7 @@ impl Machine {
             panic!("{invariant}: {what}, after {event:?}");
         }
         let step = next_step(&self.onboarding, &self.policy);
-        let status = Status::of(&USER, &self.onboarding, &self.policy, self.now);
+        let status = Status::of(&USER, &self.onboarding, &Reader::new(&self.policy, self.now));
         assert_eq!(status.state, self.onboarding.state, "{step:?}");
     }
 

@@ -2,8 +2,8 @@
 //! read must stop nobody.
 
 use onboarding::{
-    Context, DocumentType, Event, Onboarding, Outcome, Policy, Product, ProductStatus, Revision,
-    Section, Status, Step, Task, TaskView, Timestamp, apply, next_step,
+    Context, DocumentType, Event, Onboarding, Outcome, Policy, Product, ProductStatus, Reader,
+    Revision, Section, Status, Step, Task, TaskView, Timestamp, apply, next_step,
 };
 use store::{Snapshot, read_snapshot, write_snapshot};
 
@@ -20,7 +20,8 @@ pub(crate) fn snapshot(data: &[u8]) {
         check_event(&event);
     }
     if let Some(task) = read::<Task>(json) {
-        let view = TaskView::of(Machine::blank().onboarding.id, &task);
+        let (policy, id) = (Policy::default(), Machine::blank().onboarding.id);
+        let view = TaskView::of(&USER, id, None, &task, &Reader::new(&policy, NOW));
         assert_eq!(view.rounds, task.rounds);
     }
     if let Some(policy) = read::<Policy>(json) {
@@ -45,7 +46,7 @@ fn read<T: Snapshot + PartialEq>(json: &str) -> Option<T> {
 fn check_onboarding(onboarding: &Onboarding) {
     let policy = Policy::default();
     let step = next_step(onboarding, &policy);
-    let status = Status::of(&USER, onboarding, &policy, NOW);
+    let status = Status::of(&USER, onboarding, &Reader::new(&policy, NOW));
     assert_eq!(status.version, onboarding.version, "{step:?}");
     for event in happenings(onboarding) {
         go_on(onboarding, &event, &policy);

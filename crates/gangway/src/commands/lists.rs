@@ -1,7 +1,7 @@
 //! `gangway users`, `tasks` and `history`: the lists.
 
 use engine::IntakeError;
-use onboarding::{OnboardingId, Policy, Status, TaskView, Timestamp, UserLocator};
+use onboarding::{OnboardingId, Reader, Status, TaskView, Timestamp, UserLocator};
 use serde::Serialize;
 use serde_json::Value;
 use store::{HistoryRow, ListRequest, SqliteStore, Store as _, StoredTask};
@@ -22,10 +22,9 @@ pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit,
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let stored = store.list(ListRequest { state: args.state, after: args.after, limit }).await?;
     let now = clock::now();
-    let statuses: Vec<Status> = stored
-        .iter()
-        .map(|stored| Status::of(&stored.user, &stored.onboarding, &settings.policy, now))
-        .collect();
+    let reader = settings.reader(&settings.texts.language, now);
+    let statuses: Vec<Status> =
+        stored.iter().map(|stored| Status::of(&stored.user, &stored.onboarding, &reader)).collect();
     if args.output.json {
         print_json(&statuses)?;
     } else if statuses.is_empty() {
@@ -67,9 +66,9 @@ struct UserTask {
 }
 
 impl UserTask {
-    fn of(stored: StoredTask, policy: &Policy, now: Timestamp) -> Self {
+    fn of(stored: StoredTask, reader: &Reader<'_>) -> Self {
         let StoredTask { user, onboarding_id, area, task } = stored;
-        let task = TaskView::of(onboarding_id, area.as_ref(), &task, policy, now);
+        let task = TaskView::of(&user, onboarding_id, area.as_ref(), &task, reader);
         Self { user: user.as_str().to_owned(), task }
     }
 }
@@ -85,8 +84,8 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let now = clock::now();
     let stored = store.tasks(id, limit).await?.into_iter();
-    let tasks: Vec<UserTask> =
-        stored.map(|stored| UserTask::of(stored, &settings.policy, now)).collect();
+    let reader = settings.reader(&args.lang.or(&settings.texts.language), now);
+    let tasks: Vec<UserTask> = stored.map(|stored| UserTask::of(stored, &reader)).collect();
     if args.output.json {
         print_json(&tasks)?;
         return Ok(Exit::Done);
@@ -95,18 +94,9 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
         note("none");
         return Ok(Exit::Done);
     }
-    let mut table =
-        Table::new(&["USER", "TASK", "NAME", "STATE", "ROUND", "OPEN FOR", "SUPPLIED BY"]);
+    let mut table = Table::new(&[&["USER"][..], &view::TASK_COLUMNS].concat());
     for UserTask { user, task } in &tasks {
-        table.row([
-            user,
-            task.kind,
-            &task.name,
-            task.state.as_str(),
-            &task.rounds.to_string(),
-            &view::age(&task.opened_at, now),
-            &view::accepts(task),
-        ]);
+        table.row([user.clone()].into_iter().chain(view::task_cells(task, now)));
     }
     print(&table.render())?;
     Ok(Exit::Done)

@@ -24,7 +24,8 @@ pub(super) async fn report(
         note(&why);
     }
     let stored = &settled.stored;
-    let status = Status::of(&stored.user, &stored.onboarding, &settings.policy, now);
+    let reader = settings.reader(&settings.texts.language, now);
+    let status = Status::of(&stored.user, &stored.onboarding, &reader);
     standstill::warn(settings, store, &status, now).await?;
     if json {
         print_json(&status)?;

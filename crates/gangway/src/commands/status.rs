@@ -1,6 +1,7 @@
 //! `gangway status`: where a user stands.
 
 use engine::IntakeError;
+use onboarding::texts::Language;
 use onboarding::{Status, Timestamp, UserLocator};
 use store::{SqliteStore, Store as _};
 
@@ -16,12 +17,14 @@ use crate::{cli, clock, database, view};
 pub(super) async fn run(settings: &Settings, args: cli::Status) -> Result<Exit, Error> {
     let user: UserLocator = args.user.locator.parse()?;
     let store = database::existing(settings).await?;
+    let language = args.lang.or(&settings.texts.language);
     if args.watch {
-        return follow(settings, &store, &user, args.output.json).await;
+        return follow(settings, &store, &user, &language, args.output.json).await;
     }
     let stored = store.find(&user).await?.ok_or(IntakeError::NoSuchUser)?;
     let now = clock::now();
-    let status = Status::of(&stored.user, &stored.onboarding, &settings.policy, now);
+    let reader = settings.reader(&language, now);
+    let status = Status::of(&stored.user, &stored.onboarding, &reader);
     standstill::warn(settings, &store, &status, now).await?;
     show(&status, now, args.output.json)?;
     Ok(Exit::of(&stored.onboarding, &settings.policy))
@@ -41,9 +44,10 @@ async fn follow(
     settings: &Settings,
     store: &SqliteStore,
     user: &UserLocator,
+    language: &Language,
     json: bool,
 ) -> Result<Exit, Error> {
-    let ended = watch(settings, store, user, None, |status| {
+    let ended = watch(settings, store, user, language, None, |status| {
         if json {
             print_json_line(status)?;
         } else {

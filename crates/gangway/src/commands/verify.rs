@@ -40,14 +40,15 @@ async fn wait(
     if let Some(why) = report::unchanged(settled) {
         note(&why);
     }
+    let language = &settings.texts.language;
     let limit = args.timeout.map(Duration::from_millis);
-    let ended = watch(settings, store, user, limit, |_: &Status| Ok(())).await?;
+    let ended = watch(settings, store, user, language, limit, |_: &Status| Ok(())).await?;
     if let (Ended::TimedOut(_), Some(ms)) = (&ended, args.timeout) {
         note(&format!("no end after {}; `gangway status --watch` waits on", duration::rough(ms)));
     }
     let stored = ended.into_stored();
     let now = clock::now();
-    let view = Status::of(&stored.user, &stored.onboarding, &settings.policy, now);
+    let view = Status::of(&stored.user, &stored.onboarding, &settings.reader(language, now));
     status::show(&view, now, args.output.json)?;
     Ok(Exit::of(&stored.onboarding, &settings.policy))
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use engine::IntakeError;
+use onboarding::texts::Language;
 use onboarding::{Status, UserLocator};
 use store::{SqliteStore, Store as _, Stored};
 use tokio::time::Instant;
@@ -44,6 +45,7 @@ pub(super) async fn watch(
     settings: &Settings,
     store: &SqliteStore,
     user: &UserLocator,
+    language: &Language,
     limit: Option<Duration>,
     mut changed: impl FnMut(&Status) -> Result<(), Error>,
 ) -> Result<Ended, Error> {
@@ -55,7 +57,7 @@ pub(super) async fn watch(
         let stored = store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
         let is_first = seen.is_none();
         let now = clock::now();
-        let status = Status::of(&stored.user, &stored.onboarding, policy, now);
+        let status = Status::of(&stored.user, &stored.onboarding, &settings.reader(language, now));
         if seen != Some(stored.onboarding.version) {
             seen = Some(stored.onboarding.version);
             changed(&status)?;

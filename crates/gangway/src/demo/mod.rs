@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use documents::Given;
 use engine::{Added, Edit, Intake};
-use onboarding::{Event, Policy, Product, State, Status, UserLocator};
+use onboarding::{Event, Policy, Product, Reader, State, Status, UserLocator};
 use store::{Actor, HistoryRow, ListRequest, SqliteStore, Store as _};
 
 use self::cast::{Cast, Member, Paper, Supply};
@@ -256,11 +256,11 @@ impl Stage {
 
     async fn statuses(&self) -> Result<Vec<Status>> {
         let request = ListRequest { state: None, after: None, limit: self.cast.members.len() + 1 };
-        let now = clock::now();
+        let reader = Reader::new(self.store.policy(), clock::now());
         let stored = self.store.list(request).await?;
         Ok(stored
             .iter()
-            .map(|stored| Status::of(&stored.user, &stored.onboarding, self.store.policy(), now))
+            .map(|stored| Status::of(&stored.user, &stored.onboarding, &reader))
             .collect())
     }
 

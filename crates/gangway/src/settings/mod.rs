@@ -16,9 +16,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossmint::ApiKey;
-use documents::Limits;
-use onboarding::texts::{Language, Texts};
-use onboarding::{Policy, Product, Requirements};
+use documents::{Limits, MediaType};
+use onboarding::texts::{self as said, Language, Texts};
+use onboarding::{Policy, Product, Reader, Requirements, Timestamp};
 use store::Budgets;
 
 pub(crate) use load::{Inputs, Loaded, Problems, load};
@@ -157,6 +157,19 @@ impl Settings {
             texts: TextSettings { language: Language::english(), dir: None, read: None },
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
+    }
+
+    /// Who reads at `now` what is said in `language`.
+    pub(crate) fn reader(&self, language: &Language, now: Timestamp) -> Reader<'_> {
+        let media_types = MediaType::ALL.map(|media| media.as_str().to_owned());
+        let limits = said::Limits {
+            media_types: media_types.into(),
+            bytes_max: u64::try_from(self.documents.bytes_max).ok(),
+            side_pixels_min: Some(self.documents.side_pixels_min),
+            pages_max: Some(self.documents.pages_max),
+        };
+        let (policy, texts, language) = (&self.policy, self.texts.all(), language.clone());
+        Reader { policy, texts, language, limits, now }
     }
 
     /// The provider's origin, which holds no secret.

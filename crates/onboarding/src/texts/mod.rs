@@ -128,6 +128,19 @@ impl Texts {
         standing::explain(&self.voice(language), standing, today)
     }
 
+    /// How it stands with all products of a user, in one paragraph: of each whether it can be
+    /// used and why, then once what they have in common, which `whole` says.
+    #[must_use]
+    pub fn explain_all(
+        &self,
+        language: &Language,
+        products: &[Standing],
+        whole: &Standing,
+        today: Date,
+    ) -> Phrase {
+        standing::explain_all(&self.voice(language), products, whole, today)
+    }
+
     /// Where the user stands, by the state's word.
     #[must_use]
     pub fn state(&self, language: &Language, state: &str) -> Phrase {

@@ -35,6 +35,34 @@ pub(super) fn explain(voice: &Voice<'_>, standing: &Standing, today: Date) -> Ex
     }
 }
 
+/// The same of a user's products in one paragraph: what is `whole` is said once.
+pub(super) fn explain_all(
+    voice: &Voice<'_>,
+    products: &[Standing],
+    whole: &Standing,
+    today: Date,
+) -> Phrase {
+    let mut sentences: Vec<Phrase> = Vec::new();
+    for standing in products {
+        let said = [Some(usable(voice, standing, today)), why(voice, standing)];
+        for sentence in said.into_iter().flatten() {
+            // Of two products for the same reason, one reason is enough.
+            if !sentences.contains(&sentence) {
+                sentences.push(sentence);
+            }
+        }
+    }
+    if let Some(state) = whole.state.as_ref().filter(|_| products.is_empty()) {
+        sentences.push(voice.word("state", state));
+    }
+    sentences.extend(whole.stuck.as_ref().map(|cause| voice.word("stuck", cause)));
+    sentences.push(who(voice, &whole.who));
+    sentences.extend(tasks(voice, whole, today));
+    sentences.extend(by(voice, whole, today));
+    sentences.push(freshness(voice, whole, today));
+    Phrase::sentences(sentences)
+}
+
 fn usable(voice: &Voice<'_>, standing: &Standing, today: Date) -> Phrase {
     let product = voice.word("product", &standing.product).capitalised();
     match standing.usable {
@@ -49,13 +77,15 @@ fn usable(voice: &Voice<'_>, standing: &Standing, today: Date) -> Phrase {
     }
 }
 
-/// The provider's word, which says no more than that it can be used where it can.
+/// The provider's word, or the state where that says more. Where it can be used, neither says
+/// any more than that.
 fn why(voice: &Voice<'_>, standing: &Standing) -> Option<Phrase> {
     match standing.usable {
         Usable::Now | Usable::NowUntil(_) => None,
-        Usable::NotYet | Usable::NoLonger | Usable::Unavailable => {
-            Some(voice.word("status", &standing.status))
-        }
+        Usable::NotYet | Usable::NoLonger | Usable::Unavailable => Some(match &standing.state {
+            Some(state) => voice.word("state", state),
+            None => voice.word("status", &standing.status),
+        }),
     }
 }
 

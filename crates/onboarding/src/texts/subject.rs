@@ -107,6 +107,8 @@ pub struct Standing {
     pub product: String,
     /// The provider's word on it: `pending-review`.
     pub status: String,
+    /// The onboarding's state, where it says more than the provider's word: `held`.
+    pub state: Option<String>,
     /// Whether it can be used.
     pub usable: Usable,
     /// Who acts next: `user`, `company`, `operator`, `provider`, `gangway`, `nobody`.

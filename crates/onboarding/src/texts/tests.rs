@@ -334,6 +334,7 @@ fn an_explanation_can_be_read_out() {
             Standing {
                 product: "onramp".to_owned(),
                 status: "requires-data".to_owned(),
+                state: None,
                 usable: Usable::NoLonger,
                 who: "user".to_owned(),
                 tasks: vec![identity(), address.clone(), subject(SubjectKind::Operator, CANARY)],

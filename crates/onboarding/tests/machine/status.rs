@@ -1,8 +1,8 @@
 //! What a status shows of the facts.
 
 use onboarding::{
-    Date, DocumentType, Effect, Event, FailureClass, Product, ProductStatus, Revision, Section,
-    Status, WaitingOn,
+    Date, DocumentType, Effect, Event, FailureClass, Product, ProductStatus, Reader, Revision,
+    Section, Status, WaitingOn,
 };
 
 use crate::behaviour::{KYC, PASSPORT, answered, asked, polling};
@@ -13,8 +13,8 @@ use crate::events::{
 };
 
 fn status(driver: &Driver) -> Status {
-    let user = "userId:johnd-123".parse().expect("a locator");
-    Status::of(&user, &driver.onboarding, &driver.policy, driver.now)
+    let user = "userId:johnd-123".parse().expect("the locator is sound");
+    Status::of(&user, &driver.onboarding, &Reader::new(&driver.policy, driver.now))
 }
 
 #[test]

@@ -267,15 +267,15 @@ async fn stalled(
     settings: &Settings,
     now: Timestamp,
 ) -> Result<usize, StoreError> {
+    let reader = settings.reader(&settings.texts.language, now);
     let mut stalled = 0;
     for state in State::ALL.into_iter().filter(|state| !state.is_at_rest()) {
         let mut after = None;
         loop {
             let request = ListRequest { state: Some(state), after, limit: PAGE };
             let page = store.list(request).await?;
-            let statuses = page
-                .iter()
-                .map(|stored| Status::of(&stored.user, &stored.onboarding, &settings.policy, now));
+            let statuses =
+                page.iter().map(|stored| Status::of(&stored.user, &stored.onboarding, &reader));
             stalled += statuses.filter(|status| status.stalled).count();
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(last.onboarding.id),

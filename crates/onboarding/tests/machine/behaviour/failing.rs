@@ -1,8 +1,8 @@
 //! Calls that fail, answers that are lost or come late, and a provider that forgets.
 
 use onboarding::{
-    Call, Effect, Event, Failure, FailureClass, Policy, Product, ProductStatus, Reason, State,
-    Status, TaskState, Timestamp,
+    Call, Effect, Event, Failure, FailureClass, Policy, Product, ProductStatus, Reader, Reason,
+    State, Status, TaskState, Timestamp,
 };
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, polling, tasks};
@@ -242,7 +242,7 @@ fn a_closed_provider_costs_no_attempt() {
 fn a_step_that_fails_for_long_is_reported_as_stalled() {
     let locator = "userId:johnd-123".parse().unwrap();
     let stalled = |driver: &Driver| {
-        Status::of(&locator, &driver.onboarding, &driver.policy, driver.now).stalled
+        Status::of(&locator, &driver.onboarding, &Reader::new(&driver.policy, driver.now)).stalled
     };
     let mut driver = asked();
     driver.fail(FailureClass::Transient, Effect::None);

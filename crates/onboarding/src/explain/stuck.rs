@@ -1,0 +1,248 @@
+//! Why an onboarding does not go on: the cause, since when, and the command that helps.
+
+use serde::Serialize;
+
+use crate::onboarding::{HoldCause, Onboarding};
+use crate::reader::ForWhom;
+use crate::step::{Call, Lane, Step, next_step};
+use crate::task::{Task, TaskState};
+use crate::{FailureClass, Policy, State, Timestamp, UserLocator};
+
+/// How long what may be normal lasts before it is said to be stuck.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StuckAfter {
+    /// The provider reviews for so long.
+    pub provider_slow_ms: u64,
+    /// A call was due for so long, and nobody made it.
+    pub our_budget_ms: u64,
+    /// The user was asked for so long, even if it is not overdue.
+    pub user_silent_ms: u64,
+}
+
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
+
+impl Default for StuckAfter {
+    fn default() -> Self {
+        Self {
+            provider_slow_ms: 3 * DAY_MS,
+            our_budget_ms: 15 * MINUTE_MS,
+            user_silent_ms: 7 * DAY_MS,
+        }
+    }
+}
+
+/// What an onboarding does not know of itself, and depends on all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Since when the provider takes no calls at all.
+    pub gate_closed_since: Option<Timestamp>,
+    /// From when on it is stuck.
+    pub stuck_after: StuckAfter,
+}
+
+/// Why an onboarding does not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StuckCause {
+    /// The provider reviews for long, or fails for long.
+    ProviderSlow,
+    /// The provider takes no calls of ours.
+    ProviderClosed,
+    /// A call is due that nobody made: the budget is spent on others, or no worker runs.
+    OurBudget,
+    /// The user was asked for something, or nobody asked for verification.
+    UserSilent,
+    /// What was sent was refused, or not kept.
+    RefusedData,
+    /// The provider said something that is not understood.
+    UnknownAnswer,
+}
+
+impl StuckCause {
+    /// Every cause.
+    pub const ALL: [Self; 6] = [
+        Self::ProviderSlow,
+        Self::ProviderClosed,
+        Self::OurBudget,
+        Self::UserSilent,
+        Self::RefusedData,
+        Self::UnknownAnswer,
+    ];
+
+    /// The word in tables and in the catalogues of texts.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ProviderSlow => "provider-slow",
+            Self::ProviderClosed => "provider-closed",
+            Self::OurBudget => "our-budget",
+            Self::UserSilent => "user-silent",
+            Self::RefusedData => "refused-data",
+            Self::UnknownAnswer => "unknown-answer",
+        }
+    }
+}
+
+/// That an onboarding does not go on, why, since when, and what helps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// Why.
+    pub cause: StuckCause,
+    /// Since when.
+    pub since: Timestamp,
+    /// The command that helps.
+    pub command: String,
+}
+
+/// Whether `user`'s onboarding is stuck at `now`. Of several causes, the one that a person has
+/// to end comes first. A hold by an operator, an end on request and a verdict are none.
+#[must_use]
+pub fn stuck(
+    user: &UserLocator,
+    onboarding: &Onboarding,
+    policy: &Policy,
+    around: &Surroundings,
+    now: Timestamp,
+) -> Option<Stuck> {
+    if onboarding.ended.is_some() {
+        return None;
+    }
+    let user = user.as_str();
+    let look = Look { user, onboarding, policy, around, now };
+    if onboarding.hold.is_some() {
+        return look.held();
+    }
+    look.tasks().or_else(|| look.calls()).or_else(|| look.review()).or_else(|| look.unasked())
+}
+
+/// One look at one onboarding.
+struct Look<'a> {
+    user: &'a str,
+    onboarding: &'a Onboarding,
+    policy: &'a Policy,
+    around: &'a Surroundings,
+    now: Timestamp,
+}
+
+impl Look<'_> {
+    fn found(&self, cause: StuckCause, since: Timestamp, words: &str) -> Stuck {
+        Stuck { cause, since, command: format!("gangway {}", words.replace("LOCATOR", self.user)) }
+    }
+
+    fn lasts(&self, since: Timestamp, ms: u64) -> bool {
+        self.now.ms_since(since) >= ms && since <= self.now
+    }
+
+    fn held(&self) -> Option<Stuck> {
+        let hold = self.onboarding.hold.as_ref()?;
+        let (cause, words) = match &hold.cause {
+            HoldCause::Operator => return None,
+            HoldCause::Refused { call } => (StuckCause::RefusedData, mending(call)),
+            HoldCause::NotShown => (StuckCause::RefusedData, PATCH.to_owned()),
+            HoldCause::RoundsSpent => (StuckCause::RefusedData, "resume LOCATOR".to_owned()),
+            HoldCause::Forgotten | HoldCause::Unclear => {
+                (StuckCause::UnknownAnswer, RETRY.to_owned())
+            }
+        };
+        Some(self.found(cause, hold.since, &words))
+    }
+
+    /// The task that has been open for longest.
+    fn tasks(&self) -> Option<Stuck> {
+        let asked = self.onboarding.tasks.iter().filter_map(|task| self.asked(task));
+        let renewals = &self.onboarding.renewals;
+        let overdue = renewals.iter().filter_map(|task| self.overdue(task));
+        asked.chain(overdue).min_by_key(|stuck| stuck.since)
+    }
+
+    fn asked(&self, task: &Task) -> Option<Stuck> {
+        if task.state != TaskState::Open {
+            return None;
+        }
+        let asked_at = task.asked_at();
+        if ForWhom::of(&task.request) == ForWhom::Operator {
+            return Some(self.found(StuckCause::UnknownAnswer, asked_at, VERIFY));
+        }
+        let is_old = self.lasts(asked_at, self.around.stuck_after.user_silent_ms);
+        let old = is_old.then(|| self.found(StuckCause::UserSilent, asked_at, TASKS));
+        old.or_else(|| self.overdue(task))
+    }
+
+    fn overdue(&self, task: &Task) -> Option<Stuck> {
+        let due = task.due.filter(|_| task.is_overdue(self.now))?;
+        Some(self.found(StuckCause::UserSilent, due.at, TASKS))
+    }
+
+    /// A call that something waits for, and that is not made or does not succeed.
+    fn calls(&self) -> Option<Stuck> {
+        let Step::Call { call, due_at } = next_step(self.onboarding, self.policy) else {
+            return None;
+        };
+        if call.lane() == Lane::Read && self.onboarding.state.is_at_rest() {
+            return None;
+        }
+        let closed = self.around.gate_closed_since.filter(|_| due_at <= self.now);
+        if let Some(since) = closed {
+            return Some(self.found(StuckCause::ProviderClosed, since, "doctor"));
+        }
+        self.failing().or_else(|| {
+            let late = self.lasts(due_at, self.around.stuck_after.our_budget_ms);
+            late.then(|| self.found(StuckCause::OurBudget, due_at, "doctor"))
+        })
+    }
+
+    fn failing(&self) -> Option<Stuck> {
+        let since = self.onboarding.retry?.failing_since;
+        if !self.lasts(since, self.policy.stalled_after_ms) {
+            return None;
+        }
+        let class = self.onboarding.last_error.as_ref().map(|error| error.class);
+        Some(match class {
+            Some(FailureClass::RateLimited) => self.found(StuckCause::OurBudget, since, "doctor"),
+            _ => self.found(StuckCause::ProviderSlow, since, RETRY),
+        })
+    }
+
+    fn review(&self) -> Option<Stuck> {
+        let since = self.onboarding.state_since;
+        let is_long = self.onboarding.state == State::Polling
+            && self.lasts(since, self.around.stuck_after.provider_slow_ms);
+        let unclear = self.onboarding.is_unclear();
+        let cause = if unclear { StuckCause::UnknownAnswer } else { StuckCause::ProviderSlow };
+        is_long.then(|| self.found(cause, since, RETRY))
+    }
+
+    /// Nobody gave data, or nobody asked for verification.
+    fn unasked(&self) -> Option<Stuck> {
+        let since = self.onboarding.updated_at;
+        let is_waiting = next_step(self.onboarding, self.policy) == Step::WaitForPerson
+            && !self.onboarding.state.is_at_rest();
+        if !is_waiting || !self.lasts(since, self.around.stuck_after.user_silent_ms) {
+            return None;
+        }
+        let words = if self.onboarding.profile.is_none() { SET } else { VERIFY };
+        Some(self.found(StuckCause::UserSilent, since, words))
+    }
+}
+
+const SET: &str = "user set LOCATOR --file FILE";
+const PATCH: &str = "user patch LOCATOR --file FILE";
+const RETRY: &str = "retry LOCATOR";
+const TASKS: &str = "tasks LOCATOR";
+const VERIFY: &str = "verify LOCATOR";
+
+/// What mends a call that was refused.
+fn mending(call: &Call) -> String {
+    match call {
+        Call::AcceptPrivacyPolicy { .. } | Call::AcceptTerms { .. } | Call::RegisterUser { .. } => {
+            PATCH.to_owned()
+        }
+        Call::UploadDocument { document_type, .. } => {
+            format!("document add LOCATOR --type {document_type} --file FILE")
+        }
+        Call::ReadUser { .. } | Call::TriggerVerification { .. } | Call::CheckStatus { .. } => {
+            RETRY.to_owned()
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! Each standing as it is explained, and each cause of being stuck.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    Due, DueSource, Eligibility, FailureClass, Hold, HoldCause, LastError, Observation,
+    OnboardingId, Policy, ProfileRecord, Regression, Regressions, Request, Retry, Revision,
+    Revisions, Section, Verification,
+};
+
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// 1 May 2026, 12:00.
+const THEN: Timestamp = Timestamp(1_777_636_800_000);
+
+fn after(days: u64) -> Timestamp {
+    THEN.plus_ms(days * DAY_MS)
+}
+
+fn word(product: Product, status: ProductStatus) -> (Product, Eligibility) {
+    let word = Eligibility {
+        product: product.clone(),
+        status,
+        missing_data: Vec::new(),
+        missing_documents: Vec::new(),
+    };
+    (product, word)
+}
+
+/// Registered and triggered, with the provider's word at [`THEN`] on each product that is wanted.
+fn judged(state: State, words: &[(Product, ProductStatus)]) -> Onboarding {
+    let told = Revisions { profile: Some(Revision(1)), ..Revisions::default() };
+    let products: BTreeMap<Product, Eligibility> =
+        words.iter().map(|(product, status)| word(product.clone(), status.clone())).collect();
+    Onboarding {
+        version: 5,
+        state,
+        state_since: THEN,
+        updated_at: THEN,
+        wanted: products.keys().cloned().collect(),
+        profile: Some(ProfileRecord {
+            revision: Revision(1),
+            acknowledged: Some(Revision(1)),
+            sections: BTreeMap::new(),
+            area: None,
+            verified_on: None,
+        }),
+        verification: Verification {
+            asked: true,
+            triggers: 1,
+            triggered_with: Some(told),
+            ..Verification::default()
+        },
+        observation: Some(Observation {
+            epoch: 0,
+            observed_at: THEN,
+            products,
+            polls: 0,
+            unclear: 0,
+        }),
+        ..Onboarding::blank(OnboardingId(uuid::Uuid::nil()), THEN)
+    }
+}
+
+fn onramp(state: State, status: ProductStatus) -> Onboarding {
+    judged(state, &[(Product::Onramp, status)])
+}
+
+fn task(number: u32, request: Request, due: Option<Due>) -> Task {
+    Task::new(number, request, [Product::Onramp].into(), THEN, Revisions::default(), due)
+}
+
+fn due_after(days: u64, source: DueSource) -> Option<Due> {
+    Some(Due { at: after(days), source })
+}
+
+fn asked(tasks: Vec<Task>) -> Onboarding {
+    Onboarding { tasks, ..onramp(State::RequiresData, ProductStatus::RequiresData) }
+}
+
+fn held(cause: HoldCause) -> Onboarding {
+    let hold = Hold { cause, message: String::new(), since: after(1) };
+    Onboarding { hold: Some(hold), ..onramp(State::Held, ProductStatus::PendingReview) }
+}
+
+fn verified() -> Onboarding {
+    onramp(State::Verified, ProductStatus::Verified)
+}
+
+fn explained(onboarding: &Onboarding, now: Timestamp) -> Explanation {
+    let policy = Policy::default();
+    let user = "userId:ada".parse().unwrap();
+    explain(&user, onboarding, &Reader::new(&policy, now), &Surroundings::default())
+}
+
+/// `usability, who acts, by when, stuck: paragraph`.
+fn line(onboarding: &Onboarding, days: u64) -> String {
+    let told = explained(onboarding, after(days));
+    let product = &told.products[0];
+    assert_eq!(told.waiting_on, product.waiting_on, "with one product it is everyone's");
+    let due = product.due_at.as_deref().map_or("-", |at| &at[..10]);
+    let stuck = told.stuck.map_or("-", |stuck| stuck.cause.as_str());
+    let (usability, who) = (product.usability, product.waiting_on.as_str());
+    format!("{usability} {who} {due} {stuck}: {}", told.paragraph)
+}
+
+const HEARD: &str = "Our partner last confirmed this on 1 May, 12:00 UTC.";
+
+fn check(onboarding: &Onboarding, days: u64, expected: &str) {
+    let told = line(onboarding, days);
+    let (told, _) = told.split_once(" We will look again on ").unwrap_or((&told, ""));
+    assert_eq!(told, expected.replace("HEARD", HEARD));
+}
+
+#[test]
+fn verified_can_be_used() {
+    check(
+        &verified(),
+        1,
+        "now nobody - -: Buying stablecoins: you can use this now. There is nothing to do at \
+         present. HEARD",
+    );
+}
+
+#[test]
+fn verified_with_a_renewal_can_be_used_until_the_last_day() {
+    let due = due_after(20, DueSource::DocumentExpiry);
+    let renewal = task(2, Request::RenewDocument(crate::DocumentType::IdPassport), due);
+    let onboarding = Onboarding { renewals: vec![renewal], ..verified() };
+    check(
+        &onboarding,
+        1,
+        "now-until user 2026-05-21 -: Buying stablecoins: you can use this now. For it to stay \
+         so, something has to be done by 21 May. It is your turn. What we need from you: Renew: \
+         passport. Please see to it by 21 May. HEARD",
+    );
+    check(
+        &onboarding,
+        22,
+        "now user 2026-05-21 user-silent: Buying stablecoins: you can use this now. We are still \
+         waiting for something from you. It is your turn. What we need from you: Renew: \
+         passport. This was due on 21 May. HEARD",
+    );
+}
+
+#[test]
+fn what_was_lost_can_not_be_used_any_longer() {
+    let regression = Regression {
+        product: Product::Onramp,
+        verified_since: Timestamp(0),
+        status: ProductStatus::PendingReview,
+        observed_at: THEN,
+    };
+    for regressions in [
+        Regressions { untold: vec![regression.clone()], ..Regressions::default() },
+        Regressions { standing: [(Product::Onramp, regression)].into(), ..Regressions::default() },
+    ] {
+        let onboarding =
+            Onboarding { regressions, ..onramp(State::Polling, ProductStatus::PendingReview) };
+        check(
+            &onboarding,
+            0,
+            "no-longer provider - -: Buying stablecoins: you could use this before, but can't at \
+             present. The check is under way. That there is no result yet is normal: often it \
+             takes seconds, sometimes days. Our partner is checking your details; you need to do \
+             nothing. HEARD",
+        );
+    }
+}
+
+#[test]
+fn what_is_asked_for_is_named_with_its_earliest_date() {
+    let id = task(1, Request::Document("id".to_owned()), due_after(14, DueSource::Policy));
+    let data = task(2, Request::Data(Section::KycData), due_after(10, DueSource::Policy));
+    check(
+        &asked(vec![id, data]),
+        1,
+        "not-yet user 2026-05-11 -: Buying stablecoins: you can't use this yet. Something is \
+         still missing before the check can go on. It is your turn. What we need from you: Proof \
+         of identity; Your address and contact details. Please see to it by 11 May. HEARD",
+    );
+}
+
+#[test]
+fn what_was_supplied_is_not_said_to_be_missing() {
+    let mut sent = onramp(State::DocumentsUploaded, ProductStatus::RequiresData);
+    let supplied = task(1, Request::Document("id".to_owned()), due_after(14, DueSource::Policy));
+    sent.tasks = vec![Task { state: TaskState::Supplied, ..supplied }];
+    sent.verification.requested = true;
+    sent.epoch = 1;
+    check(
+        &sent,
+        0,
+        "not-yet gangway - -: Buying stablecoins: you can't use this yet. Our partner has your \
+         details and documents; the check comes next. We are passing your details on; you need \
+         to do nothing. HEARD",
+    );
+    assert!(explained(&sent, THEN).products[0].out_of_date);
+    assert!(!explained(&verified(), THEN).products[0].out_of_date);
+}
+
+#[test]
+fn rejected_held_and_ended_say_so() {
+    use ProductStatus as P;
+    let ended = |state, ended, status| Onboarding { ended: Some(ended), ..onramp(state, status) };
+    for (onboarding, expected) in [
+        (
+            onramp(State::Rejected, P::Rejected),
+            "unavailable nobody - -: Buying stablecoins: you can't use this at present. Our \
+             partner can't offer you this at present and has given us no reason. Please contact \
+             our support if you have questions. There is nothing to do at present. HEARD",
+        ),
+        (
+            held(HoldCause::Operator),
+            "not-yet operator - -: Buying stablecoins: you can't use this yet. We are looking \
+             into something ourselves; you need to do nothing. We are looking into it; you need \
+             to do nothing. HEARD",
+        ),
+        (
+            ended(State::Cancelled, Ended::Cancelled, P::PendingReview),
+            "unavailable nobody - -: Buying stablecoins: you can't use this at present. The \
+             check was ended. Please contact our support if you would like to go on. There is \
+             nothing to do at present. HEARD",
+        ),
+        (
+            ended(State::Cancelled, Ended::Cancelled, P::Verified),
+            "now nobody - -: Buying stablecoins: you can use this now. There is nothing to do \
+             at present. HEARD",
+        ),
+        (
+            ended(State::Erased, Ended::Erased, P::Verified),
+            "unavailable nobody - -: Buying stablecoins: you can't use this at present. The \
+             check was ended and your details were deleted. There is nothing to do at present. \
+             HEARD",
+        ),
+    ] {
+        check(&onboarding, 2, expected);
+    }
+}
+
+#[test]
+fn a_user_of_whom_nothing_was_asked_has_heard_nothing() {
+    let blank = Onboarding::blank(OnboardingId(uuid::Uuid::nil()), THEN);
+    let wanting = Onboarding { wanted: [Product::Onramp].into(), ..blank.clone() };
+    check(
+        &wanting,
+        1,
+        "not-yet user - -: Buying stablecoins: you can't use this yet. The check has not begun \
+         yet. It is your turn. Our partner has not told us anything yet.",
+    );
+    // Without a wanted product there is still a paragraph.
+    let told = explained(&blank, THEN);
+    assert_eq!(told.products, []);
+    assert_eq!(
+        told.paragraph.as_str(),
+        "We are passing your details on to our partner. It is your turn. Our partner has not \
+         told us anything yet."
+    );
+}
+
+#[test]
+fn of_several_products_what_they_have_in_common_is_said_once() {
+    let mut onboarding = judged(
+        State::RequiresData,
+        &[
+            (Product::RegulatedTransfer, ProductStatus::Verified),
+            (Product::Onramp, ProductStatus::RequiresData),
+            (Product::Offramp, ProductStatus::PendingReview),
+        ],
+    );
+    onboarding.tasks = vec![task(1, Request::Consent, None)];
+    let told = explained(&onboarding, THEN);
+    let products: Vec<_> = told
+        .products
+        .iter()
+        .map(|told| (told.product.as_str(), told.usable, told.waiting_on.as_str()))
+        .collect();
+    assert_eq!(
+        products,
+        [
+            ("regulated-transfer", true, "nobody"),
+            ("onramp", false, "user"),
+            ("offramp", false, "provider"),
+        ]
+    );
+    assert_eq!(told.paragraph.as_str().matches("Accept the privacy policy").count(), 1);
+    assert_eq!(told.paragraph.as_str().matches(HEARD).count(), 1);
+    let other = told.products[2].paragraph.as_str();
+    assert!(!other.contains("privacy policy"), "{other}");
+}
+
+/// The cause, the day after [`THEN`] since when, and the command.
+fn check_stuck(
+    onboarding: &Onboarding,
+    around: &Surroundings,
+    days: u64,
+    expected: Option<(StuckCause, u64, &str)>,
+) {
+    let user = "userId:ada".parse().unwrap();
+    let found = stuck(&user, onboarding, &Policy::default(), around, after(days));
+    let found = found
+        .as_ref()
+        .map(|found| (found.cause, found.since.ms_since(THEN) / DAY_MS, found.command.as_str()));
+    assert_eq!(found, expected, "{:?} after {days} days", onboarding.state);
+}
+
+#[test]
+fn a_hold_names_what_was_refused_and_what_mends_it() {
+    use crate::DocumentType::IdPassport;
+    let revision = Revision(1);
+    let patch = "gangway user patch userId:ada --file FILE";
+    let retry = "gangway retry userId:ada";
+    let refused = |call| HoldCause::Refused { call };
+    for (cause, expected) in [
+        (HoldCause::Operator, None),
+        (refused(Call::RegisterUser { revision }), Some((StuckCause::RefusedData, patch))),
+        (
+            refused(Call::UploadDocument { document_type: IdPassport, revision }),
+            Some((
+                StuckCause::RefusedData,
+                "gangway document add userId:ada --type id-passport --file FILE",
+            )),
+        ),
+        (refused(Call::TriggerVerification { trigger: 1 }), Some((StuckCause::RefusedData, retry))),
+        (HoldCause::RoundsSpent, Some((StuckCause::RefusedData, "gangway resume userId:ada"))),
+        (HoldCause::NotShown, Some((StuckCause::RefusedData, patch))),
+        (HoldCause::Unclear, Some((StuckCause::UnknownAnswer, retry))),
+        (HoldCause::Forgotten, Some((StuckCause::UnknownAnswer, retry))),
+    ] {
+        let expected = expected.map(|(cause, command)| (cause, 1, command));
+        check_stuck(&held(cause), &Surroundings::default(), 2, expected);
+    }
+}
+
+#[test]
+fn what_lasts_too_long_is_stuck_and_what_is_normal_is_not() {
+    use ProductStatus as P;
+    use StuckCause as C;
+    let open = Surroundings::default();
+    let closed = Surroundings { gate_closed_since: Some(after(0)), ..open };
+    let retry = "gangway retry userId:ada";
+    let tasks = "gangway tasks userId:ada";
+    let id = |due| asked(vec![task(1, Request::Document("id".to_owned()), due)]);
+    let unknown = asked(vec![task(1, Request::Operator("moon".to_owned()), None)]);
+    let polling = |status| Onboarding {
+        // It was looked at the whole time.
+        observation: onramp(State::Polling, P::PendingReview).observation.map(|observation| {
+            Observation {
+                observed_at: after(30),
+                products: [word(Product::Onramp, status)].into(),
+                ..observation
+            }
+        }),
+        ..onramp(State::Polling, P::PendingReview)
+    };
+    let failing = |class| Onboarding {
+        retry: Some(Retry {
+            attempt: 9,
+            failing_since: after(1),
+            failed_at: after(30),
+            floor_at: None,
+        }),
+        last_error: Some(LastError { class, message: String::new(), at: after(30) }),
+        ..polling(P::PendingReview)
+    };
+    let mut sending = onramp(State::Registering, P::RequiresData);
+    sending.profile = sending.profile.map(|held| ProfileRecord { acknowledged: None, ..held });
+    let idle = Onboarding {
+        verification: Verification::default(),
+        observation: None,
+        ..onramp(State::DocumentsUploaded, P::NotStarted)
+    };
+    let blank = Onboarding::blank(OnboardingId(uuid::Uuid::nil()), THEN);
+    let doctor = "gangway doctor";
+    for (onboarding, around, days, expected) in [
+        // The user was asked.
+        (&id(due_after(14, DueSource::Policy)), &open, 6, None),
+        (&id(due_after(14, DueSource::Policy)), &open, 7, Some((C::UserSilent, 0, tasks))),
+        (&id(due_after(3, DueSource::Policy)), &open, 4, Some((C::UserSilent, 3, tasks))),
+        // Nobody asked for anything.
+        (&blank, &open, 6, None),
+        (&blank, &open, 7, Some((C::UserSilent, 0, "gangway user set userId:ada --file FILE"))),
+        (&idle, &open, 8, Some((C::UserSilent, 0, "gangway verify userId:ada"))),
+        // The provider named something that nobody knows.
+        (&unknown, &open, 0, Some((C::UnknownAnswer, 0, "gangway verify userId:ada"))),
+        (&polling(P::Other("approved".to_owned())), &open, 30, Some((C::UnknownAnswer, 0, retry))),
+        // It reviews, or it fails.
+        (&polling(P::PendingReview), &open, 2, None),
+        (&polling(P::PendingReview), &open, 3, Some((C::ProviderSlow, 0, retry))),
+        (&failing(FailureClass::Transient), &open, 30, Some((C::ProviderSlow, 1, retry))),
+        (&failing(FailureClass::RateLimited), &open, 30, Some((C::OurBudget, 1, doctor))),
+        // A call is due.
+        (&sending, &open, 0, None),
+        (&sending, &open, 1, Some((C::OurBudget, 0, doctor))),
+        (&sending, &closed, 0, Some((C::ProviderClosed, 0, doctor))),
+        // At rest nothing waits for a look, and nobody for an answer.
+        (&verified(), &open, 100, None),
+        (&verified(), &closed, 100, None),
+        (&onramp(State::Rejected, P::Rejected), &open, 100, None),
+        (
+            &Onboarding { ended: Some(Ended::Cancelled), ..id(due_after(3, DueSource::Policy)) },
+            &open,
+            100,
+            None,
+        ),
+    ] {
+        check_stuck(onboarding, around, days, expected);
+    }
+}
+
+#[test]
+fn every_cause_has_its_texts_for_users_and_for_staff() {
+    let texts = crate::texts::Texts::embedded();
+    for language in texts.languages() {
+        for cause in StuckCause::ALL {
+            let other = texts.stuck_for_staff(language, "no-such-cause");
+            assert_ne!(texts.stuck_for_staff(language, cause.as_str()), other, "{cause:?}");
+        }
+    }
+}
+
+#[test]
+fn while_the_provider_takes_no_calls_no_look_is_promised() {
+    let policy = Policy::default();
+    let user = "userId:ada".parse().unwrap();
+    let closed = Surroundings { gate_closed_since: Some(THEN), ..Surroundings::default() };
+    let onboarding = onramp(State::Polling, ProductStatus::PendingReview);
+    let reader = Reader::new(&policy, after(1));
+    let told = explain(&user, &onboarding, &reader, &closed);
+    assert_eq!(told.products[0].next_look_at, None);
+    assert_eq!(told.stuck.map(|stuck| stuck.cause), Some(StuckCause::ProviderClosed));
+    let told = explain(&user, &onboarding, &reader, &Surroundings::default());
+    assert_eq!(told.products[0].next_look_at, Some(after(1).to_string()));
+}
