@@ -87,6 +87,9 @@ pub(crate) enum Command {
     /// List what persons have to supply
     #[command(after_help = exit::LIST_HELP)]
     Tasks(Tasks),
+    /// Let a task pass that a person need not do
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// Show everything that happened to a user
     #[command(after_help = exit::LIST_HELP)]
     History(UserJson),
@@ -99,6 +102,11 @@ pub(crate) enum Command {
     /// Try the next step now, and read the provider's status again
     #[command(after_help = exit::HELP)]
     Retry(Operate),
+    /// Have a user judged again whom the provider refused
+    ///
+    /// Nothing that is held changed, so it takes a reason. Verification is triggered once more.
+    #[command(after_help = exit::HELP)]
+    Reopen(WithReason),
     /// End a user's onboarding; the data is kept, and `resume` reopens it
     #[command(after_help = exit::HELP)]
     Cancel(Operate),
@@ -152,10 +160,51 @@ pub(crate) enum UserCommand {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Let an open task pass, with a reason
+    ///
+    /// It counts as supplied: when nothing else is open, the provider is asked to judge. If it asks
+    /// for the same again, the task is open again.
+    #[command(after_help = exit::HELP)]
+    Waive(TaskWaive),
+}
+
+#[derive(Args)]
+pub(crate) struct TaskWaive {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// The task's number: what stands behind the last dash of its id in `gangway tasks --json`
+    #[arg(value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) number: u32,
+    /// Why; it is kept in the user's history, so leave personal data out
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct WithReason {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// Why; it is kept in the user's history, so leave personal data out
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Subcommand)]
 pub(crate) enum DocumentCommand {
     /// Add a document; it replaces one of the same type
     #[command(after_help = exit::HELP)]
     Add(DocumentAdd),
+    /// Check a file as `document add` does, and store nothing
+    ///
+    /// Says what the file is, how large the picture or how many pages, and what would be taken
+    /// out before it is stored. Whether others gave the same file is not looked up.
+    #[command(after_help = exit::HELP)]
+    Check(DocumentCheck),
     /// Take back a document that the provider does not have
     ///
     /// For one that the provider refuses and that has no better version. What the provider has
@@ -255,7 +304,23 @@ pub(crate) struct DocumentAdd {
     /// word is sent as it is, with a warning
     #[arg(long = "type", value_name = "TYPE", value_parser = document_type)]
     pub(crate) document_type: DocumentType,
-    /// The file, of at most 10 MB: png, jpeg, pdf, heic or webp; - reads it from standard input
+    /// The file: png, jpeg, pdf, heic or webp, within the limits of the settings [documents];
+    /// - reads it from standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The last day on which it is valid
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = date)]
+    pub(crate) expires: Option<Date>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct DocumentCheck {
+    /// What it is, as for `document add`
+    #[arg(long = "type", value_name = "TYPE", value_parser = document_type)]
+    pub(crate) document_type: DocumentType,
+    /// The file; - reads it from standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// The last day on which it is valid

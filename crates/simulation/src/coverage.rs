@@ -19,13 +19,14 @@ pub(crate) enum Operation {
     ReadProfile,
     ReadDocument,
     ReadHistory,
+    ReadNotes,
     Call,
     Answer,
     Reply,
 }
 
 impl Operation {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::FindUser,
         Self::Load,
         Self::Commit,
@@ -35,6 +36,7 @@ impl Operation {
         Self::ReadProfile,
         Self::ReadDocument,
         Self::ReadHistory,
+        Self::ReadNotes,
         Self::Call,
         Self::Answer,
         Self::Reply,
@@ -51,6 +53,7 @@ impl Operation {
             Self::ReadProfile => "reading a profile",
             Self::ReadDocument => "reading a document",
             Self::ReadHistory => "reading history",
+            Self::ReadNotes => "reading what is to be noted",
             Self::Call => "a call was sent",
             Self::Answer => "an answer came",
             Self::Reply => "a person is answered",
@@ -99,7 +102,62 @@ pub struct Coverage {
     troubles: [u64; Trouble::ALL.len()],
     deaths: [u64; 2 * Operation::ALL.len()],
     events: BTreeMap<(State, &'static str), u64>,
+    sights: [u64; Sight::ALL.len()],
 }
+
+/// Something rare that is worth seeing, and that no event's word tells by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sight {
+    /// A section that the provider does not show is sent again.
+    SectionSentAgain,
+    /// It was sent often enough, and is held.
+    SectionNotShown,
+    /// What was to be renewed was, or need not be any more.
+    RenewalClosed,
+    /// What was renewed has to be renewed again.
+    RenewalAskedAgain,
+    /// A refused user was looked at.
+    RefusedLookedAt,
+    /// A product was lost, and was verified again before anyone was told.
+    LossUndone,
+    /// Of several reminders that were missed, one was told.
+    RemindersMissed,
+}
+
+impl Sight {
+    const ALL: [Self; 7] = [
+        Self::SectionSentAgain,
+        Self::SectionNotShown,
+        Self::RenewalClosed,
+        Self::RenewalAskedAgain,
+        Self::RefusedLookedAt,
+        Self::LossUndone,
+        Self::RemindersMissed,
+    ];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::SectionSentAgain => "a section that is not shown is sent again",
+            Self::SectionNotShown => "a section that is not shown is held",
+            Self::RenewalClosed => "a renewal is closed",
+            Self::RenewalAskedAgain => "a renewal is asked for again",
+            Self::RefusedLookedAt => "a refused user is looked at",
+            Self::LossUndone => "a lost product is verified again before it is told",
+            Self::RemindersMissed => "of several reminders one is told",
+        }
+    }
+}
+
+/// The events that time, people or a second look bring about.
+const EVENTS_TO_SEE: [&str; 7] = [
+    "terms-accepted",
+    "user-read",
+    "product-regressed",
+    "task-reminded",
+    "renewal-opened",
+    "task-waived",
+    "reopened",
+];
 
 impl Coverage {
     pub(crate) const fn trouble(&mut self, trouble: Trouble) {
@@ -114,12 +172,19 @@ impl Coverage {
         *self.events.entry((state, event)).or_default() += 1;
     }
 
+    pub(crate) const fn sight(&mut self, sight: Sight) {
+        self.sights[sight as usize] += 1;
+    }
+
     /// Adds what happened elsewhere.
     pub fn add(&mut self, other: &Self) {
         for (count, more) in self.troubles.iter_mut().zip(other.troubles) {
             *count += more;
         }
         for (count, more) in self.deaths.iter_mut().zip(other.deaths) {
+            *count += more;
+        }
+        for (count, more) in self.sights.iter_mut().zip(other.sights) {
             *count += more;
         }
         for (event, more) in &other.events {
@@ -141,6 +206,17 @@ impl Coverage {
         missing.map(|point| point.to_string()).collect()
     }
 
+    /// What is worth seeing and never was: events, and what no event's word tells. That a loss is
+    /// undone in time is too rare to be demanded of some hundred histories.
+    #[must_use]
+    pub fn missing_sights(&self) -> Vec<&'static str> {
+        let happened = |word: &str| self.events.keys().any(|(_, event)| *event == word);
+        let events = EVENTS_TO_SEE.into_iter().filter(|word| !happened(word));
+        let sights = Sight::ALL.into_iter().filter(|sight| *sight != Sight::LossUndone);
+        let sights = sights.filter(|sight| self.sights[*sight as usize] == 0);
+        events.chain(sights.map(Sight::as_str)).collect()
+    }
+
     /// All of it, a line each.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -152,6 +228,9 @@ impl Coverage {
         lines.extend(
             Point::all().into_iter().map(|at| count(self.deaths[at.place()], &at.to_string())),
         );
+        lines.push("how often what is worth seeing was seen:".to_owned());
+        let sights = Sight::ALL.into_iter();
+        lines.extend(sights.map(|sight| count(self.sights[sight as usize], sight.as_str())));
         lines.push(
             "how often each event changed an onboarding, by the state that it met:".to_owned(),
         );

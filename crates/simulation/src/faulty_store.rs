@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use onboarding::{
-    DocumentType, Lane, Onboarding, OnboardingId, Policy, State, Timestamp, UserLocator,
+    DocumentType, Event, Lane, Onboarding, OnboardingId, Policy, State, Timestamp, UserLocator,
+    next_note,
 };
 use store::{
     Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    HistoryRow, ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored,
-    StoredTask, Worker,
+    DocumentDigest, HistoryRow, ListRequest, NotesDue, ProfileContent, ProviderGate, Store,
+    StoreError, Stored, StoredTask, Worker,
 };
 
 use crate::base::{Opened, ask};
@@ -94,6 +95,9 @@ impl FaultyStore {
         if is_worker && self.is_planted(Planted::ApplyAnAnswerTwice) {
             self.double(&mut commit);
         }
+        if self.is_planted(Planted::RemindTwice) {
+            remind_twice(&mut commit);
+        }
         if is_worker && self.is_planted(Planted::DropTheVersionCheck) {
             self.rebase(&mut commit)?;
         }
@@ -124,6 +128,17 @@ impl FaultyStore {
         Ok(())
     }
 
+    /// The planted fault: what is to be noted never is.
+    fn is_forgotten(&self, onboarding: &Onboarding, now: Timestamp) -> bool {
+        let note = next_note(onboarding, self.inner.policy(), now);
+        match note.map(|note| note.event) {
+            Some(Event::ProductRegressed(_)) => self.is_planted(Planted::ForgetARegression),
+            Some(Event::TaskReminded { .. }) => self.is_planted(Planted::ForgetAReminder),
+            Some(Event::RenewalOpened { .. }) => self.is_planted(Planted::ForgetARenewal),
+            Some(_) | None => false,
+        }
+    }
+
     /// The planted fault: an answer counts as two.
     fn double(&self, commit: &mut Commit) {
         let is_answer = |onboarding: &Onboarding| onboarding.observation.is_some();
@@ -133,6 +148,17 @@ impl FaultyStore {
             again.onboarding.version += 1;
             commit.transitions.push(again);
         }
+    }
+}
+
+/// The planted fault: a reminder is recorded as two.
+fn remind_twice(commit: &mut Commit) {
+    let last = commit.transitions.last();
+    let reminder = last.filter(|last| matches!(last.event, Event::TaskReminded { .. }));
+    if let Some(mut again) = reminder.cloned() {
+        again.from = again.onboarding.state;
+        again.onboarding.version += 1;
+        commit.transitions.push(again);
     }
 }
 
@@ -227,6 +253,25 @@ impl Store for FaultyStore {
         self.read(Operation::ReadDocument, read).await
     }
 
+    async fn digest_key(&self) -> Result<[u8; 32], StoreError> {
+        ask!(&self.inner, digest_key())
+    }
+
+    async fn document_digests(
+        &self,
+        id: OnboardingId,
+    ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
+        ask!(&self.inner, document_digests(id))
+    }
+
+    async fn same_file(
+        &self,
+        digest: DocumentDigest,
+        except: OnboardingId,
+    ) -> Result<Vec<OnboardingId>, StoreError> {
+        ask!(&self.inner, same_file(digest, except))
+    }
+
     async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {
         ask!(&self.inner, list(request))
     }
@@ -245,7 +290,9 @@ impl Store for FaultyStore {
 
     async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {
         let read = || ask!(&self.inner, notes_due(now, limit));
-        self.read(Operation::ReadNotes, read).await
+        let mut notes = self.read(Operation::ReadNotes, read).await?;
+        notes.due.retain(|stored| !self.is_forgotten(&stored.onboarding, now));
+        Ok(notes)
     }
 
     async fn history(

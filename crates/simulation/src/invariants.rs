@@ -1,6 +1,8 @@
 //! What must hold of one onboarding after every event, written from the page of invariants
 //! and not from the code that it checks.
 
+use std::collections::BTreeSet;
+
 use onboarding::{
     Eligibility, Onboarding, Product, ProductStatus, Request, State, Task, TaskState,
     UNNAMED_REQUEST,
@@ -29,8 +31,16 @@ fn check_tasks(onboarding: &Onboarding) -> Result<(), &'static str> {
     ensure(is_open || !requires_data, "requires-data without an open task")?;
     ensure(!is_open || requires_data || is_overruled, "an open task, but not requires-data")?;
     if onboarding.state == State::Erased {
-        return ensure(onboarding.tasks.is_empty(), "an erased onboarding with tasks");
+        let is_empty = onboarding.tasks.is_empty() && onboarding.renewals.is_empty();
+        return ensure(is_empty, "an erased onboarding with tasks");
     }
+    let tasks = onboarding.tasks.iter().map(|task| (task, false));
+    let all = tasks.chain(onboarding.renewals.iter().map(|task| (task, true)));
+    let is_apart =
+        |(task, is_renewal): (&Task, bool)| is_renewal == (task.request.kind() == "renewal");
+    ensure(all.clone().all(is_apart), "a renewal among the tasks, or the other way round")?;
+    let numbers: BTreeSet<u32> = all.clone().map(|(task, _)| task.number).collect();
+    ensure(numbers.len() == all.count(), "two tasks of one number")?;
     let has_cause = |task: &Task| {
         !task.products.is_empty()
             && task.products.iter().all(|product| {
@@ -59,6 +69,8 @@ fn check_verified(onboarding: &Onboarding) -> Result<(), &'static str> {
     let is_verified = |product| {
         word_on(onboarding, product).is_some_and(|word| word.status == ProductStatus::Verified)
     };
+    let is_confirmed = !onboarding.registration.is_unconfirmed;
+    ensure(is_confirmed, "verified before the provider showed what it holds")?;
     ensure(!onboarding.wanted.is_empty(), "verified for nothing")?;
     ensure(onboarding.wanted.iter().all(is_verified), "verified with a wanted product that is not")
 }
@@ -93,6 +105,10 @@ fn asks_for(word: &Eligibility, task: &Task) -> bool {
         Request::Consent => word.status == ProductStatus::PendingPrivacyPolicy,
         Request::Data(section) => is_asking(word) && lists_section(section.as_str()),
         Request::Document(name) => is_asking(word) && lists_document(name),
+        Request::RenewDocument(_)
+        | Request::RenewVerification
+        | Request::RenewConsent
+        | Request::RenewTerms => false,
         Request::Operator(name) => {
             let lists_nothing = word.missing_data.is_empty() && word.missing_documents.is_empty();
             let is_listed = lists_document(name) || lists_section(name);

@@ -1,17 +1,20 @@
 //! The auditor: it sees every claim, call and commit as it takes effect, keeps books of its
-//! own, and finds the first thing that must not be (docs/architecture.md, I1 to I9).
+//! own, and finds the first thing that must not be (docs/architecture.md, I1 to I9 and I11).
 
 use std::collections::{BTreeMap, VecDeque};
 
 use onboarding::{
     Call, Context, DocumentType, Effect, Event, FailureClass, Lane, Onboarding, OnboardingId,
-    Outcome, Request as Asked, Revision, Revisions, State as Stand, TaskState, Timestamp, apply,
+    Outcome, Policy, Region, Request as Asked, Revision, Revisions, State as Stand, TaskState,
+    Timestamp, apply,
 };
 use serde_json::Value;
 use store::{Budgets, Claimed, Commit, HistoryRow, Lease};
 
 use crate::base::ask;
+use crate::coverage::Sight;
 use crate::invariants;
+use crate::noted::{self, Noted};
 use crate::people::{locator_of, user_of};
 use crate::provider::Request;
 use crate::world::{Process, State};
@@ -23,7 +26,7 @@ const HUSH_LONGEST_MS: u64 = 60 * MINUTE_MS;
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
-    /// Which invariant, `I1` to `I9`.
+    /// Which invariant, `I1` to `I9` or `I11`.
     pub invariant: &'static str,
     /// What is wrong, as a sentence.
     pub what: String,
@@ -58,9 +61,14 @@ pub(crate) struct Watched {
     is_trigger_unread: bool,
     /// What was triggered with, since someone changed what to verify.
     rounds: Vec<Revisions>,
+    /// What time brings about.
+    pub(crate) noted: Noted,
+    /// The provider showed each section of the profile that it last acknowledged.
+    pub(crate) is_shown_whole: bool,
     /// What people gave, by revision.
     pub(crate) profiles: BTreeMap<Revision, Value>,
     pub(crate) consents: BTreeMap<Revision, Timestamp>,
+    pub(crate) terms: BTreeMap<Revision, (Timestamp, Region)>,
     pub(crate) documents: BTreeMap<(DocumentType, Revision), Vec<u8>>,
 }
 
@@ -204,8 +212,11 @@ impl Watched {
             permits: Vec::new(),
             is_trigger_unread: false,
             rounds: Vec::new(),
+            noted: Noted::default(),
+            is_shown_whole: false,
             profiles: BTreeMap::new(),
             consents: BTreeMap::new(),
+            terms: BTreeMap::new(),
             documents: BTreeMap::new(),
         }
     }
@@ -244,7 +255,9 @@ impl Watched {
                 let is_told = match failure.class {
                     FailureClass::NotFound => true,
                     // The provider says so of a user whom it does not know.
-                    FailureClass::Refused => matches!(call, Call::CheckStatus { .. }),
+                    FailureClass::Refused => {
+                        matches!(call, Call::CheckStatus { .. } | Call::ReadUser { .. })
+                    }
                     FailureClass::Transient
                     | FailureClass::RateLimited
                     | FailureClass::ProviderClosed => false,
@@ -261,7 +274,10 @@ impl Watched {
                 }
                 self.rounds.push(sent);
             }
-            Event::WantedProductsSet { .. } => self.rounds.clear(),
+            // The provider is to judge the same again.
+            Event::WantedProductsSet { .. } | Event::TaskWaived { .. } | Event::Reopened { .. } => {
+                self.rounds.clear()
+            }
             Event::VerificationRequested if had_operator_task => self.rounds.clear(),
             Event::VerificationRequested
             | Event::ProfileSet { .. }
@@ -269,8 +285,13 @@ impl Watched {
             | Event::DocumentAdded { .. }
             | Event::DocumentWithdrawn { .. }
             | Event::PrivacyPolicyAccepted { .. }
+            | Event::TermsAccepted { .. }
             | Event::UserRegistered { .. }
+            | Event::UserRead { .. }
             | Event::DocumentUploaded { .. }
+            | Event::ProductRegressed(_)
+            | Event::TaskReminded { .. }
+            | Event::RenewalOpened { .. }
             | Event::Held { .. }
             | Event::Resumed { .. }
             | Event::Retried { .. }
@@ -350,11 +371,11 @@ impl State {
         let Some(mut watched) = self.ledger.watched.remove(&id) else { return };
         self.ledger.changes += 1;
         let after = watched.replayed.version;
-        let rows = ask!(&self.store, history(id, after, usize::MAX));
-        for row in rows.expect("the store can be read") {
+        let read = self.store.load_with_history(id, after).expect("the store can be read");
+        let (stored, rows) = read.unzip();
+        for row in rows.into_iter().flatten() {
             self.follow_row(&mut watched, &row, process);
         }
-        let stored = ask!(&self.store, load(id)).expect("the store can be read");
         if stored.is_none_or(|stored| stored.onboarding != watched.replayed) {
             self.ledger.violated("I1", "the replay of history is not what is stored");
         }
@@ -365,7 +386,8 @@ impl State {
 
     fn follow_row(&mut self, watched: &mut Watched, row: &HistoryRow, process: Process) {
         let had_operator_task = watched.has_operator_task();
-        let (from, forgotten) = (watched.replayed.state, watched.replayed.forgotten);
+        let before = watched.replayed.clone();
+        let (from, forgotten) = (before.state, before.forgotten);
         if let Err(what) = watched.replay(row) {
             self.ledger.violated("I1", what);
         }
@@ -389,6 +411,7 @@ impl State {
         if let Err(what) = self.follow_promise(watched, &row.event, process) {
             self.ledger.violated("I4", what);
         }
+        self.follow_notes(watched, row, &before);
         if let Err((invariant, what)) = invariants::check(&watched.replayed) {
             self.ledger.violated(invariant, what);
         }
@@ -397,6 +420,47 @@ impl State {
         {
             let what = "verified, and the provider has not said so since it was last told";
             self.ledger.violated("I3", what);
+        }
+    }
+
+    /// What time brings about, and what the provider shows of a user.
+    fn follow_notes(&mut self, watched: &mut Watched, row: &HistoryRow, before: &Onboarding) {
+        let (event, policy) = (&row.event, &row.policy);
+        match watched.noted.follow(event, before, &watched.replayed, policy) {
+            Ok(sight) => sight.into_iter().for_each(|sight| self.coverage.sight(sight)),
+            Err(what) => self.ledger.violated("I11", what),
+        }
+        match noted::follow_registration(watched, event, before, policy) {
+            Ok(sight) => sight.into_iter().for_each(|sight| self.coverage.sight(sight)),
+            Err(what) => self.ledger.violated("I4", what),
+        }
+        if let Err(what) = noted::check_renewals(&watched.replayed, policy) {
+            self.ledger.violated("I11", what);
+        }
+        let is_look = matches!(event, Event::StatusChecked { .. });
+        if is_look && row.from == Stand::Rejected && row.to == Stand::Rejected {
+            self.coverage.sight(Sight::RefusedLookedAt);
+        }
+    }
+
+    /// At the end, when days have passed in which nothing went wrong: nothing was forgotten, and
+    /// what the provider showed it has.
+    pub(crate) fn check_nothing_is_forgotten(&mut self) {
+        let (policy, now) = (self.plan.policies[0].clone(), self.wall());
+        let found = self.ledger.intact().find_map(|watched| {
+            let onboarding = &watched.replayed;
+            if onboarding.hold.is_some() || onboarding.ended.is_some() {
+                return None;
+            }
+            let told = watched.noted.check_all_told(onboarding, &policy, now);
+            let shown = watched.compare_with_shown(self.provider.account(watched.user));
+            let told = told.map_err(|what| ("I11", what));
+            told.and(shown.map_err(|what| ("I4", what)))
+                .and(is_looked_at(onboarding, &policy, now).map_err(|what| ("I6", what)))
+                .err()
+        });
+        if let Some((invariant, what)) = found {
+            self.ledger.violated(invariant, what);
         }
     }
 
@@ -434,7 +498,9 @@ impl State {
             let onboarding = &self.ledger.watched[&id].replayed;
             let tasks = tasks.into_iter().map(|stored| stored.task);
             let are_tasks_kept = onboarding.state == Stand::Erased
-                || tasks.into_iter().all(|task| onboarding.tasks.contains(&task));
+                || tasks.into_iter().all(|task| {
+                    onboarding.tasks.contains(&task) || onboarding.renewals.contains(&task)
+                });
             if rows.len() as u64 != onboarding.version {
                 self.ledger.violated("I1", "history has more or fewer rows than versions");
             }
@@ -443,4 +509,25 @@ impl State {
             }
         }
     }
+}
+
+/// Whoever was judged is looked at slowly, and for ever.
+fn is_looked_at(
+    onboarding: &Onboarding,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(), &'static str> {
+    let every_ms = if onboarding.state == Stand::Verified {
+        policy.recheck_ms
+    } else if onboarding.state == Stand::Rejected {
+        policy.rejected_recheck_ms
+    } else {
+        0
+    };
+    let seen_at = onboarding.observation.as_ref().map(|word| word.observed_at);
+    let is_overdue = |seen_at: Timestamp| now.ms_since(seen_at) > every_ms + 60 * MINUTE_MS;
+    if every_ms > 0 && seen_at.is_some_and(is_overdue) {
+        return Err("whoever was judged is not looked at any more");
+    }
+    Ok(())
 }

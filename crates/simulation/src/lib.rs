@@ -2,7 +2,7 @@
 //! provider, people, a clock that jumps, processes that die. Everything follows from one seed.
 //!
 //! A history is made in two phases. In the first, everything goes wrong that the seed draws,
-//! and what must always hold (docs/architecture.md, I1 to I9) is checked after every claim,
+//! and what must always hold (docs/architecture.md, I1 to I9 and I11) is checked after every claim,
 //! call and commit. In the second the faults stop, and everything has to come to rest.
 //!
 //! Nothing here reads the machine's clock or any source of chance.
@@ -15,6 +15,7 @@ mod history;
 mod invariants;
 mod ledger;
 mod network;
+mod noted;
 mod people;
 mod plan;
 mod planted;

@@ -314,12 +314,20 @@ impl engine::Provider for Line {
         accepted_at: Timestamp,
         region: &Region,
     ) -> Result<(), Failure> {
+        if self.is_planted(Planted::DropTheTerms) {
+            return Ok(());
+        }
         self.call(user, Request::Terms(accepted_at, region.clone())).await.map(drop)
     }
 
     async fn read_user(&self, user: &UserLocator) -> Result<Shown, Failure> {
         match self.call(user, Request::ReadUser).await? {
-            Answer::Shown(shown) => Ok(shown),
+            Answer::Shown(mut shown) => {
+                if self.is_planted(Planted::TakeAllForShown) {
+                    shown.sections.values_mut().for_each(|is_shown| *is_shown = true);
+                }
+                Ok(shown)
+            }
             Answer::Done | Answer::Document(_) | Answer::Word(_) => {
                 unreachable!("the model answers with what it has")
             }

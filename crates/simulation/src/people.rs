@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use documents::{Limits, sample};
 use engine::{Added, Edit, Intake, IntakeError, Settled};
 use onboarding::{
-    DocumentType, Event, Onboarding, OnboardingId, Product, Request, Section, Task, TaskState,
-    Timestamp, UserLocator, accepted_documents,
+    Accepts, Date, DocumentType, Event, Onboarding, OnboardingId, Product, Request, Section, Task,
+    TaskState, Timestamp, UserLocator,
 };
 use serde_json::Value;
 use store::{Actor, StoreError};
@@ -21,6 +22,7 @@ use crate::provider::REFUSED_NAME;
 use crate::record::{Given, Promise};
 use crate::world::{Process, State, Wait, World};
 
+const DAY_MS: u64 = 24 * 3_600_000;
 const WORDS: &str = "userId:user-";
 
 /// How a user is named.
@@ -46,8 +48,8 @@ pub(crate) enum Deed {
     Set(String),
     /// A change of it.
     Patch(String),
-    /// A document.
-    Give(DocumentType, Vec<u8>),
+    /// A document, and its last day.
+    Give(DocumentType, Vec<u8>, Option<Date>),
     /// A request that carries no data.
     Tell(Event),
 }
@@ -60,6 +62,13 @@ impl Deed {
             Self::Give(..) => "gives a document",
             Self::Tell(event) => event.name(),
         }
+    }
+}
+
+impl Deed {
+    /// Whether it is a document that has run out.
+    fn is_past(&self, now: Timestamp) -> bool {
+        matches!(self, Self::Give(_, _, Some(last_day)) if *last_day < now.date())
     }
 }
 
@@ -77,6 +86,9 @@ impl Person {
     pub(crate) fn whim(&self, found: Option<&Onboarding>, chance: &mut Chance) -> Vec<Deed> {
         let Some(onboarding) = found else { return vec![self.set(chance)] };
         let reason = || "a reason".to_owned();
+        if onboarding.state == onboarding::State::Rejected && chance.permille(300) {
+            return vec![Deed::Tell(Event::Reopened { reason: reason() })];
+        }
         let deed = match chance.below(100) {
             0..=24 => match open_tasks(onboarding).next() {
                 Some(task) => return self.supply(task, chance),
@@ -86,13 +98,21 @@ impl Person {
             35..=42 => Deed::Patch(format!("{{{}}}", self.section(&chance.one_of(&SECTIONS)))),
             43..=45 => Deed::Patch(r#"{"dueDiligence":null}"#.to_owned()),
             46..=49 => self.set(chance),
-            50..=57 => self.document(&chance.one_of(&DOCUMENTS)),
+            50..=57 => self.document(&chance.one_of(&DOCUMENTS), chance),
             58..=60 => {
                 let of_users = onboarding.documents.keys().next().cloned();
                 let document_type = of_users.unwrap_or_else(|| chance.one_of(&DOCUMENTS));
                 Deed::Tell(Event::DocumentWithdrawn { document_type })
             }
-            61..=76 => Deed::Tell(Event::VerificationRequested),
+            61..=69 => Deed::Tell(Event::VerificationRequested),
+            70..=72 => match open_tasks(onboarding).last() {
+                Some(task) => {
+                    Deed::Tell(Event::TaskWaived { number: task.number, reason: reason() })
+                }
+                None => Deed::Tell(Event::VerificationRequested),
+            },
+            73 | 74 => Deed::Patch(self.terms(chance)),
+            75 | 76 => Deed::Tell(Event::Reopened { reason: reason() }),
             77..=80 => Deed::Tell(Event::Held { reason: reason() }),
             81..=86 => Deed::Tell(Event::Resumed { reason: reason() }),
             87..=92 => Deed::Tell(Event::Retried { reason: reason() }),
@@ -114,11 +134,16 @@ impl Person {
 
     fn supply(&self, task: &Task, chance: &mut Chance) -> Vec<Deed> {
         match &task.request {
-            Request::Consent => vec![Deed::Patch(self.consent())],
+            Request::Consent | Request::RenewConsent => vec![Deed::Patch(self.consent())],
+            Request::RenewTerms => vec![Deed::Patch(self.terms(chance))],
+            Request::RenewDocument(kind) => vec![self.document(kind, chance)],
+            Request::RenewVerification => {
+                vec![Deed::Patch(format!("{{{}}}", self.section(&Section::VerificationHistory)))]
+            }
             Request::Data(section) => vec![Deed::Patch(format!("{{{}}}", self.section(section)))],
             Request::Document(name) => {
-                let group = chance.one_of(&accepted_documents(name));
-                group.iter().map(|kind| self.document(kind)).collect()
+                let group = chance.one_of(&Accepts::default().groups(None, name));
+                group.iter().map(|kind| self.document(kind, chance)).collect()
             }
             Request::Operator(_) => vec![Deed::Tell(Event::VerificationRequested)],
         }
@@ -134,7 +159,19 @@ impl Person {
         if chance.permille(800) {
             fields.push(format!(r#""privacyPolicyAcceptedAt":"{}""#, self.now));
         }
+        if chance.permille(300) {
+            let terms = self.terms(chance);
+            fields.push(terms[1..terms.len() - 1].to_owned());
+        }
         Deed::Set(format!("{{{}}}", fields.join(",")))
+    }
+
+    fn terms(&self, chance: &mut Chance) -> String {
+        let region = chance.one_of(&["eu", "us", "worldwide"]);
+        format!(
+            r#"{{"termsOfServiceConsent":{{"acceptedAt":"{}","region":"{region}"}}}}"#,
+            self.now
+        )
     }
 
     fn details(&self, chance: &mut Chance) -> String {
@@ -146,13 +183,13 @@ impl Person {
         format!(r#"{{"privacyPolicyAcceptedAt":"{}"}}"#, self.now)
     }
 
-    fn document(&self, kind: &DocumentType) -> Deed {
-        let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
-        png.extend([0; 13 + 4]);
-        png.extend(b"\0\0\0\x04IDAT");
-        png.extend((self.edition as u32).to_be_bytes());
-        png.extend(b"\0\0\0\0\0\0\0\0IEND\xaeB`\x82");
-        Deed::Give(kind.clone(), png)
+    fn document(&self, kind: &DocumentType, chance: &mut Chance) -> Deed {
+        // Small, as thousands are made. One file for two types might be refused.
+        let number = DocumentType::KNOWN.iter().position(|known| known == kind).unwrap_or_default();
+        let edition = (self.edition * DocumentType::KNOWN.len() + number) as u32;
+        let last_day = self.now.plus_ms(chance.below(8) * DAY_MS).date();
+        let expires_at = chance.permille(600).then_some(last_day);
+        Deed::Give(kind.clone(), sample::png(32, 1, edition), expires_at)
     }
 
     /// One section of a record, other than at any other time.
@@ -166,7 +203,8 @@ impl Person {
                 r#""dueDiligence":{{"employmentStatus":"full-time","sourceOfFunds":"other","industry":"other-services","expectedYearlyTxVolume":"volume-{edition}"}}"#
             ),
             Section::VerificationHistory => {
-                let at = format!("2026-05-01T09:{:02}:{:02}Z", edition / 60 % 60, edition % 60);
+                let day = self.now.minus_ms(DAY_MS).date();
+                let at = format!("{day}T09:{:02}:{:02}Z", edition / 60 % 60, edition % 60);
                 format!(
                     r#""verificationHistory":{{"idVerificationTimestamp":"{at}","livenessVerificationTimestamp":"{at}"}}"#
                 )
@@ -190,14 +228,18 @@ const DOCUMENTS: [DocumentType; 5] = [
 const WANTED: [&str; 3] = ["onramp", "offramp", "regulated-transfer"];
 
 fn open_tasks(onboarding: &Onboarding) -> impl Iterator<Item = &Task> {
-    onboarding.tasks.iter().filter(|task| task.state == TaskState::Open)
+    let tasks = onboarding.tasks.iter().chain(&onboarding.renewals);
+    tasks.filter(|task| task.state == TaskState::Open)
 }
+
+/// The samples are small.
+const LIMITS: Limits = Limits { bytes_min: 0, side_pixels_min: 0, ..Limits::DEFAULT };
 
 /// Does all this, one thing after another, as a process of its own.
 pub(crate) async fn act(world: World, process: Process, person: Person, deeds: Vec<Deed>) {
     let inner = world.state().open_beside();
     let store = Arc::new(FaultyStore::new(inner.clone(), world.clone(), process));
-    let intake = Intake::new(store, Actor::Cli);
+    let intake = Intake::new(store, Actor::Cli).with_limits(LIMITS);
     for deed in deeds {
         for _ in 0..TRIES_MAX {
             let settled = attempt(&world, process, &intake, person, &deed).await;
@@ -229,11 +271,15 @@ async fn attempt(
         Deed::Patch(json) => {
             intake.edit_user(&user, Edit::Patch(json.as_bytes()), person.added(), now).await
         }
-        Deed::Give(kind, bytes) => intake.add_document(&user, kind, bytes, None, None, now).await,
+        Deed::Give(document_type, bytes, expires_at) => {
+            let (file_name, expires_at) = (None, *expires_at);
+            let given = documents::Given { document_type, bytes, file_name, expires_at };
+            intake.add_document(&user, &given, now).await
+        }
         Deed::Tell(event) => intake.tell(&user, event.clone(), now).await,
     };
     world.point(process, Point::Before(Operation::Reply)).await;
-    world.state().answer(process, person, &settled);
+    world.state().answer(process, person, deed, &settled);
     settled
 }
 
@@ -275,7 +321,7 @@ impl State {
         let promise = match deed {
             Deed::Set(json) => Promise::Edit(Given::Whole(profile_in(json))),
             Deed::Patch(json) => Promise::Edit(Given::Patch(profile_in(json))),
-            Deed::Give(_, bytes) => Promise::Document(bytes.clone()),
+            Deed::Give(_, bytes, _) => Promise::Document(bytes.clone()),
             Deed::Tell(_) => return,
         };
         self.promises.insert(process, promise);
@@ -285,6 +331,7 @@ impl State {
         &mut self,
         process: Process,
         Person { user, now: dated, .. }: Person,
+        deed: &Deed,
         settled: &Result<Settled, IntakeError>,
     ) {
         self.news += 1;
@@ -298,8 +345,10 @@ impl State {
                 self.tell(|| format!("{process}: user {user}: nothing changed: {reason}"));
             }
             // A patch of what someone erases meanwhile has nothing left to be merged into, and
-            // a consent that is repeated after the clock was set back is dated in the future.
-            Err(IntakeError::Refused(_)) if self.was_erased(user) || dated > self.wall() => {}
+            // a consent that is repeated after the clock was set back is dated in the future; a
+            // document may have run out before it is given again.
+            Err(IntakeError::Refused(_))
+                if self.was_erased(user) || dated > self.wall() || deed.is_past(self.wall()) => {}
             Err(error @ (IntakeError::Refused(_) | IntakeError::DamagedProfile)) => {
                 let what = format!("good data was refused: {error}");
                 self.ledger.violated("I7", what);
@@ -320,6 +369,7 @@ fn profile_in(json: &str) -> Value {
     let mut value: Value = serde_json::from_str(json).expect("it was written here");
     if let Some(fields) = value.as_object_mut() {
         fields.remove("privacyPolicyAcceptedAt");
+        fields.remove("termsOfServiceConsent");
         fields.remove("wantedProducts");
     }
     value

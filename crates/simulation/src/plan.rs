@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use onboarding::{Curve, Policy};
+use onboarding::{Curve, Policy, TaskTimes};
 use store::Budgets;
 
 use crate::chance::{Chance, Purpose};
@@ -162,6 +162,9 @@ impl Plan {
         }
         let doom = (chance.one_of(&Point::all()), chance.one_of(&[1, 1, 2, 3]));
         let second = policy(chance.between(1, 4), chance.permille(500));
+        let times = Times::drawn(&mut chance);
+        let confirms = chance.permille(600);
+        let confirms_too = confirms != chance.permille(200);
         Self {
             seed,
             users: cut.users.map_or(users, |most| users.min(most.max(1))),
@@ -171,7 +174,10 @@ impl Plan {
             omit: cut.omit.clone(),
             doom: (rates[Trouble::Crash as usize] > 0).then_some(doom),
             rates,
-            policies: [policy(2, false), second],
+            policies: [
+                times.of(Policy { confirm_registration: confirms, ..policy(2, false) }),
+                times.of(Policy { confirm_registration: confirms_too, ..second }),
+            ],
             lease_ms,
             budgets,
         }
@@ -187,9 +193,62 @@ impl Plan {
     }
 }
 
+/// What time brings about in a history. Much of it falls due within days.
+struct Times {
+    task_due: TaskTimes,
+    reminders_ms: Vec<u64>,
+    renewal_lead_ms: u64,
+    verification_valid_ms: u64,
+    consent_valid_ms: u64,
+    rejected_recheck_ms: u64,
+    resends_max: u32,
+}
+
+const HOUR_MS: u64 = 60 * 60_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+impl Times {
+    fn drawn(chance: &mut Chance) -> Self {
+        let mut due_ms = || chance.one_of(&[0, 6 * HOUR_MS, 2 * DAY_MS, 2 * DAY_MS]);
+        let task_due = TaskTimes {
+            consent_ms: due_ms(),
+            data_ms: due_ms(),
+            document_ms: due_ms(),
+            operator_ms: due_ms(),
+        };
+        let reminders_ms = match chance.below(4) {
+            0 => vec![],
+            1 => vec![0],
+            2 => vec![DAY_MS, HOUR_MS, 0],
+            _ => vec![2 * DAY_MS, 6 * HOUR_MS],
+        };
+        Self {
+            task_due,
+            reminders_ms,
+            renewal_lead_ms: chance.one_of(&[0, DAY_MS, 3 * DAY_MS, 3 * DAY_MS]),
+            verification_valid_ms: chance.one_of(&[0, 0, 5 * DAY_MS]),
+            consent_valid_ms: chance.one_of(&[0, 0, 4 * DAY_MS]),
+            rejected_recheck_ms: chance.one_of(&[0, DAY_MS, 5 * DAY_MS]),
+            resends_max: chance.one_of(&[0, 1, 1, 2]),
+        }
+    }
+
+    fn of(&self, policy: Policy) -> Policy {
+        Policy {
+            task_due: self.task_due,
+            reminders_ms: self.reminders_ms.clone(),
+            renewal_lead_ms: self.renewal_lead_ms,
+            verification_valid_ms: self.verification_valid_ms,
+            consent_valid_ms: self.consent_valid_ms,
+            rejected_recheck_ms: self.rejected_recheck_ms,
+            resends_max: self.resends_max,
+            ..policy
+        }
+    }
+}
+
 /// Polls are rarer than in production, so that days of waiting cost few steps.
 fn policy(rounds_max: u64, keep_document_contents: bool) -> Policy {
-    let hours = 60 * 60_000;
     Policy {
         poll: Curve {
             initial_ms: 2_000,
@@ -201,7 +260,7 @@ fn policy(rounds_max: u64, keep_document_contents: bool) -> Policy {
         slow_poll: Curve {
             initial_ms: 600_000,
             multiplier_percent: 300,
-            max_ms: 12 * hours,
+            max_ms: 12 * HOUR_MS,
             jitter_percent: 10,
         },
         rounds_max: u32::try_from(rounds_max).expect("it is drawn small"),

@@ -27,11 +27,23 @@ pub enum Planted {
     SendTheFirstProfile,
     /// Nothing is done about a trigger that is in doubt, or a review.
     NeverReadTheStatus,
+    /// The acceptance of the terms is taken for sent, and never is.
+    DropTheTerms,
+    /// A section that the provider does not show is taken for shown.
+    TakeAllForShown,
+    /// Nobody is told that a product was lost.
+    ForgetARegression,
+    /// Nobody is reminded.
+    ForgetAReminder,
+    /// A reminder is told twice.
+    RemindTwice,
+    /// Nothing is ever renewed.
+    ForgetARenewal,
 }
 
 impl Planted {
     /// Every one of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::DropTheVersionCheck,
         Self::ForgetTheLease,
         Self::AcknowledgeBeforeCommit,
@@ -44,6 +56,12 @@ impl Planted {
         Self::TakeUnknownForVerified,
         Self::SendTheFirstProfile,
         Self::NeverReadTheStatus,
+        Self::DropTheTerms,
+        Self::TakeAllForShown,
+        Self::ForgetARegression,
+        Self::ForgetAReminder,
+        Self::RemindTwice,
+        Self::ForgetARenewal,
     ];
 
     /// The word on the command line.
@@ -62,6 +80,12 @@ impl Planted {
             Self::TakeUnknownForVerified => "take-unknown-for-verified",
             Self::SendTheFirstProfile => "send-the-first-profile",
             Self::NeverReadTheStatus => "never-read-the-status",
+            Self::DropTheTerms => "drop-the-terms",
+            Self::TakeAllForShown => "take-all-for-shown",
+            Self::ForgetARegression => "forget-a-regression",
+            Self::ForgetAReminder => "forget-a-reminder",
+            Self::RemindTwice => "remind-twice",
+            Self::ForgetARenewal => "forget-a-renewal",
         }
     }
 

@@ -79,6 +79,7 @@ pub(crate) struct Account {
     pub(crate) consent: Option<Timestamp>,
     is_consent_valid: bool,
     pub(crate) terms: Option<(Timestamp, Region)>,
+    are_terms_valid: bool,
     pub(crate) documents: BTreeMap<DocumentType, Vec<u8>>,
     expired: BTreeSet<DocumentType>,
     /// What it forgot by itself, and was not sent since.
@@ -93,7 +94,10 @@ pub(crate) struct Account {
 #[derive(Default)]
 pub(crate) struct Lost {
     pub(crate) profile: bool,
+    /// One of the profile's sections, as it was sent.
+    pub(crate) section: bool,
     pub(crate) consent: bool,
+    pub(crate) terms: bool,
     pub(crate) documents: BTreeSet<DocumentType>,
 }
 
@@ -104,8 +108,8 @@ struct Character {
     poisonous_until_ms: u64,
     /// How often what was supplied is asked for again.
     picky: u32,
-    /// A section that goes astray when it comes for the first time.
-    strays: Option<Section>,
+    /// A section that goes astray, and how often yet.
+    strays: Option<(Section, u32)>,
 }
 
 #[derive(Clone)]
@@ -151,8 +155,8 @@ impl Character {
             },
             picky: if chance.permille(150) { 1 + u32::from(chance.permille(300)) * 4 } else { 0 },
             strays: chance
-                .permille(plan.rate(Trouble::Forgotten) * 2)
-                .then(|| chance.one_of(Section::KNOWN)),
+                .permille(plan.rate(Trouble::Forgotten) * 3)
+                .then(|| (chance.one_of(Section::KNOWN), chance.one_of(&[1, 1, 2, 4]))),
         }
     }
 }
@@ -199,6 +203,7 @@ impl Provider {
             consent: None,
             is_consent_valid: false,
             terms: None,
+            are_terms_valid: false,
             documents: BTreeMap::new(),
             expired: BTreeSet::new(),
             lost: Lost::default(),
@@ -300,9 +305,10 @@ impl Provider {
         let account = &mut self.accounts[user];
         let was_known = account.is_known;
         account.is_known = false;
+        account.lost.section = false;
         account.lost.profile |= account.profile.take().is_some();
         account.lost.consent |= account.consent.take().is_some();
-        account.terms = None;
+        account.lost.terms |= account.terms.take().is_some();
         account.lost.documents.extend(std::mem::take(&mut account.documents).into_keys());
         account.standings.clear();
         was_known
@@ -313,21 +319,22 @@ impl Provider {
         self.accounts[user].lost = Lost::default();
     }
 
-    /// A product that was verified needs another look, or another document. Answers whether
-    /// one was.
+    /// A product that was verified needs another look, or another document; one that was
+    /// refused is reviewed again. Answers whether there was one.
     pub(crate) fn regress(&mut self, user: usize, now_ms: u64, chance: &mut Chance) -> bool {
         let account = &mut self.accounts[user];
-        let verified: Vec<Product> = account
+        let judged: Vec<Product> = account
             .standings
             .iter()
-            .filter(|(_, standing)| matches!(standing, Standing::Verified))
+            .filter(|(_, standing)| matches!(standing, Standing::Verified | Standing::Rejected))
             .map(|(product, _)| product.clone())
             .collect();
-        if verified.is_empty() {
+        if judged.is_empty() {
             return false;
         }
-        let product = chance.one_of(&verified);
-        let standing = if chance.permille(500) {
+        let product = chance.one_of(&judged);
+        let is_refused = matches!(account.standings[&product], Standing::Rejected);
+        let standing = if is_refused || chance.permille(500) {
             Standing::Review { until_ms: now_ms + chance.between(1_000, DAY_MS) }
         } else {
             account.demand_more(&product, "proof-of-income")
@@ -336,10 +343,11 @@ impl Provider {
         true
     }
 
-    /// Its privacy policy changes, and nobody's consent is valid any more.
+    /// Its privacy policy and its terms change, and nobody's consent is valid any more.
     pub(crate) fn change_policy(&mut self) {
         for account in &mut self.accounts {
             account.is_consent_valid = false;
+            account.are_terms_valid = false;
             for (product, standing) in &mut account.standings {
                 let demand = account.character.demands.get(product);
                 if demand.is_some_and(|demand| demand.needs_consent)
@@ -380,6 +388,8 @@ impl Account {
         self.is_known = true;
         self.told_at = sequence;
         self.terms = Some((accepted_at, region.clone()));
+        self.are_terms_valid = true;
+        self.lost.terms = false;
         Ok(Answer::Done)
     }
 
@@ -392,20 +402,22 @@ impl Account {
         self.told_at = sequence;
         self.profile = Some(profile.clone());
         self.lost.profile = false;
+        self.lost.section = false;
         Ok(Answer::Done)
     }
 
     /// Loses the section that strays, if it has just come. Answers whether it did.
     fn lets_a_section_stray(&mut self) -> bool {
-        let name = self.character.strays.as_ref().and_then(Section::field);
+        let Some((section, times)) = &mut self.character.strays else { return false };
+        let name = section.field().filter(|_| *times > 0);
         let profile = self.profile.as_mut().and_then(Value::as_object_mut);
         let is_lost = profile.zip(name).is_some_and(|(profile, name)| {
             // Of a record of one section nothing would be left.
             profile.len() > 1 && profile.remove(name).is_some()
         });
         if is_lost {
-            self.character.strays = None;
-            self.lost.profile = true;
+            *times -= 1;
+            self.lost.section = true;
         }
         is_lost
     }
@@ -414,7 +426,7 @@ impl Account {
         Shown {
             sections: Section::KNOWN.iter().map(|of| (of.clone(), self.has(of))).collect(),
             privacy_policy: self.consent.map(|_| self.is_consent_valid),
-            terms: self.terms.as_ref().map(|_| true),
+            terms: self.terms.as_ref().map(|_| self.are_terms_valid),
         }
     }
 

@@ -1,7 +1,7 @@
 //! I4: what a person gave is what is stored, and what the provider has is never poorer than
 //! what it acknowledged.
 
-use onboarding::{DocumentType, Event, OnboardingId, Revision, Timestamp};
+use onboarding::{DocumentType, Event, LegalText, OnboardingId, Revision, Timestamp};
 use serde_json::Value;
 
 use crate::base::ask;
@@ -80,8 +80,18 @@ impl State {
                 watched.documents.insert((document_type.clone(), *revision), bytes.clone());
                 self.check_document(id, document_type, *revision, bytes)
             }
-            (Event::ConsentGiven { revision, accepted_at }, _) => {
-                watched.consents.insert(*revision, *accepted_at);
+            (Event::ConsentGiven { text, revision, accepted_at, region, .. }, _) => {
+                match (text, region) {
+                    (LegalText::PrivacyPolicy, _) => {
+                        watched.consents.insert(*revision, *accepted_at);
+                    }
+                    (LegalText::TermsOfService, Some(region)) => {
+                        watched.terms.insert(*revision, (*accepted_at, region.clone()));
+                    }
+                    (LegalText::TermsOfService, None) => {
+                        return Err("terms without their region");
+                    }
+                }
                 Ok(())
             }
             (Event::ProfileSet { .. } | Event::DocumentAdded { .. }, _) => {
@@ -133,7 +143,8 @@ impl State {
 impl Watched {
     fn compare(&self, account: &Account) -> Result<(), &'static str> {
         let acknowledged = self.replayed.acknowledged_revisions();
-        if let Some(least) = acknowledged.profile.filter(|_| !account.lost.profile)
+        let is_lost = account.lost.profile || account.lost.section;
+        if let Some(least) = acknowledged.profile.filter(|_| !is_lost)
             && !self.profiles.range(least..).any(|(_, has)| Some(has) == account.profile.as_ref())
         {
             return Err("the provider's profile is poorer than what it acknowledged");
@@ -143,6 +154,11 @@ impl Watched {
         {
             return Err("the provider's consent is older than what it acknowledged");
         }
+        if let Some(least) = acknowledged.terms.filter(|_| !account.lost.terms)
+            && !self.terms.range(least..).any(|(_, given)| Some(given) == account.terms.as_ref())
+        {
+            return Err("the provider's terms are older than what it acknowledged");
+        }
         for (kind, least) in &acknowledged.documents {
             let has = account.documents.get(kind);
             let is_lost = account.lost.documents.contains(kind);
@@ -151,6 +167,16 @@ impl Watched {
             }
         }
         Ok(())
+    }
+
+    /// Once all is at rest: what it showed that it has, it has.
+    pub(crate) fn compare_with_shown(&self, account: &Account) -> Result<(), &'static str> {
+        let revision = self.replayed.acknowledged_revisions().profile;
+        let Some(shown) = revision.filter(|_| self.is_shown_whole && !account.lost.profile) else {
+            return Ok(());
+        };
+        let is_it = self.profiles.get(&shown) == account.profile.as_ref();
+        if is_it { Ok(()) } else { Err("a section that is not shown was not sent again") }
     }
 
     fn has_consent_since(&self, least: Revision, has: Option<Timestamp>) -> bool {

@@ -44,6 +44,7 @@ fn the_invariants_hold_in_a_fixed_set_of_histories_in_which_everything_goes_wron
     let coverage = check(0, COVERING, &Options::default());
     assert_eq!(coverage.missing_troubles(), Vec::<&str>::new());
     assert_eq!(coverage.missing_deaths(), Vec::<String>::new());
+    assert_eq!(coverage.missing_sights(), Vec::<&str>::new());
     let coverage = check(0, HISTORIES[1].1, &over(StoreKind::Sqlite));
     assert_eq!(coverage.missing_troubles(), Vec::<&str>::new());
 }
@@ -96,7 +97,7 @@ fn a_story_tells_what_happened() {
     assert_eq!(missing, Vec::<&str>::new());
 }
 
-const WORDS: [&str; 43] = [
+const WORDS: [&str; 48] = [
     ": Answered",
     ": Doubled",
     ": Late",
@@ -121,6 +122,11 @@ const WORDS: [&str; 43] = [
     "trigger-begun",
     "document-uploaded",
     "document-withdrawn",
+    "terms-accepted",
+    "user-read",
+    "task-reminded",
+    "renewal-opened",
+    "task-waived",
     "resumed by",
     "retried by",
     "nothing changed: already-so",
@@ -156,6 +162,12 @@ const CAUGHT_BY: [(Planted, &[&str]); Planted::ALL.len()] = [
     (Planted::TakeUnknownForVerified, &["I3"]),
     (Planted::SendTheFirstProfile, &["I4"]),
     (Planted::NeverReadTheStatus, &["I6"]),
+    (Planted::DropTheTerms, &["I4"]),
+    (Planted::TakeAllForShown, &["I4"]),
+    (Planted::ForgetARegression, &["I11"]),
+    (Planted::ForgetAReminder, &["I11"]),
+    (Planted::RemindTwice, &["I1"]),
+    (Planted::ForgetARenewal, &["I11"]),
 ];
 
 #[test]

@@ -11,24 +11,34 @@ use crate::provider::Provider;
 const NOTES_AT_ONCE_MAX: usize = 64;
 
 impl<S: Store, P: Provider> Worker<S, P> {
-    /// Records what is due, and answers when there is more.
+    /// Records what is due, and answers when there is more. What follows from a note, another one
+    /// of the same onboarding among it, is not known before it is recorded.
     pub(super) async fn note(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let NotesDue { due, next_at } = self.store.notes_due(now, NOTES_AT_ONCE_MAX).await?;
-        for stored in due {
-            self.record_note(stored, now).await;
+        let mut left = NOTES_AT_ONCE_MAX;
+        while left > 0 {
+            let NotesDue { due, next_at } = self.store.notes_due(now, left).await?;
+            let mut recorded = 0;
+            for stored in due {
+                recorded += usize::from(self.record_note(stored, now).await);
+            }
+            if recorded == 0 {
+                return Ok(next_at);
+            }
+            left -= recorded;
         }
-        Ok(next_at)
+        Ok(Some(now))
     }
 
-    /// Whoever changes the onboarding meanwhile makes this one void; it is due again.
-    async fn record_note(&self, stored: Stored, now: Timestamp) {
+    /// Answers whether it was recorded. Whoever changes the onboarding meanwhile makes this one
+    /// void; it is due again.
+    async fn record_note(&self, stored: Stored, now: Timestamp) -> bool {
         let Stored { user, onboarding } = stored;
         let note = next_note(&onboarding, self.store.policy(), now);
-        let Some(note) = note.filter(|note| note.due_at <= now) else { return };
+        let Some(note) = note.filter(|note| note.due_at <= now) else { return false };
         let transitions = self.transitions(&onboarding, &note.event, now);
         if transitions.is_empty() {
             error!(onboarding = %onboarding.id, "due note is ignored; report this as a defect");
-            return;
+            return false;
         }
         let commit = Commit {
             id: onboarding.id,
@@ -42,10 +52,12 @@ impl<S: Store, P: Provider> Worker<S, P> {
         match self.store.commit(commit).await {
             Ok(Committed::Stored { .. }) => {
                 info!(onboarding = %onboarding.id, event = note.event.name(), "noted");
+                true
             }
-            Ok(Committed::Conflict) => {}
+            Ok(Committed::Conflict) => false,
             Err(unusable) => {
                 error!(error = &unusable as &dyn std::error::Error, "a note can't be recorded yet");
+                false
             }
         }
     }

@@ -13,6 +13,7 @@ mod failures;
 mod gate;
 mod intake;
 mod latch;
+mod notes;
 mod privacy;
 mod provider;
 mod refusals;

@@ -22,7 +22,9 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 use onboarding::Event;
 
-use crate::cli::{Cli, Command, DocumentCommand, RequirementsCommand, UserCommand};
+use crate::cli::{
+    self, Cli, Command, DocumentCommand, RequirementsCommand, TaskCommand, UserCommand,
+};
 use crate::demo;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -47,6 +49,9 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::User(UserCommand::Set(edit)) => user::set(&loaded?.settings, edit).await,
         Command::User(UserCommand::Patch(edit)) => user::patch(&loaded?.settings, edit).await,
         Command::Document(DocumentCommand::Add(add)) => document::add(&loaded?.settings, add).await,
+        Command::Document(DocumentCommand::Check(check)) => {
+            document::check(&loaded?.settings, &check)
+        }
         Command::Document(DocumentCommand::Remove(remove)) => {
             document::remove(&loaded?.settings, remove).await
         }
@@ -56,6 +61,14 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Users(users) if users.stuck => explain::users(&loaded?.settings, users).await,
         Command::Users(users) => lists::users(&loaded?.settings, users).await,
         Command::Tasks(tasks) => lists::tasks(&loaded?.settings, tasks).await,
+        Command::Task(TaskCommand::Waive(waive)) => {
+            let cli::TaskWaive { user, number, reason, output } = waive;
+            let event = Event::TaskWaived { number, reason };
+            operate::tell(&loaded?.settings, &user, event, &output).await
+        }
+        Command::Reopen(cli::WithReason { user, reason, output }) => {
+            operate::tell(&loaded?.settings, &user, Event::Reopened { reason }, &output).await
+        }
         Command::History(history) => lists::history(&loaded?.settings, history).await,
         Command::Hold(operate) => {
             operate::run(&loaded?.settings, operate, |reason| Event::Held { reason }).await
@@ -77,7 +90,7 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
     }
 }
 
-async fn demo(args: crate::cli::Demo) -> Result<Exit, Error> {
+async fn demo(args: cli::Demo) -> Result<Exit, Error> {
     let is_as_expected = demo::run(&args.files, args.keep.as_deref()).await.map_err(Error::Demo)?;
     Ok(if is_as_expected { Exit::Done } else { Exit::Failed })
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
+use documents::Given;
 use engine::{Added, Edit, Intake};
 use onboarding::{Event, Policy, Product, Reader, State, Status, UserLocator};
 use store::{Actor, HistoryRow, ListRequest, SqliteStore, Store as _};
@@ -195,10 +196,12 @@ impl Stage {
             self.intake
                 .add_document(
                     &member.user,
-                    &paper.document_type,
-                    &bytes,
-                    paper.name(),
-                    expires_at,
+                    &Given {
+                        document_type: &paper.document_type,
+                        bytes: &bytes,
+                        file_name: paper.name(),
+                        expires_at,
+                    },
                     now,
                 )
                 .await?;

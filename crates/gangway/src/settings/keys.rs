@@ -184,6 +184,8 @@ const fn count(min: u32, max: u32, set: fn(&mut Settings, u32)) -> Kind {
 
 /// More calls a minute than any provider allows.
 const PER_MINUTE_MAX: u32 = 1_000_000;
+/// More bytes than any provider takes in one call.
+const BYTES_MAX: u32 = 100_000_000;
 /// More tries or rounds than make sense.
 const TIMES_MAX: u32 = 1_000_000;
 
@@ -320,6 +322,42 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Text(|s, path| s.requirements_file = Some(path.into())),
         "A file that replaces what is built in of what the provider asks of whom, as a whole:\n\
          config/requirements.toml is that, and docs/requirements.md explains it.",
+    ),
+    key(
+        "documents.bytes_min",
+        "1000",
+        count(0, BYTES_MAX, |s, bytes| s.documents.bytes_min = bytes as usize),
+        "The smallest file that is taken as a document: on one that is smaller nothing can be read.",
+    ),
+    key(
+        "documents.bytes_max",
+        "10000000",
+        count(1, BYTES_MAX, |s, bytes| s.documents.bytes_max = bytes as usize),
+        "The largest. The provider speaks of 10 MB a file.",
+    ),
+    key(
+        "documents.side_pixels_min",
+        "300",
+        count(0, 100_000, |s, pixels| s.documents.side_pixels_min = pixels),
+        "The least width and height of a picture.",
+    ),
+    key(
+        "documents.pixels_max",
+        "50000000",
+        count(1, 500_000_000, |s, pixels| s.documents.pixels_max = pixels.into()),
+        "The most pixels of a picture. To decode it takes up to nine bytes of memory for each.",
+    ),
+    key(
+        "documents.pages_max",
+        "20",
+        count(1, 10_000, |s, pages| s.documents.pages_max = pages),
+        "The most pages of a PDF.",
+    ),
+    key(
+        "documents.expiry_lead_days",
+        "30",
+        count(0, 3_650, |s, days| s.documents.expiry_lead_days = days),
+        "A document that expires in fewer days is taken with a warning.",
     ),
     key(
         "policy.fast_polls",

@@ -305,7 +305,15 @@ mod tests {
     fn the_defaults_are_those_of_the_rules_and_of_the_client() {
         let settings = load(Inputs::default()).ok().unwrap().settings;
         assert_eq!(settings.stuck_after, onboarding::StuckAfter::default());
-        assert_eq!(settings.policy, onboarding::Policy::default());
+        let current = onboarding::Policy {
+            accepts: onboarding::Requirements::default().accepts(),
+            confirm_registration: true,
+            ..onboarding::Policy::default()
+        };
+        assert_eq!(settings.policy, current);
+        let set = vec![("--set", "crossmint.api".to_owned(), "quickstart".to_owned())];
+        let quickstart = load(Inputs { flags: set, ..Inputs::default() }).ok().unwrap().settings;
+        assert_eq!(quickstart.policy, onboarding::Policy::default());
         let client = crossmint::Settings::new("", crossmint::ApiKey::new(""));
         assert_eq!(settings.crossmint.api, client.api);
         assert_eq!(settings.crossmint.document_reference, client.document_reference);

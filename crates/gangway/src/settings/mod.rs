@@ -16,8 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossmint::ApiKey;
-use documents::{DOCUMENT_BYTES_MAX, MediaType};
-use onboarding::texts::{Language, Limits, Texts};
+use documents::{Limits, MediaType};
+use onboarding::texts::{self as said, Language, Texts};
 use onboarding::{Policy, Product, Reader, Requirements, StuckAfter, Timestamp};
 use store::Budgets;
 
@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     requirements_file: Option<PathBuf>,
     /// The table of requirements in force.
     pub(crate) requirements: Arc<Requirements>,
+    /// The limits of documents.
+    pub(crate) documents: Limits,
     /// The times and limits of the rules.
     pub(crate) policy: Policy,
     /// From when on a user is said to be stuck.
@@ -152,6 +154,7 @@ impl Settings {
             products_wanted: BTreeSet::new(),
             requirements_file: None,
             requirements: Arc::new(Requirements::default()),
+            documents: Limits::DEFAULT,
             policy: Policy::default(),
             stuck_after: StuckAfter::default(),
             texts: TextSettings { language: Language::english(), dir: None, read: None },
@@ -162,10 +165,11 @@ impl Settings {
     /// Who reads at `now` what is said in `language`.
     pub(crate) fn reader(&self, language: &Language, now: Timestamp) -> Reader<'_> {
         let media_types = MediaType::ALL.map(|media| media.as_str().to_owned());
-        let limits = Limits {
+        let limits = said::Limits {
             media_types: media_types.into(),
-            bytes_max: u64::try_from(DOCUMENT_BYTES_MAX).ok(),
-            ..Limits::default()
+            bytes_max: u64::try_from(self.documents.bytes_max).ok(),
+            side_pixels_min: Some(self.documents.side_pixels_min),
+            pages_max: Some(self.documents.pages_max),
         };
         let (policy, texts, language) = (&self.policy, self.texts.all(), language.clone());
         Reader { policy, texts, language, limits, now }
@@ -210,6 +214,10 @@ impl Settings {
                  crossmint.upload_timeout, or one call could be made twice",
                 duration::rough(longest_ms)
             ));
+        }
+        if self.documents.bytes_max < self.documents.bytes_min {
+            problems
+                .push("documents.bytes_max must not be less than documents.bytes_min".to_owned());
         }
         for (name, curve) in [
             ("retry", &self.policy.retry),

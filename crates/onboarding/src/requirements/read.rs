@@ -268,7 +268,7 @@ fn country(text: &str) -> Read<String> {
 }
 
 fn us_state(text: &str) -> Read<String> {
-    let code = profile::us_state(text).map(str::to_owned);
+    let code = profile::state("US", text).map(str::to_owned);
     code.ok_or_else(|| "is no US state or territory; give its two letters".to_owned())
 }
 

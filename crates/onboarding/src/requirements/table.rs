@@ -295,5 +295,5 @@ fn country(profile: &Profile) -> Option<&str> {
 /// The state by its two letters; what names no state is in none that is listed.
 fn state(profile: &Profile) -> Option<&str> {
     let given = profile.kyc_data.as_ref()?.address_of_residence.state_or_region.as_deref()?;
-    Some(crate::profile::us_state(given).unwrap_or(given))
+    Some(crate::profile::state("US", given).unwrap_or(given))
 }

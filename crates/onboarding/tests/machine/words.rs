@@ -2,11 +2,12 @@
 //! nobody can read, and programs that wait for what never comes.
 
 use onboarding::{
-    Ended, HoldCause, Lane, LocatorKind, OnboardingId, Revision, Section, State, TaskState,
-    WaitingOn,
+    Ended, Event, FailureClass, HoldCause, Lane, LocatorKind, OnboardingId, Reason, Revision,
+    Section, State, TaskState, WaitingOn,
 };
 
 use crate::behaviour::PASSPORT;
+use crate::events::profile_set;
 
 #[test]
 fn each_word_is_the_documented_one() {
@@ -33,6 +34,12 @@ fn each_word_is_the_documented_one() {
         (LocatorKind::PhoneNumber.as_str(), "phoneNumber"),
         (LocatorKind::Twitter.as_str(), "twitter"),
         (PASSPORT.as_str(), "id-passport"),
+        (Reason::AlreadySo.as_str(), "already-so"),
+        (Reason::NothingNewToVerify.as_str(), "nothing-new-to-verify"),
+        (FailureClass::RateLimited.as_str(), "rate-limited"),
+        (FailureClass::ProviderClosed.as_str(), "provider-closed"),
+        (Event::VerificationRequested.name(), "verification-requested"),
+        (profile_set(1, &[]).name(), "profile-set"),
     ]);
 }
 

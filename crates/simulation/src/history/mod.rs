@@ -6,6 +6,7 @@ mod happening;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -119,10 +120,30 @@ impl History {
         self.world.state().check_tables();
     }
 
-    /// I6: the faults stop, people supply what is asked for, and everything comes to rest.
+    /// I6: the faults stop, people supply what is asked for, and everything comes to rest. Then
+    /// days pass, in which time alone brings something about (I11).
     fn come_to_rest(&mut self) {
         self.calm_down();
-        for round in 0..HELP_ROUNDS_MAX {
+        self.settle_with_help(0..HELP_ROUNDS_MAX);
+        let days = 2 + self.chance(Purpose::Schedule, 1).below(7);
+        let until_ms = self.world.state().now_ms + days * DAY_MS;
+        self.go_on_until(until_ms, |_| false);
+        // An answer that came late may have replaced a damaged row, whose user waited for help.
+        self.settle_with_help(HELP_ROUNDS_MAX..2 * HELP_ROUNDS_MAX);
+        let until_ms = self.world.state().now_ms + 3 * HOUR_MS;
+        self.go_on_until(until_ms, |_| false);
+        if self.is_broken() {
+            return;
+        }
+        let is_at_rest = |onboarding: &Onboarding| onboarding.state.is_at_rest();
+        if !self.onboardings().iter().all(is_at_rest) {
+            return self.restless("it waits for a person, and none can help");
+        }
+        self.world.state().check_nothing_is_forgotten();
+    }
+
+    fn settle_with_help(&mut self, rounds: Range<usize>) {
+        for round in rounds {
             let until_ms = self.world.state().now_ms + REST_WITHIN_MS;
             self.go_on_until(until_ms, Self::is_settled);
             if self.is_broken() {
@@ -137,10 +158,6 @@ impl History {
         }
         let until_ms = self.world.state().now_ms + REST_WITHIN_MS;
         self.go_on_until(until_ms, Self::is_settled);
-        let is_at_rest = |onboarding: &Onboarding| onboarding.state.is_at_rest();
-        if !self.onboardings().iter().all(is_at_rest) {
-            self.restless("it waits for a person, and none can help");
-        }
     }
 
     fn restless(&self, what: &str) {

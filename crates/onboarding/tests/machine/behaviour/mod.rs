@@ -1,5 +1,6 @@
 //! The rules of the state machine, one behaviour a test.
 
+mod afterwards;
 mod failing;
 mod judging;
 mod overtaken;

@@ -1,0 +1,291 @@
+//! I11: what time brings about, or follows from another event, is noted once and never
+//! forgotten: lost products, reminders, renewals. Reckoned from the policy and the events, and
+//! not with the code that decides when a note is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use onboarding::{
+    DocumentType, Event, Onboarding, Policy, Product, ProductStatus, Request, Task, TaskState,
+    Timestamp,
+};
+
+use crate::coverage::Sight;
+use crate::ledger::Watched;
+
+/// How late a note may be when nothing goes wrong: an idle worker looks ever more rarely.
+const LATE_MS: u64 = 3_600_000;
+
+/// What the auditor knows of an onboarding's notes.
+#[derive(Default)]
+pub(crate) struct Noted {
+    /// The products that are verified by the provider's last word.
+    verified: BTreeSet<Product>,
+    /// Those that were lost, and that no event of their own tells of yet.
+    untold: BTreeMap<Product, ProductStatus>,
+    /// The reminders that were told: of which task, of which round, of which time.
+    reminded: BTreeSet<(u32, Timestamp, u32)>,
+}
+
+impl Noted {
+    /// Follows an event that led from `before` to `after`.
+    pub(crate) fn follow(
+        &mut self,
+        event: &Event,
+        before: &Onboarding,
+        after: &Onboarding,
+        policy: &Policy,
+    ) -> Result<Option<Sight>, &'static str> {
+        let now = after.updated_at;
+        match event {
+            Event::VerificationTriggered { .. } => Ok(self.observe(after)),
+            // After a look that shows that a trigger had no effect, a new epoch begins.
+            Event::StatusChecked { epoch, .. } if *epoch == after.epoch => Ok(self.observe(after)),
+            Event::ProductRegressed(lost) => match self.untold.remove(&lost.product) {
+                Some(status) if status == lost.status => Ok(None),
+                Some(_) => Err("a lost product is told of with another word than the provider's"),
+                None => Err("a product is told to be lost that was not, or is told of twice"),
+            },
+            Event::TaskReminded { number, passed } => {
+                self.remind(*number, *passed, before, policy, now)
+            }
+            Event::RenewalOpened { request } => {
+                let had = before.renewals.iter().any(|task| task.request == *request);
+                let has = after.renewals.iter().any(|task| task.request == *request);
+                if had || !has {
+                    return Err("a renewal that there is already, or that opens no task");
+                }
+                Ok(None)
+            }
+            Event::ProfileSet { .. }
+            | Event::WantedProductsSet { .. }
+            | Event::ConsentGiven { .. }
+            | Event::DocumentAdded { .. }
+            | Event::DocumentWithdrawn { .. }
+            | Event::VerificationRequested
+            | Event::PrivacyPolicyAccepted { .. }
+            | Event::TermsAccepted { .. }
+            | Event::UserRegistered { .. }
+            | Event::UserRead { .. }
+            | Event::DocumentUploaded { .. }
+            | Event::TriggerBegun { .. }
+            | Event::StatusChecked { .. }
+            | Event::CallFailed { .. }
+            | Event::TaskWaived { .. }
+            | Event::Reopened { .. }
+            | Event::Held { .. }
+            | Event::Resumed { .. }
+            | Event::Retried { .. }
+            | Event::Cancelled { .. }
+            | Event::Erased { .. } => Ok(renewal_sight(before, after)),
+        }
+    }
+
+    fn observe(&mut self, after: &Onboarding) -> Option<Sight> {
+        let words = after.observation.iter().flat_map(|word| &word.products);
+        let said: BTreeMap<&Product, &ProductStatus> =
+            words.map(|(product, word)| (product, &word.status)).collect();
+        let mut sight = None;
+        let is_verified = |product: &Product| said.get(product) == Some(&&ProductStatus::Verified);
+        let lost: Vec<Product> =
+            self.verified.iter().filter(|product| !is_verified(product)).cloned().collect();
+        for product in lost {
+            self.verified.remove(&product);
+            if after.wanted.contains(&product) {
+                let unsaid = ProductStatus::Other("not-reported".to_owned());
+                let status = said.get(&product).map_or(unsaid, |status| (*status).clone());
+                self.untold.insert(product, status);
+            }
+        }
+        for product in said.keys().filter(|product| is_verified(product)) {
+            self.verified.insert((*product).clone());
+            if self.untold.remove(*product).is_some() {
+                sight = Some(Sight::LossUndone);
+            }
+        }
+        sight
+    }
+
+    fn remind(
+        &mut self,
+        number: u32,
+        passed: u32,
+        before: &Onboarding,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<Option<Sight>, &'static str> {
+        let mut tasks = before.tasks.iter().chain(&before.renewals);
+        let Some(task) = tasks.find(|task| task.number == number) else {
+            return Err("a reminder of a task that there is not");
+        };
+        if task.state != TaskState::Open {
+            return Err("a reminder of what nobody has to do");
+        }
+        let times = times_of(task, policy, now);
+        if times.len() < passed as usize {
+            return Err("a reminder before its time");
+        }
+        let missed = passed.saturating_sub(task.reminders) > 1;
+        for time in task.reminders + 1..=passed {
+            if !self.reminded.insert((number, task.asked_at(), time)) {
+                return Err("a reminder that was told before");
+            }
+        }
+        Ok(missed.then_some(Sight::RemindersMissed))
+    }
+
+    /// Once all is at rest: nothing was forgotten.
+    pub(crate) fn check_all_told(
+        &self,
+        onboarding: &Onboarding,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Result<(), &'static str> {
+        if !self.untold.is_empty() {
+            return Err("nobody was told that a product was lost");
+        }
+        let then = now.minus_ms(LATE_MS);
+        for task in onboarding.tasks.iter().chain(&onboarding.renewals) {
+            if times_of(task, policy, then).len() > task.reminders as usize {
+                return Err("a reminder that was never told");
+            }
+        }
+        let has =
+            |request: &Request| onboarding.renewals.iter().any(|task| task.request == *request);
+        if causes(onboarding, policy, then).iter().any(|request| !has(request)) {
+            return Err("what runs out, and nobody is asked to renew it");
+        }
+        Ok(())
+    }
+}
+
+/// The times of a task's round that have passed at which a person is reminded of it.
+fn times_of(task: &Task, policy: &Policy, now: Timestamp) -> BTreeSet<Timestamp> {
+    let due = task.due.filter(|_| task.state == TaskState::Open);
+    let times = due.into_iter().flat_map(|due| {
+        policy.reminders_ms.iter().map(move |before_ms| due.at.minus_ms(*before_ms))
+    });
+    times.filter(|at| *at > task.asked_at() && *at <= now).collect()
+}
+
+/// What has to be renewed at `now`.
+fn causes(onboarding: &Onboarding, policy: &Policy, now: Timestamp) -> BTreeSet<Request> {
+    let mut causes = BTreeSet::new();
+    if stake(onboarding).is_empty() {
+        return causes;
+    }
+    let is_ahead =
+        |end: Timestamp| policy.renewal_lead_ms > 0 && end.minus_ms(policy.renewal_lead_ms) <= now;
+    for (kind, document) in &onboarding.documents {
+        if document.is_at_hand() && document.expires_at.is_some_and(|day| is_ahead(day.end())) {
+            causes.insert(Request::RenewDocument(kind.clone()));
+        }
+    }
+    let verified_on = onboarding.profile.as_ref().and_then(|profile| profile.verified_on);
+    let valid_ms = policy.verification_valid_ms;
+    if valid_ms > 0 && verified_on.is_some_and(|day| is_ahead(day.start().plus_ms(valid_ms))) {
+        causes.insert(Request::RenewVerification);
+    }
+    let accepted_at = onboarding.consent.as_ref().map(|consent| consent.accepted_at);
+    let valid_ms = policy.consent_valid_ms;
+    let runs_out = valid_ms > 0 && accepted_at.is_some_and(|at| is_ahead(at.plus_ms(valid_ms)));
+    let known = &onboarding.registration;
+    if runs_out || known.privacy_policy_outdated_since.is_some_and(|since| since <= now) {
+        causes.insert(Request::RenewConsent);
+    }
+    if known.terms_outdated_since.is_some_and(|since| since <= now) {
+        causes.insert(Request::RenewTerms);
+    }
+    causes.retain(|cause| {
+        !onboarding.tasks.iter().any(|task| asks_already(task, cause, onboarding, policy))
+    });
+    causes
+}
+
+/// Whether the provider itself asks for what is to be renewed.
+fn asks_already(task: &Task, cause: &Request, onboarding: &Onboarding, policy: &Policy) -> bool {
+    let accepts = |kind: &DocumentType| {
+        let groups = task.request.accepts(policy, onboarding.area());
+        groups.iter().flatten().any(|name| name == kind.as_str())
+    };
+    match (cause, &task.request) {
+        (Request::RenewConsent, Request::Consent) => true,
+        (Request::RenewVerification, Request::Data(section)) => {
+            *section == onboarding::Section::VerificationHistory
+        }
+        (Request::RenewDocument(kind), Request::Document(_)) => accepts(kind),
+        _ => false,
+    }
+}
+
+/// The wanted products that are verified by the provider's last word.
+fn stake(onboarding: &Onboarding) -> BTreeSet<&Product> {
+    let words = onboarding.observation.iter().flat_map(|word| &word.products);
+    let verified = words.filter(|(_, word)| word.status == ProductStatus::Verified);
+    verified.map(|(product, _)| product).filter(|one| onboarding.wanted.contains(one)).collect()
+}
+
+/// Each renewal has a cause, or was supplied and is not sent yet.
+pub(crate) fn check_renewals(onboarding: &Onboarding, policy: &Policy) -> Result<(), &'static str> {
+    if onboarding.renewals.is_empty() {
+        return Ok(());
+    }
+    let causes = causes(onboarding, policy, onboarding.updated_at);
+    let is_sent = onboarding.held_revisions() == onboarding.acknowledged_revisions();
+    let mut seen = BTreeSet::new();
+    for task in &onboarding.renewals {
+        let is_on_its_way = task.state == TaskState::Supplied && !is_sent;
+        if !causes.contains(&task.request) && !is_on_its_way {
+            return Err("a renewal of what does not run out");
+        }
+        if !seen.insert(&task.request) {
+            return Err("two renewals of one thing");
+        }
+        if task.products.iter().collect::<BTreeSet<_>>() != stake(onboarding) {
+            return Err("a renewal that is not for what is at stake");
+        }
+    }
+    Ok(())
+}
+
+fn renewal_sight(before: &Onboarding, after: &Onboarding) -> Option<Sight> {
+    let now_of = |task: &Task| after.renewals.iter().find(|other| other.number == task.number);
+    let is_closed = before.renewals.iter().any(|task| now_of(task).is_none());
+    let mut both = before.renewals.iter().filter_map(|task| Some((task, now_of(task)?)));
+    let is_asked_again = both.any(|(was, is)| is.rounds > was.rounds);
+    is_asked_again
+        .then_some(Sight::RenewalAskedAgain)
+        .or_else(|| is_closed.then_some(Sight::RenewalClosed))
+}
+
+/// What the provider shows is taken at its word: what it hides is sent again, and then held.
+pub(crate) fn follow_registration(
+    watched: &mut Watched,
+    event: &Event,
+    before: &Onboarding,
+    policy: &Policy,
+) -> Result<Option<Sight>, &'static str> {
+    let after = &watched.replayed;
+    if matches!(event, Event::UserRegistered { .. }) {
+        watched.is_shown_whole = false;
+        let is_asked = after.registration.is_unconfirmed == policy.confirm_registration;
+        return is_asked.then_some(None).ok_or("a registration that nobody looks at");
+    }
+    let Event::UserRead { shown, .. } = event else { return Ok(None) };
+    let sections = before.profile.iter().flat_map(|profile| profile.sections.keys());
+    let said: Vec<Option<bool>> =
+        sections.map(|section| shown.sections.get(section).copied()).collect();
+    let profile = before.profile.as_ref();
+    let is_newest = profile.is_some_and(|held| held.acknowledged == Some(held.revision));
+    watched.is_shown_whole = is_newest && said.iter().all(|said| *said == Some(true));
+    if !is_newest || !said.contains(&Some(false)) {
+        return Ok(None);
+    }
+    if after.profile.as_ref().is_some_and(|profile| profile.acknowledged.is_some()) {
+        return Err("a section that is not shown counts as acknowledged");
+    }
+    let is_spent = before.registration.resends >= policy.resends_max;
+    if is_spent && after.hold.is_none() {
+        return Err("a section is not shown again and again, and it is not held");
+    }
+    Ok(Some(if is_spent { Sight::SectionNotShown } else { Sight::SectionSentAgain }))
+}
