@@ -151,7 +151,8 @@ fn task_due(task: &TaskView, now: Timestamp) -> String {
 pub(crate) fn due_day(at: &str, now: Timestamp) -> String {
     match Timestamp::parse(at) {
         Ok(time) if time <= now => format!("OVERDUE for {}", rough(now.ms_since(time))),
-        Ok(time) => format!("{} ({})", time.date(), due(time, now)),
+        // The last day that is in time: what is valid to the end of a day is due at midnight.
+        Ok(time) => format!("{} ({})", time.minus_ms(1).date(), due(time, now)),
         Err(_) => at.to_owned(),
     }
 }
@@ -319,11 +320,11 @@ mod tests {
         for (language, expected) in [
             ("en", "\
 NO  TASK                              FOR       STATE          DUE                 SUPPLIED BY
-1   Your address and contact details  user      open           1970-01-23 (in 2d)  user patch: kycData
+1   Your address and contact details  user      open           1970-01-22 (in 2d)  user patch: kycData
 2   Proof of identity                 user      open, round 2  OVERDUE for 2d      \
                  document add --type id-passport, or id-idcard-front + id-idcard-back, \
                  or id-residency-permit, or id-ssn
-3   We are clarifying something       operator  open           1970-01-23 (in 2d)  verify
+3   We are clarifying something       operator  open           1970-01-22 (in 2d)  verify
 4   Proof of address                  user      waived                             document add --type proof-of-address
 "),
             ("de", "Adress"),
