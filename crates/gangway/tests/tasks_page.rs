@@ -125,7 +125,10 @@ impl World {
                     Event::VerificationTriggered { trigger, eligibility }
                 }
                 // What follows are looks of a later day.
-                _ => return,
+                Call::AcceptPrivacyPolicy { .. }
+                | Call::AcceptTerms { .. }
+                | Call::ReadUser { .. }
+                | Call::CheckStatus { .. } => return,
             };
             self.tell(user, event, at).await;
         }
