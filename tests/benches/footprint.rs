@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use documents::Given;
 use engine::{Added, Edit, Intake};
 use gangway_tests::{Gangway, PASSPORT, Recorder, Sandbox, Worker, complete_profile, wait_until};
 use onboarding::{DocumentType, OnboardingId, Policy, Product, State, Timestamp, UserLocator};
@@ -137,7 +138,13 @@ async fn register_one(intake: &Intake<SqliteStore>, number: u64, profile: &[u8])
     };
     intake.edit_user(&user, Edit::Replace(profile), added, now).await.unwrap();
     let passport = DocumentType::IdPassport;
-    intake.add_document(&user, &passport, PASSPORT, Some("passport.png"), None, now).await.unwrap();
+    let given = Given {
+        document_type: &passport,
+        bytes: PASSPORT,
+        file_name: Some("passport.png"),
+        expires_at: None,
+    };
+    intake.add_document(&user, &given, now).await.unwrap();
 }
 
 /// A figure of a file of the worker's under `/proc`.

@@ -14,7 +14,7 @@ const DRAWN: &[(&str, &[&str])] = &[
     ("engine", &["onboarding", "documents", "crossmint", "store"]),
     ("sandbox", &[]),
     ("gangway", &["onboarding", "documents", "crossmint", "store", "engine", "sandbox"]),
-    ("simulation", &["onboarding", "store", "engine"]),
+    ("simulation", &["onboarding", "documents", "store", "engine"]),
     ("model", &["onboarding"]),
     ("gangway-tests", &["sandbox"]),
     ("crash-vfs", &[]),

@@ -63,8 +63,9 @@ fn profile() -> Value {
 }
 
 /// A document with a planted text in it.
-const DOCUMENT: &[u8] =
-    b"%PDF-1.4\n% Canary in the document\ntrailer\n<< /Root 1 0 R >>\nstartxref\n0\n%%EOF\n";
+const DOCUMENT: &[u8] = b"%PDF-1.4\n% Canary in the document\n1 0 obj << /Pages 2 0 R >> endobj\n\
+    2 0 obj << /Kids [3 0 R] >> endobj\n3 0 obj << /Type /Page >> endobj\n\
+    trailer\n<< /Root 1 0 R >>\nstartxref\n0\n%%EOF\n";
 
 /// All that was said, with the place where it was.
 struct Said(Vec<(String, String)>);
@@ -123,6 +124,7 @@ fn what_is_personal_is_in_no_log_error_or_history() {
     let provider = echoing_provider();
     let gangway = Gangway::quick(provider.origin())
         .with("CROSSMINT__API_KEY", KEY)
+        .with("DOCUMENTS__BYTES_MIN", "0")
         .with("LOG__FILTER", "trace");
     let document = gangway.write("proof.pdf", DOCUMENT);
     let mut said = Said(Vec::new());

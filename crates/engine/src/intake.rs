@@ -3,17 +3,18 @@
 //! The command line and every later front share it, so that an edit is checked, stored and
 //! answered in one way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use documents::check_document;
+use documents::{CheckedDocument, Given, Limits, check_beside, check_document};
 use onboarding::{
-    Context, Date, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
-    Problems, Product, Profile, Reason, Revision, Timestamp, Transition, UserFile, UserLocator,
-    apply, changed_sections,
+    Checked, Context, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
+    Problems, Product, Profile, Reason, Requirements, Revision, Timestamp, Transition, UserFile,
+    UserLocator, apply, changed_sections,
 };
 use store::{
-    Actor, ClaimAfter, Commit, Committed, PersonalData, ProfileContent, Store, StoreError, Stored,
+    Actor, ClaimAfter, Commit, Committed, DocumentDigest, PersonalData, ProfileContent, Store,
+    StoreError, Stored,
 };
 
 /// How often an edit is applied anew to an onboarding that others keep changing.
@@ -23,6 +24,8 @@ const CONFLICTS_MAX: u32 = 20;
 pub struct Intake<S> {
     store: Arc<S>,
     actor: Actor,
+    requirements: Arc<Requirements>,
+    limits: Limits,
 }
 
 /// A user's data, as a file of the whole record or as a merge patch (RFC 7396) of it.
@@ -153,9 +156,22 @@ struct Request {
 }
 
 impl<S: Store> Intake<S> {
-    /// An intake for requests of `actor`.
-    pub const fn new(store: Arc<S>, actor: Actor) -> Self {
-        Self { store, actor }
+    /// An intake for requests of `actor`, who goes by the table of requirements and the limits of
+    /// documents that come with Gangway.
+    pub fn new(store: Arc<S>, actor: Actor) -> Self {
+        Self { store, actor, requirements: Requirements::embedded(), limits: Limits::DEFAULT }
+    }
+
+    /// The same by another table, which says in which area a user lives.
+    #[must_use]
+    pub fn with_requirements(self, requirements: Arc<Requirements>) -> Self {
+        Self { requirements, ..self }
+    }
+
+    /// The same, with other limits of documents.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Sets or patches a user's data; the first edit begins the onboarding. What is the same
@@ -185,7 +201,8 @@ impl<S: Store> Intake<S> {
             {
                 continue;
             }
-            let request = edit_request(edit, &added, found.as_ref(), held, now)?;
+            let requirements = &self.requirements;
+            let request = edit_request(edit, &added, requirements, found.as_ref(), held, now)?;
             let stored = found.unwrap_or_else(|| Stored {
                 user: user.clone(),
                 onboarding: Onboarding::blank(added.new_id, now),
@@ -210,37 +227,48 @@ impl<S: Store> Intake<S> {
     pub async fn add_document(
         &self,
         user: &UserLocator,
-        document_type: &DocumentType,
-        bytes: &[u8],
-        file_name: Option<&str>,
-        expires_at: Option<Date>,
+        given: &Given<'_>,
         now: Timestamp,
     ) -> Result<Settled, IntakeError> {
-        let checked = check_document(document_type, bytes, file_name, expires_at, now.date())
-            .map_err(IntakeError::Refused)?;
-        self.change(user, now, |onboarding| {
-            let before = onboarding
-                .documents
-                .get(document_type)
-                .map(|document: &Document| document.revision);
-            let revision = Revision::following(before);
-            Request {
-                events: vec![Event::DocumentAdded {
-                    document_type: document_type.clone(),
-                    revision,
-                    expires_at,
-                    duplicates: Vec::new(),
-                }],
-                personal: vec![PersonalData::DocumentContent {
-                    document_type: document_type.clone(),
-                    revision,
-                    media_type: checked.value.media_type.as_str().to_owned(),
-                    bytes: bytes.to_vec(),
-                }],
-                warnings: checked.warnings.clone(),
+        let checked =
+            check_document(given, &self.limits, now.date()).map_err(IntakeError::Refused)?;
+        let digest = documents::digest(&self.store.digest_key().await?, given.bytes);
+        let digest = DocumentDigest(digest);
+        for _ in 0..CONFLICTS_MAX {
+            let stored = self.store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
+            let beside = self.compare(&stored.onboarding, given, digest).await?;
+            let request = document_request(&stored.onboarding, given, digest, &checked, beside);
+            if let Some(settled) = self.settle(stored, request, now).await? {
+                return Ok(settled);
             }
-        })
-        .await
+        }
+        Err(IntakeError::Conflict)
+    }
+
+    /// What is to be said of a document beside the user's others, and those of other users. Of
+    /// two who give one file at the same moment, neither may be told.
+    async fn compare(
+        &self,
+        onboarding: &Onboarding,
+        given: &Given<'_>,
+        digest: DocumentDigest,
+    ) -> Result<Beside, IntakeError> {
+        let digests = self.store.document_digests(onboarding.id).await?;
+        let held = onboarding.documents.iter().filter(|(_, document)| document.is_at_hand());
+        let held: BTreeMap<DocumentType, Option<DocumentDigest>> =
+            held.map(|(kind, _)| (kind.clone(), digests.get(kind).copied())).collect();
+        let mut problems = check_beside(given.document_type, digest, &held);
+        if problems.has_errors() {
+            return Err(IntakeError::Refused(problems));
+        }
+        let others = self.store.same_file(digest, onboarding.id).await?;
+        if !others.is_empty() {
+            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+            let remedy = "see that it is this user's own";
+            let others = others.join(", ");
+            problems.warn("/data", format!("was given for others, too ({others}); {remedy}"));
+        }
+        Ok(Beside { warnings: problems, duplicates: others })
     }
 
     /// Asks for verification, or lets an operator hold, resume, retry, cancel or erase:
@@ -317,6 +345,46 @@ impl<S: Store> Intake<S> {
     }
 }
 
+/// What a document is beside others.
+struct Beside {
+    warnings: Problems,
+    /// Other onboardings for which the same file was given.
+    duplicates: Vec<OnboardingId>,
+}
+
+fn document_request(
+    onboarding: &Onboarding,
+    given: &Given<'_>,
+    digest: DocumentDigest,
+    checked: &Checked<CheckedDocument>,
+    beside: Beside,
+) -> Request {
+    let mut warnings = checked.warnings.clone();
+    warnings.0.extend(beside.warnings.0);
+    let document_type = given.document_type;
+    let before =
+        onboarding.documents.get(document_type).map(|document: &Document| document.revision);
+    let revision = Revision::following(before);
+    Request {
+        events: vec![Event::DocumentAdded {
+            document_type: document_type.clone(),
+            revision,
+            expires_at: given.expires_at,
+            duplicates: beside.duplicates,
+        }],
+        personal: vec![
+            PersonalData::DocumentContent {
+                document_type: document_type.clone(),
+                revision,
+                media_type: checked.value.media_type.as_str().to_owned(),
+                bytes: checked.value.content.clone(),
+            },
+            PersonalData::DocumentDigest { document_type: document_type.clone(), digest },
+        ],
+        warnings,
+    }
+}
+
 /// Whether this is the profile that the onboarding says is held.
 fn is_of(held: Option<&ProfileContent>, onboarding: &Onboarding) -> bool {
     held.map(|content| content.revision)
@@ -341,6 +409,7 @@ fn profile_before(
 fn edit_request(
     edit: Edit<'_>,
     added: &Added,
+    requirements: &Requirements,
     found: Option<&Stored>,
     held: Option<ProfileContent>,
     now: Timestamp,
@@ -377,7 +446,7 @@ fn edit_request(
                 revision,
                 present: sections.present,
                 changed,
-                area: None,
+                area: requirements.area_of(&profile),
                 verified_on: profile.verified_on(),
             });
             let json = serde_json::to_vec(&profile).expect("a profile holds only strings");

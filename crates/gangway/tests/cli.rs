@@ -285,7 +285,7 @@ fn lists_are_json_arrays_without_personal_data() {
     assert_eq!((&rows[1]["version"], &rows[1]["actor"]), (&2.into(), &"cli".into()));
 }
 
-/// One pixel.
+/// One pixel: too small for the default limits.
 const PNG: &[u8] = &[
     137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 1, 0, 0, 0, 1, 8, 6, 0,
     0, 0, 31, 21, 196, 137, 0, 0, 0, 13, 73, 68, 65, 84, 120, 156, 99, 248, 207, 192, 240, 31, 0,
@@ -295,7 +295,7 @@ const PNG: &[u8] = &[
 #[test]
 fn a_document_that_the_provider_does_not_have_can_be_taken_back() {
     let folder = Folder::with_ada();
-    std::fs::write(folder.path("id.png"), PNG).unwrap();
+    std::fs::write(folder.path("id.png"), documents::sample::scan(1)).unwrap();
     let document = |verb, rest: &[&str]| {
         let arguments = ["document", verb, "userId:ada", "--type", "id-passport", "--json"];
         folder.run(&[&arguments[..], rest].concat())
@@ -331,6 +331,42 @@ fn what_is_wrong_with_a_document_is_told_by_its_flag() {
     for place in ["warning at --type: ", "error at --file: ", "error at --expires: "] {
         assert!(ended.stderr.contains(place), "{place}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn a_document_is_checked_without_a_database() {
+    let folder = Folder::new();
+    let exif = documents::sample::exif_with_location(6);
+    let scan = documents::sample::png_with(&documents::sample::scan(1), b"eXIf", &exif);
+    std::fs::write(folder.path("scan.png"), &scan).unwrap();
+    std::fs::write(folder.path("tiny.png"), PNG).unwrap();
+    let check = |file, rest: &[&str]| {
+        let arguments = ["document", "check", "--type", "id-passport", "--file", file];
+        folder.run(&[&arguments[..], rest].concat())
+    };
+    let told = check("scan.png", &["--json"]);
+    let expected = serde_json::json!({
+        "accepted": true,
+        "mediaType": "image/png",
+        "bytes": scan.len(),
+        "pixels": { "width": 400, "height": 320 },
+        "pages": null,
+        "takenOut": ["exif", "location"],
+        "bytesToSend": scan.len() - exif.len() + 26,
+        "problems": [],
+    });
+    assert_eq!((told.code, told.json()), (0, expected), "{}", told.stderr);
+    let told = check("scan.png", &[]);
+    for line in ["type: image/png\n", "pixels: 400 x 320\n", "taken out: exif, location\n"] {
+        assert!(told.stdout.contains(line), "{}", told.stdout);
+    }
+
+    let refused = check("tiny.png", &["--json"]);
+    assert_eq!((refused.code, &refused.json()["accepted"]), (1, &false.into()));
+    assert_eq!(refused.json()["problems"][0]["pointer"], "--file");
+    assert!(check("tiny.png", &[]).stderr.contains("error at --file: must be at least 1000 bytes"));
+    let limits = ["--set", "documents.bytes_min=0", "--set", "documents.side_pixels_min=0"];
+    assert_eq!(check("tiny.png", &limits).code, 0);
 }
 
 #[test]

@@ -105,6 +105,12 @@ impl Date {
         (self.0.year(), self.0.month(), self.0.day())
     }
 
+    /// Days from this date to `on`; negative when `on` is earlier.
+    #[must_use]
+    pub fn days_until(self, on: Self) -> i64 {
+        i64::from(self.0.until(on.0).expect("two dates have days between them").get_days())
+    }
+
     /// Whole years from this date to `on`; negative when `on` is earlier.
     #[must_use]
     pub fn years_until(self, on: Self) -> i32 {
@@ -176,6 +182,21 @@ mod tests {
             [("2022-02-28", 17), ("2022-03-01", 18), ("2024-02-29", 20), ("2003-01-01", -2)]
         {
             assert_eq!(born.years_until(Date::parse(on).unwrap()), years, "{on}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_over_months_and_leap_years() {
+        let day = Date::parse("2024-02-28").unwrap();
+        for (on, days) in [
+            ("2024-02-28", 0),
+            ("2024-03-01", 2),
+            ("2025-02-28", 366),
+            ("2024-02-27", -1),
+            ("0001-01-01", -738_943),
+            ("9999-12-31", 2_913_115),
+        ] {
+            assert_eq!(day.days_until(Date::parse(on).unwrap()), days, "{on}");
         }
     }
 

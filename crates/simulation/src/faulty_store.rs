@@ -10,8 +10,8 @@ use onboarding::{
 };
 use store::{
     Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    HistoryRow, ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored,
-    StoredTask, Worker,
+    DocumentDigest, HistoryRow, ListRequest, NotesDue, ProfileContent, ProviderGate, Store,
+    StoreError, Stored, StoredTask, Worker,
 };
 
 use crate::base::{Opened, ask};
@@ -251,6 +251,25 @@ impl Store for FaultyStore {
     ) -> Result<Option<DocumentContent>, StoreError> {
         let read = || ask!(&self.inner, document_content(id, document_type));
         self.read(Operation::ReadDocument, read).await
+    }
+
+    async fn digest_key(&self) -> Result<[u8; 32], StoreError> {
+        ask!(&self.inner, digest_key())
+    }
+
+    async fn document_digests(
+        &self,
+        id: OnboardingId,
+    ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
+        ask!(&self.inner, document_digests(id))
+    }
+
+    async fn same_file(
+        &self,
+        digest: DocumentDigest,
+        except: OnboardingId,
+    ) -> Result<Vec<OnboardingId>, StoreError> {
+        ask!(&self.inner, same_file(digest, except))
     }
 
     async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {

@@ -170,13 +170,28 @@ pub enum PersonalData {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// The digest of a document's file, as it was given; it replaces an earlier revision's.
+    DocumentDigest {
+        /// Its type.
+        document_type: DocumentType,
+        /// The digest.
+        digest: DocumentDigest,
+    },
 }
+
+/// A digest with the database's key ([`Store::digest_key`]) of a file as it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DocumentDigest(pub [u8; 32]);
+
+/// How many others who gave the same file are told of.
+pub const SAME_FILE_MAX: usize = 5;
 
 impl PersonalData {
     fn bytes(&self) -> usize {
         match self {
             Self::Profile { json, .. } => json.len(),
             Self::DocumentContent { bytes, .. } => bytes.len(),
+            Self::DocumentDigest { digest, .. } => digest.0.len(),
         }
     }
 }
@@ -467,6 +482,22 @@ pub trait Store: Send + Sync + 'static {
         id: OnboardingId,
         document_type: &DocumentType,
     ) -> impl Future<Output = Result<Option<DocumentContent>, StoreError>> + Send;
+
+    /// The key of every digest in this database. It never changes.
+    fn digest_key(&self) -> impl Future<Output = Result<[u8; 32], StoreError>> + Send;
+
+    /// The digests of an onboarding's documents, as far as they are known.
+    fn document_digests(
+        &self,
+        id: OnboardingId,
+    ) -> impl Future<Output = Result<BTreeMap<DocumentType, DocumentDigest>, StoreError>> + Send;
+
+    /// The others who gave the same file: at most [`SAME_FILE_MAX`], those created first.
+    fn same_file(
+        &self,
+        digest: DocumentDigest,
+        except: OnboardingId,
+    ) -> impl Future<Output = Result<Vec<OnboardingId>, StoreError>> + Send;
 
     /// A page of onboardings, in order of creation. It is full unless it is the last one: an
     /// onboarding that is damaged is passed over, with an error in the log.

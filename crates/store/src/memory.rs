@@ -12,8 +12,8 @@ use crate::budget::Pace;
 use crate::due::{self, Due, Found, Ready};
 use crate::{
     Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    HistoryRow, Lease, ListRequest, NotesDue, PersonalData, ProfileContent, ProviderGate, Store,
-    StoreError, Stored, StoredTask, Worker,
+    DocumentDigest, HistoryRow, Lease, ListRequest, NotesDue, PersonalData, ProfileContent,
+    ProviderGate, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask, Worker,
 };
 
 /// A store in memory. Clones share what is stored, as processes share a database.
@@ -79,6 +79,7 @@ struct Row {
     tasks: BTreeMap<u32, TaskRow>,
     profile: Option<ProfileContent>,
     contents: BTreeMap<DocumentType, DocumentContent>,
+    digests: BTreeMap<DocumentType, DocumentDigest>,
 }
 
 struct TaskRow {
@@ -152,6 +153,9 @@ impl Row {
                 let content = DocumentContent { revision, media_type, bytes };
                 self.contents.insert(document_type, content);
             }
+            PersonalData::DocumentDigest { document_type, digest } => {
+                self.digests.insert(document_type, digest);
+            }
         }
     }
 
@@ -159,11 +163,14 @@ impl Row {
         let documents = &self.onboarding.documents;
         self.contents
             .retain(|kind, _| documents.get(kind).is_some_and(|document| document.content_held));
+        self.digests
+            .retain(|kind, _| documents.get(kind).is_some_and(onboarding::Document::is_at_hand));
     }
 
     fn erase(&mut self) {
         self.profile = None;
         self.contents.clear();
+        self.digests.clear();
         self.user = crate::erased_user(self.onboarding.id);
     }
 }
@@ -196,6 +203,7 @@ impl Tables {
                     tasks: BTreeMap::new(),
                     profile: None,
                     contents: BTreeMap::new(),
+                    digests: BTreeMap::new(),
                 });
                 self.rows.len() - 1
             }
@@ -396,6 +404,29 @@ impl Store for MemoryStore {
             media_type: held.media_type.clone(),
             bytes: held.bytes.clone(),
         }))
+    }
+
+    /// There is no secret in memory to keep, and the same run has to come out the same.
+    async fn digest_key(&self) -> Result<[u8; 32], StoreError> {
+        Ok([7; 32])
+    }
+
+    async fn document_digests(
+        &self,
+        id: OnboardingId,
+    ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
+        Ok(self.tables().row(id).map(|row| row.digests.clone()).unwrap_or_default())
+    }
+
+    async fn same_file(
+        &self,
+        digest: DocumentDigest,
+        except: OnboardingId,
+    ) -> Result<Vec<OnboardingId>, StoreError> {
+        let tables = self.tables();
+        let rows = tables.rows.iter().filter(|row| row.onboarding.id != except);
+        let same = rows.filter(|row| row.digests.values().any(|held| *held == digest));
+        Ok(same.map(|row| row.onboarding.id).take(SAME_FILE_MAX).collect())
     }
 
     async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {

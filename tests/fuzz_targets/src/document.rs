@@ -1,11 +1,15 @@
 //! A document's bytes, its name and its date.
 
-use documents::{DOCUMENT_BYTES_MAX, MediaType, check_document};
+use documents::{Given, Limits, MediaType, check_document};
 use onboarding::{Checked, Date, DocumentType};
 
 use crate::answer::split;
 use crate::canary::{MARKER, assert_hidden};
 use crate::provider::NOW;
+
+/// No floors, so that small inputs reach what is behind them, and a ceiling of memory.
+const LIMITS: Limits =
+    Limits { bytes_min: 0, side_pixels_min: 0, pixels_max: 1_000_000, ..Limits::DEFAULT };
 
 /// A line each with its type, name and expiry date, then the bytes.
 pub(crate) fn document(data: &[u8]) {
@@ -20,9 +24,14 @@ pub(crate) fn document(data: &[u8]) {
     let expires_at = Date::parse(expiry).ok();
     let today = NOW.date();
     let named = format!("{MARKER}{name}");
-    let told = match check_document(&kind, bytes, Some(&named), expires_at, today) {
+    let given = Given { document_type: &kind, bytes, file_name: Some(&named), expires_at };
+    let told = match check_document(&given, &LIMITS, today) {
         Ok(Checked { value, warnings }) => {
-            assert!(bytes.len() <= DOCUMENT_BYTES_MAX);
+            assert!(bytes.len() <= LIMITS.bytes_max);
+            assert!(value.content.len() <= bytes.len() + 64, "more is stored than was given");
+            let again = Given { bytes: &value.content, file_name: None, ..given };
+            let again = check_document(&again, &LIMITS, today).expect("it is taken again");
+            assert!(again.value.content == value.content, "what is stored is stored as it is");
             assert!(expires_at.is_none_or(|day| day >= today), "an expired document is taken");
             assert!(begins_as(value.media_type, bytes), "{:?} it is not", value.media_type);
             warnings

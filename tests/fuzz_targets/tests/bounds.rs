@@ -27,7 +27,7 @@ const WITHOUT_LIMIT: [&str; 6] =
 const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What stands before and after the large part, so that it is reached.
-const FRAMES: [(&str, &str, &str); 20] = [
+const FRAMES: [(&str, &str, &str); 22] = [
     ("provider_answer", "check-status 200\n\n", ""),
     ("provider_answer", "check-status 200\n\n{\"eligibility\":", "}"),
     (
@@ -45,6 +45,16 @@ const FRAMES: [(&str, &str, &str); 20] = [
     ("user_patch", "{\"kycData\":", "}"),
     ("locator", "userId:", ""),
     ("document", "id-passport\np.png\n\n", ""),
+    (
+        "document",
+        "id-passport\np.pdf\n\n%PDF-1.7\n1 0 obj",
+        "\nendobj trailer<</Root 1 0 R>>\n%%EOF",
+    ),
+    (
+        "document",
+        "id-passport\np.pdf\n\n%PDF-1.7\n1 0 obj<</Pages 2 0 R>>endobj 2 0 obj<</Kids",
+        ">>endobj trailer<</Root 1 0 R>>\n%%EOF",
+    ),
     ("times", "", "ms"),
     ("scenario", "{\"defaults\":{\"answers\":[{\"call\":\"any\",\"body\":", "}]}}"),
     ("sandbox_requests", "wire PUT /api/2025-06-09/users/userId%3Aada\n", ""),

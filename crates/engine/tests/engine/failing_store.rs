@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard};
 
 use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, UserLocator};
 use store::{
-    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest, MemoryStore,
-    NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
+    ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
+    ListRequest, MemoryStore, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored,
+    StoredTask,
 };
 
 use crate::latch::Latch;
@@ -199,6 +200,25 @@ impl Store for FailingStore {
             Some(fault) => fault.answer(),
             None => self.inner.document_content(id, document_type).await,
         }
+    }
+
+    async fn digest_key(&self) -> Result<[u8; 32], StoreError> {
+        self.inner.digest_key().await
+    }
+
+    async fn document_digests(
+        &self,
+        id: OnboardingId,
+    ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
+        self.inner.document_digests(id).await
+    }
+
+    async fn same_file(
+        &self,
+        digest: DocumentDigest,
+        except: OnboardingId,
+    ) -> Result<Vec<OnboardingId>, StoreError> {
+        self.inner.same_file(digest, except).await
     }
 
     async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {

@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use documents::Given;
 use engine::{Added, Edit, Intake, IntakeError, Settled};
 use onboarding::{
-    DocumentType, Ended, Event, Policy, Product, Reason, Revision, State, UserLocator,
+    DocumentType, Ended, Event, Policy, Problems, Product, Reason, Revision, State, UserLocator,
 };
 use store::{Actor, MemoryStore, Store};
 
 use crate::failing_store::{FailingStore, Place};
 use crate::provider::{ACCEPT, REGISTER, TRIGGER};
-use crate::world::{MINUTE, START, World, added, date, file, id, png, user};
+use crate::world::{MINUTE, START, World, added, date, file, given, id, png, user};
 
 fn unasked(number: u128) -> Added {
     Added { verify: false, ..added(number) }
@@ -208,11 +209,64 @@ async fn a_document_that_is_refused_is_not_stored() {
         (&png(1), Some("passport.pdf"), None),
         (&png(1), None, Some(date("2026-05-01"))),
     ] {
-        let added = intake.add_document(&user, &passport, bytes, name, expires_at, START).await;
+        let given = Given { file_name: name, ..given(&passport, bytes, expires_at) };
+        let added = intake.add_document(&user, &given, START).await;
         assert!(matches!(added, Err(IntakeError::Refused(_))), "{name:?} {expires_at:?}");
     }
     assert!(world.onboarding(&user).await.documents.is_empty());
     assert!(world.store.document_content(id(1), &passport).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_others_gave_too_is_a_warning_that_names_their_ids_alone() {
+    let world = World::new();
+    let (first, second) = (world.add_user(1).await, world.add_user(2).await);
+    let intake = world.intake();
+    let scan = png(9);
+    let passport = DocumentType::IdPassport;
+    let given = given(&passport, &scan, None);
+    let alone = intake.add_document(&first, &given, START).await.unwrap();
+    assert_eq!(alone.warnings, Problems::default());
+    let again = intake.add_document(&first, &given, START).await.unwrap();
+    assert_eq!(again.warnings, Problems::default(), "one's own earlier file is no other's");
+    let same = intake.add_document(&second, &given, START).await.unwrap().warnings.to_string();
+    assert!(same.contains(&format!("was given for others, too ({})", id(1))), "{same}");
+    assert!(!same.contains(first.value()), "{same}");
+    let other = png(8);
+    let other = Given { bytes: &other, ..given };
+    let replaced = intake.add_document(&first, &other, START).await.unwrap();
+    assert_eq!(replaced.warnings, Problems::default());
+    let same = intake.add_document(&second, &given, START).await.unwrap();
+    assert_eq!(same.warnings, Problems::default(), "it is the other's no longer");
+}
+
+#[tokio::test]
+async fn both_sides_are_asked_for_and_one_file_is_not_both() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    let intake = world.intake();
+    let (front, back) = (DocumentType::IdIdcardFront, DocumentType::IdIdcardBack);
+    let (scan_a, scan_b) = (png(1), png(2));
+    let told = intake.add_document(&user, &given(&front, &scan_a, None), START).await.unwrap();
+    assert!(told.warnings.to_string().contains("`id-idcard-back`"), "{}", told.warnings);
+    let same = intake.add_document(&user, &given(&back, &scan_a, None), START).await;
+    let Err(IntakeError::Refused(problems)) = same else { panic!("one file is both sides") };
+    assert!(problems.to_string().contains("`id-idcard-front`"), "{problems}");
+    assert!(!world.onboarding(&user).await.documents.contains_key(&back));
+    let told = intake.add_document(&user, &given(&back, &scan_b, None), START).await.unwrap();
+    assert_eq!(told.warnings, Problems::default());
+}
+
+#[tokio::test]
+async fn what_is_stored_is_without_metadata() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    let passport = DocumentType::IdPassport;
+    let exif = documents::sample::exif_with_location(1);
+    let scan = documents::sample::png_with(&png(5), b"eXIf", &exif);
+    world.intake().add_document(&user, &given(&passport, &scan, None), START).await.unwrap();
+    let stored = world.store.document_content(id(1), &passport).await.unwrap().unwrap();
+    assert_eq!(stored.bytes, png(5));
 }
 
 #[tokio::test]
@@ -226,8 +280,9 @@ async fn who_is_not_known_can_only_be_set() {
     let told = intake.tell(&nobody, Event::VerificationRequested, START).await;
     assert!(matches!(told, Err(IntakeError::NoSuchUser)));
     let passport = DocumentType::IdPassport;
-    let given = intake.add_document(&nobody, &passport, &png(1), None, None, START).await;
-    assert!(matches!(given, Err(IntakeError::NoSuchUser)));
+    let scan = png(1);
+    let added = intake.add_document(&nobody, &given(&passport, &scan, None), START).await;
+    assert!(matches!(added, Err(IntakeError::NoSuchUser)));
     assert!(world.store.find(&nobody).await.unwrap().is_none());
 }
 
@@ -245,8 +300,9 @@ async fn a_cancelled_onboarding_takes_nothing_until_it_is_resumed() {
     let told = intake.tell(&user, Event::VerificationRequested, START).await.unwrap_err();
     assert!(is_ended(&told), "{told}");
     let passport = DocumentType::IdPassport;
-    let given = intake.add_document(&user, &passport, &png(1), None, None, START).await;
-    assert!(is_ended(&given.unwrap_err()));
+    let scan = png(1);
+    let refused = intake.add_document(&user, &given(&passport, &scan, None), START).await;
+    assert!(is_ended(&refused.unwrap_err()));
     assert_eq!(held(&world, &user).await, before, "a refused edit stores no data");
     assert!(world.store.document_content(id(1), &passport).await.unwrap().is_none());
 

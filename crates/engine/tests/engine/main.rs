@@ -16,6 +16,7 @@ mod latch;
 mod notes;
 mod privacy;
 mod provider;
+mod refusals;
 mod restart;
 mod road;
 mod run;

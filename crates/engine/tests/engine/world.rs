@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use documents::Given;
 use engine::{Added, Clock, Edit, Intake, Settings, Settled, Worker};
 use onboarding::{
     Context, Curve, Date, DocumentType, Event, Onboarding, OnboardingId, Outcome, Policy, Product,
@@ -194,7 +195,7 @@ impl<S: Store> World<S> {
         let now = self.clock.time();
         let passport = DocumentType::IdPassport;
         let intake = self.intake();
-        intake.add_document(user, &passport, bytes, None, expires_at, now).await.unwrap();
+        intake.add_document(user, &given(&passport, bytes, expires_at), now).await.unwrap();
     }
 
     pub async fn tell(&self, user: &UserLocator, event: Event) -> Settled {
@@ -340,12 +341,16 @@ pub fn file(first_name: &str) -> Vec<u8> {
 
 /// A whole PNG; each `edition` has other bytes.
 pub fn png(edition: u8) -> Vec<u8> {
-    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
-    png.extend([0; 13 + 4]);
-    png.extend(b"\0\0\0\x02IDAT\x01");
-    png.push(edition);
-    png.extend(b"\0\0\0\0\0\0\0\0IEND\xaeB`\x82");
-    png
+    documents::sample::scan(u32::from(edition))
+}
+
+/// A document without a name.
+pub fn given<'a>(
+    document_type: &'a DocumentType,
+    bytes: &'a [u8],
+    expires_at: Option<Date>,
+) -> Given<'a> {
+    Given { document_type, bytes, file_name: None, expires_at }
 }
 
 pub fn date(text: &str) -> Date {

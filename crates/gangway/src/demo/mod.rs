@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
+use documents::Given;
 use engine::{Added, Edit, Intake};
 use onboarding::{Event, Policy, Product, State, Status, UserLocator};
 use store::{Actor, HistoryRow, ListRequest, SqliteStore, Store as _};
@@ -53,7 +54,9 @@ pub(crate) async fn run(files: &Path, keep: Option<&Path>) -> Result<bool> {
     let mut signals = Signals::listen()?;
     let cast = Cast::load(files)?;
     let folder = Folder::new(keep)?;
+    // Its people come from the quickstart page: they have neither nationality nor consent.
     let sandbox = sandbox::start(sandbox::Settings {
+        profile: sandbox::Profile::Quickstart,
         scenario: cast.scenario()?,
         ..sandbox::Settings::default()
     })
@@ -193,10 +196,12 @@ impl Stage {
             self.intake
                 .add_document(
                     &member.user,
-                    &paper.document_type,
-                    &bytes,
-                    paper.name(),
-                    expires_at,
+                    &Given {
+                        document_type: &paper.document_type,
+                        bytes: &bytes,
+                        file_name: paper.name(),
+                        expires_at,
+                    },
                     now,
                 )
                 .await?;

@@ -3,6 +3,8 @@
 //! Field order is the provider's page's, so that what is sent reads as the page does.
 
 mod doubts;
+mod phone;
+mod places;
 mod read;
 mod rules;
 #[cfg(test)]
@@ -19,8 +21,8 @@ use crate::product::Section;
 use crate::time::{Date, Timestamp};
 use crate::{json, names};
 
+pub(crate) use places::{country, state};
 pub(crate) use read::read_profile;
-pub(crate) use rules::{country, us_state};
 #[cfg(test)]
 pub(crate) use tests::{any_json, full_json};
 
@@ -119,7 +121,7 @@ pub struct KycData {
     pub nationality: Option<String>,
     /// Where the user lives; its country is `userDetails.countryOfResidence`.
     pub address_of_residence: Address,
-    /// Must equal the onramp payment's receipt e-mail.
+    /// Must equal the onramp payment's receipt e-mail. Its domain is in lower case.
     pub email: String,
     /// E.164.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,7 +145,7 @@ pub struct Address {
     pub line2: Option<String>,
     /// City.
     pub city: String,
-    /// State or region; two letters in the US.
+    /// State or region; a code in the US and Canada.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_or_region: Option<String>,
     /// Postal code.

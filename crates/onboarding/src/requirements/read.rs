@@ -183,7 +183,12 @@ fn rule(
         if requirements.contains(word) {
             return Ok(word.to_owned());
         }
-        Err(names::unknown("no [[accepts]] entry says what meets this", word, &known))
+        let what = "no [[accepts]] entry says what meets this";
+        Err(if known.is_empty() {
+            format!("{what}; add one")
+        } else {
+            names::unknown(what, word, &known)
+        })
     });
     let consent = place.switch("consent");
     let leave_out = place.list("leave_out", Field::parse);
@@ -263,7 +268,7 @@ fn country(text: &str) -> Read<String> {
 }
 
 fn us_state(text: &str) -> Read<String> {
-    let code = profile::us_state(text).map(str::to_owned);
+    let code = profile::state("US", text).map(str::to_owned);
     code.ok_or_else(|| "is no US state or territory; give its two letters".to_owned())
 }
 

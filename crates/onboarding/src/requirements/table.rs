@@ -1,6 +1,7 @@
 //! The table itself: what a file of requirements says, once it is read and checked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
@@ -176,6 +177,13 @@ pub struct Restriction {
 }
 
 impl Requirements {
+    /// The table that comes with Gangway, read once.
+    #[must_use]
+    pub fn embedded() -> Arc<Self> {
+        static EMBEDDED: OnceLock<Arc<Requirements>> = OnceLock::new();
+        Arc::clone(EMBEDDED.get_or_init(Arc::default))
+    }
+
     /// Reads a file of requirements, in TOML.
     ///
     /// # Errors
@@ -287,5 +295,5 @@ fn country(profile: &Profile) -> Option<&str> {
 /// The state by its two letters; what names no state is in none that is listed.
 fn state(profile: &Profile) -> Option<&str> {
     let given = profile.kyc_data.as_ref()?.address_of_residence.state_or_region.as_deref()?;
-    Some(crate::profile::us_state(given).unwrap_or(given))
+    Some(crate::profile::state("US", given).unwrap_or(given))
 }

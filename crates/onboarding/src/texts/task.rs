@@ -302,12 +302,15 @@ pub(super) fn for_staff(voice: &Voice<'_>, subject: &Subject, today: Date) -> St
     StaffNote(sentences.join(" "))
 }
 
-/// The document types as the commands take them: `id-passport | id-idcard-front + id-idcard-back`.
+/// What meets it, as the commands take it: `id-passport | id-idcard-front + id-idcard-back`.
+/// For what is no document, the field of the user's file.
 fn accepted_words(voice: &Voice<'_>, subject: &Subject) -> String {
     let group = |group: &Vec<String>| {
         group.iter().map(|kind| raw(kind)).collect::<Vec<String>>().join(" + ")
     };
-    let groups: Vec<String> = documents_of(subject).iter().map(group).collect();
+    let given: Vec<String> = accepted(subject).map(group).collect();
+    let groups =
+        if given.is_empty() { documents_of(subject).iter().map(group).collect() } else { given };
     if groups.is_empty() { voice.note("task.nothing-accepted", &[]) } else { groups.join(" | ") }
 }
 

@@ -288,6 +288,13 @@ fn staff_reads_the_providers_words_and_what_helps() {
              Find out what is meant, then ask for verification with `gangway verify`.",
         ),
         (
+            Subject {
+                accepts: vec![words(&["verificationHistory"])],
+                ..subject(SubjectKind::Renewal, "verification-history")
+            },
+            "To be renewed: verification-history. What meets it: verificationHistory.",
+        ),
+        (
             subject(SubjectKind::Renewal, "verification-history"),
             "To be renewed: verification-history. What meets it: nothing that is known.",
         ),

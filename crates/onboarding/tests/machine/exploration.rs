@@ -26,7 +26,7 @@ pub struct Exploration {
 }
 
 /// More onboardings than this mean that a bound of the alphabet is missing.
-const ONBOARDINGS_MAX: usize = 10_000;
+const ONBOARDINGS_MAX: usize = 40_000;
 
 /// The exploration, done once for all tests of this run.
 pub fn exploration() -> &'static Exploration {

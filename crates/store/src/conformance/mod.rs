@@ -9,10 +9,12 @@
 
 mod claims;
 mod commits;
+mod digests;
 mod reads;
 
 pub use claims::*;
 pub use commits::*;
+pub use digests::*;
 pub use reads::*;
 
 use std::collections::BTreeSet;
@@ -78,6 +80,9 @@ macro_rules! conformance {
             tasks_of_one_time_are_listed_in_the_order_in_which_they_were_stored,
             history_is_paged,
             a_closed_provider_stays_closed_over_a_restart,
+            the_key_of_the_digests_survives_a_restart,
+            the_same_file_of_others_is_found_up_to_a_limit,
+            a_digest_goes_with_its_document_and_with_its_user,
             what_is_not_there_is_not_found,
         }
     };

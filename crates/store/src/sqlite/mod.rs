@@ -3,6 +3,7 @@
 mod check;
 mod claim;
 mod commit;
+mod digests;
 mod log;
 mod notes;
 mod open;
@@ -28,8 +29,8 @@ pub use check::{CheckedPage, Damage, StoreCheck};
 pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
-    ClaimRequest, Claims, Commit, Committed, DocumentContent, HistoryRow, ListRequest, NotesDue,
-    ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
+    ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
+    ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
 };
 use presence::Presence;
 use writer::{BATCH_WRITES_MAX, Job, Tx, Write, Writer, ask};
@@ -115,6 +116,24 @@ impl SqliteStore {
     #[cfg(feature = "damage")]
     pub async fn damage(&self, id: OnboardingId) -> Result<(), StoreError> {
         self.write(rows::Damage(id)).await
+    }
+
+    /// An onboarding and what happened to it after a version, of one moment: whoever follows
+    /// every change needs both, and most of what two reads take is their transactions.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    #[cfg(feature = "damage")]
+    pub async fn load_with_history(
+        &self,
+        id: OnboardingId,
+        after_version: u64,
+    ) -> Result<Option<(Stored, Vec<HistoryRow>)>, StoreError> {
+        let mut moment = self.moment().await?;
+        let Some(key) = rows::key_of(&mut moment, id).await? else { return Ok(None) };
+        let stored = rows::stored(&mut moment, key).await?;
+        let rows = rows::history(&mut moment, (key, id), after_version, usize::MAX).await?;
+        Ok(Some((stored, rows)))
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
@@ -208,6 +227,29 @@ impl Store for SqliteStore {
             Some(key) => personal::document_content(&mut moment, key, document_type).await,
             None => Ok(None),
         }
+    }
+
+    async fn digest_key(&self) -> Result<[u8; 32], StoreError> {
+        digests::key(&mut *self.moment().await?).await
+    }
+
+    async fn document_digests(
+        &self,
+        id: OnboardingId,
+    ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
+        let mut moment = self.moment().await?;
+        match rows::key_of(&mut moment, id).await? {
+            Some(key) => digests::of(&mut moment, key).await,
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    async fn same_file(
+        &self,
+        digest: DocumentDigest,
+        except: OnboardingId,
+    ) -> Result<Vec<OnboardingId>, StoreError> {
+        digests::same_file(&mut *self.moment().await?, digest, except).await
     }
 
     async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use onboarding::{DocumentType, Onboarding, OnboardingId, Profile, UserLocator};
 use sqlx::SqliteConnection;
 
+use super::digests;
 use super::rows::revision;
 use crate::{DocumentContent, PersonalData, ProfileContent, StoreError};
 
 /// The tables that hold personal data.
-pub(super) const TABLES: [&str; 3] = ["users", "profiles", "document_contents"];
+pub(super) const TABLES: [&str; 4] = ["users", "profiles", "document_contents", digests::TABLE];
 
 /// The key of a user's onboarding.
 pub(super) async fn key_of(
@@ -84,13 +85,16 @@ pub(super) async fn put(
             .bind(media_type.as_str())
             .bind(bytes.as_slice())
         }
+        PersonalData::DocumentDigest { document_type, digest } => {
+            return digests::put(conn, key, document_type, *digest).await;
+        }
     };
     query.execute(conn).await?;
     Ok(())
 }
 
-/// Deletes the bytes of every document that the onboarding says is no longer held, and says
-/// whether there were any.
+/// Deletes the bytes of every document that the onboarding says is no longer held, and the
+/// digests of those that are not at hand at all, and says whether there were any.
 pub(super) async fn delete_contents_not_held(
     conn: &mut SqliteConnection,
     key: i64,
@@ -109,9 +113,10 @@ pub(super) async fn delete_contents_not_held(
     )
     .bind(key)
     .bind(held)
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(deleted.rows_affected() > 0)
+    let digests = digests::delete_not_held(conn, key, onboarding).await?;
+    Ok(digests || deleted.rows_affected() > 0)
 }
 
 /// Destroys everything personal of an onboarding.
@@ -129,9 +134,9 @@ pub(super) async fn erase(
     sqlx::query("update users set locator = ?2 where onboarding_key = ?1")
         .bind(key)
         .bind(crate::erased_user(id).as_str())
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    digests::erase(conn, key).await
 }
 
 /// The profile that is held.

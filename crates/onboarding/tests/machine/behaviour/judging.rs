@@ -213,6 +213,21 @@ fn what_is_unclear_beside_an_open_task_holds_nobody() {
 }
 
 #[test]
+fn what_is_unclear_beside_a_product_in_review_holds_nobody() {
+    let words = [
+        word(Product::Onramp, ProductStatus::PendingReview),
+        word(Product::Offramp, ProductStatus::NotStarted),
+    ];
+    let mut driver = asked();
+    driver.happen(&wanted(&[Product::Onramp, Product::Offramp]));
+    driver.trigger(&words);
+    for _ in 0..2 * driver.policy.unclear_polls_max {
+        driver.wait_until_due().check(&words);
+    }
+    assert_eq!(driver.state(), State::Polling);
+}
+
+#[test]
 fn other_lists_do_not_show_that_a_lost_trigger_took_effect() {
     let due_diligence = [Section::KycData, Section::DueDiligence];
     let shuffled = [Section::DueDiligence, Section::KycData];

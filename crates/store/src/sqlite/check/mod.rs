@@ -177,7 +177,7 @@ impl StoreCheck<'_> {
 }
 
 /// The tables that hold what can't be made anew, beside those of personal data.
-const TABLES: [&str; 4] = ["onboardings", "history", "tasks", "policies"];
+const TABLES: [&str; 5] = ["onboardings", "history", "tasks", "policies", "digest_key"];
 
 /// What SQLite says of the whole file, or of one table; nothing where it is sound.
 async fn integrity(conn: &mut SqliteConnection, of: &str) -> Result<Vec<String>, sqlx::Error> {
