@@ -75,6 +75,12 @@ pub(crate) enum Command {
     /// Show where a user stands, why, and who must act next
     #[command(after_help = exit::STANDING_HELP)]
     Status(Status),
+    /// Say in a paragraph where a user stands with each product, and why
+    ///
+    /// For whoever answers the user: can a product be used now, why or why not, who acts next, by
+    /// when, and how fresh that is; and if it does not go on, the cause and the command that helps.
+    #[command(after_help = exit::STANDING_HELP)]
+    Explain(Explain),
     /// List the users
     #[command(after_help = exit::LIST_HELP)]
     Users(Users),
@@ -363,7 +369,20 @@ pub(crate) struct Status {
 }
 
 #[derive(Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) user: User,
+    #[command(flatten)]
+    pub(crate) lang: Lang,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
 pub(crate) struct Users {
+    /// Only those who do not go on, with the cause and the command that helps
+    #[arg(long)]
+    pub(crate) stuck: bool,
     /// Only those in this state
     #[arg(long, value_name = "STATE", value_parser = state())]
     pub(crate) state: Option<State>,

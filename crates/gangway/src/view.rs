@@ -144,11 +144,16 @@ fn task_state(task: &TaskView) -> String {
 /// By when an open task is due; of any other it does not matter any more.
 fn task_due(task: &TaskView, now: Timestamp) -> String {
     let at = task.due_at.as_deref().filter(|_| task.state == TaskState::Open);
-    let Some(at) = at.and_then(|at| Timestamp::parse(at).ok()) else { return String::new() };
-    if task.overdue {
-        return format!("OVERDUE for {}", rough(now.ms_since(at)));
+    at.map(|at| due_day(at, now)).unwrap_or_default()
+}
+
+/// A time of a status by which something is due, with how long that is.
+pub(crate) fn due_day(at: &str, now: Timestamp) -> String {
+    match Timestamp::parse(at) {
+        Ok(time) if time <= now => format!("OVERDUE for {}", rough(now.ms_since(time))),
+        Ok(time) => format!("{} ({})", time.date(), due(time, now)),
+        Err(_) => at.to_owned(),
     }
-    format!("{} ({})", at.date(), due(at, now))
 }
 
 /// The words of the command that supplies it, and what it takes:

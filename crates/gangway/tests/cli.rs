@@ -498,3 +498,41 @@ fn a_reader_who_leaves_is_no_error() {
     let ended = Ended::of(output);
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
 }
+
+#[test]
+fn a_user_is_explained_in_a_paragraph_and_whoever_does_not_go_on_is_listed() {
+    let folder = Folder::with_ada();
+    let said = folder.run(&["explain", "userId:ada"]);
+    assert_eq!(said.code, 11, "{}", said.stderr);
+    assert_eq!(
+        said.stdout,
+        "Buying stablecoins: you can't use this yet. The check has not begun yet. We are passing \
+         your details on; you need to do nothing. Our partner has not told us anything yet.\n\n\
+         PRODUCT  USABLE   STATUS       WAITING ON  BY  OBSERVED\n\
+         onramp   not-yet  not-started  gangway         never\n"
+    );
+    assert!(said.stderr.contains("no worker runs"), "{}", said.stderr);
+    let told = folder.run(&["explain", "userId:ada", "--lang", "de-AT", "--json"]).json();
+    assert_eq!(told["products"][0]["usability"], "not-yet");
+    assert_eq!(told["stuck"], Value::Null);
+    let paragraph = told["paragraph"].as_str().unwrap();
+    assert!(paragraph.contains("Sie"), "{paragraph}");
+    assert_eq!(folder.run(&["explain", "userId:nobody"]).code, 3);
+    assert_eq!(folder.run(&["explain", "userId:ada", "--lang", "deutsch"]).code, 2);
+
+    let nobody = folder.run(&["users", "--stuck"]);
+    assert_eq!((nobody.stdout.as_str(), nobody.stderr.as_str()), ("", "none\n"));
+    let soon = ["users", "--stuck", "--set", "stuck.our_budget=1ms"];
+    let table = folder.run(&soon).stdout;
+    let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["USER", "CAUSE", "FOR", "COMMAND"]);
+    assert_eq!((rows[1][0], rows[1][1]), ("userId:ada", "our-budget"));
+    assert_eq!(rows[1][3..], ["gangway", "doctor"]);
+    let found = folder.run(&[&soon[..], &["--json"]].concat()).json();
+    assert_eq!(found[0]["cause"], "our-budget");
+    assert_eq!(found[0]["state"], "registering");
+    let held = folder.run(&[&soon[..], &["--state", "held", "--json"]].concat()).json();
+    assert_eq!(held, serde_json::json!([]));
+    let page = folder.run(&[&soon[..], &["--limit", "1"]].concat());
+    assert!(page.stderr.contains("there may be more: --after "), "{}", page.stderr);
+}

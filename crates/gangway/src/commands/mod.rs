@@ -3,6 +3,7 @@
 mod config;
 mod doctor;
 mod document;
+mod explain;
 mod lists;
 mod operate;
 mod report;
@@ -56,6 +57,8 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         }
         Command::Verify(verify) => verify::run(&loaded?.settings, verify).await,
         Command::Status(status) => status::run(&loaded?.settings, status).await,
+        Command::Explain(explain) => explain::run(&loaded?.settings, explain).await,
+        Command::Users(users) if users.stuck => explain::users(&loaded?.settings, users).await,
         Command::Users(users) => lists::users(&loaded?.settings, users).await,
         Command::Tasks(tasks) => lists::tasks(&loaded?.settings, tasks).await,
         Command::Task(TaskCommand::Waive(waive)) => {

@@ -519,6 +519,24 @@ pub(crate) static KEYS: &[Key] = &[
         "",
     ),
     key(
+        "stuck.provider_slow",
+        "3d",
+        Kind::Duration(|s, ms| s.stuck_after.provider_slow_ms = ms),
+        "`gangway users --stuck` lists a user who was in review for so long,",
+    ),
+    key(
+        "stuck.our_budget",
+        "15m",
+        Kind::Duration(|s, ms| s.stuck_after.our_budget_ms = ms),
+        "one for whom a call was due for so long that nobody made,",
+    ),
+    key(
+        "stuck.user_silent",
+        "7d",
+        Kind::Duration(|s, ms| s.stuck_after.user_silent_ms = ms),
+        "and one who was asked for something so long ago, even if it is not overdue.",
+    ),
+    key(
         "texts.language",
         "en",
         Kind::Form {

@@ -304,6 +304,7 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_rules_and_of_the_client() {
         let settings = load(Inputs::default()).ok().unwrap().settings;
+        assert_eq!(settings.stuck_after, onboarding::StuckAfter::default());
         let current = onboarding::Policy {
             accepts: onboarding::Requirements::default().accepts(),
             confirm_registration: true,

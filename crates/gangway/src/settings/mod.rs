@@ -18,7 +18,7 @@ use std::sync::Arc;
 use crossmint::ApiKey;
 use documents::{Limits, MediaType};
 use onboarding::texts::{self as said, Language, Texts};
-use onboarding::{Policy, Product, Reader, Requirements, Timestamp};
+use onboarding::{Policy, Product, Reader, Requirements, StuckAfter, Timestamp};
 use store::Budgets;
 
 pub(crate) use load::{Inputs, Loaded, Problems, load};
@@ -47,6 +47,8 @@ pub(crate) struct Settings {
     pub(crate) documents: Limits,
     /// The times and limits of the rules.
     pub(crate) policy: Policy,
+    /// From when on a user is said to be stuck.
+    pub(crate) stuck_after: StuckAfter,
     /// What is said to people.
     pub(crate) texts: TextSettings,
     /// The log.
@@ -154,6 +156,7 @@ impl Settings {
             requirements: Arc::new(Requirements::default()),
             documents: Limits::DEFAULT,
             policy: Policy::default(),
+            stuck_after: StuckAfter::default(),
             texts: TextSettings { language: Language::english(), dir: None, read: None },
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
