@@ -9,7 +9,9 @@ use gangway_tests::days_from_now;
 use serde_json::{Value, json};
 
 use people::{american, german, of, only};
-use stage::Move::{Document, Operator, Patch, Reach, Register, Script, Sent, Verify, Waive};
+use stage::Move::{
+    Document, Operator, PassOver, Patch, Reach, Register, Script, Sent, Verify, Waive,
+};
 use stage::{Stage, asked, names};
 
 /// What a registration costs once the user is known by the consent.
@@ -22,7 +24,7 @@ const ID: &str = "document id open";
 const PROOF: &str = "document proof-of-income open";
 
 #[test]
-fn golden_the_quickstart_with_the_privacy_policy_accepted_late() {
+fn the_quickstart_with_the_privacy_policy_accepted_late() {
     let stage = Stage::new("onramp-light,onramp", json!({}));
     stage.play([
         Register(german()),
@@ -42,7 +44,7 @@ fn golden_the_quickstart_with_the_privacy_policy_accepted_late() {
 }
 
 #[test]
-fn golden_a_us_state_that_is_not_listed_needs_neither_due_diligence_nor_documents() {
+fn a_us_state_that_is_not_listed_needs_neither_due_diligence_nor_documents() {
     let stage = Stage::new("onramp,offramp", json!({}));
     stage.play([
         Register(of(&[only(&american("Chicago", "IL"), US_SECTIONS), people::consent()])),
@@ -56,7 +58,7 @@ fn golden_a_us_state_that_is_not_listed_needs_neither_due_diligence_nor_document
 const US_SECTIONS: &[&str] = &["userDetails", "kycData", "verificationHistory"];
 
 #[test]
-fn golden_a_listed_us_state_asks_for_due_diligence_with_the_income() {
+fn a_listed_us_state_asks_for_due_diligence_with_the_income() {
     let stage = Stage::new("onramp,offramp", json!({}));
     let ann = american("New York", "NY");
     stage.play([
@@ -71,7 +73,7 @@ fn golden_a_listed_us_state_asks_for_due_diligence_with_the_income() {
 }
 
 #[test]
-fn golden_the_light_tier_needs_two_sections_and_in_the_us_a_phone_number() {
+fn the_light_tier_needs_two_sections_and_in_the_us_a_phone_number() {
     let light = &["userDetails", "kycData"];
     let stage = Stage::new("onramp-light", json!({}));
     stage.play([
@@ -92,7 +94,7 @@ fn golden_the_light_tier_needs_two_sections_and_in_the_us_a_phone_number() {
 }
 
 #[test]
-fn golden_a_payout_needs_the_users_details_alone() {
+fn a_payout_needs_the_users_details_alone() {
     let stage = Stage::new("regulated-transfer", json!({}));
     stage.play([
         Register(only(&german(), &["userDetails"])),
@@ -104,14 +106,14 @@ fn golden_a_payout_needs_the_users_details_alone() {
 }
 
 #[test]
-fn golden_one_side_of_an_identity_card_does_not_do_and_the_other_finishes_it() {
+fn one_side_of_an_identity_card_does_not_do_and_the_other_finishes_it() {
     let stage = Stage::new("onramp", json!({}));
     stage.play([
         Register(of(&[german(), people::consent()])),
         Document("id-idcard-front"),
         Verify,
         Reach("requires-data", 10, &[ID]),
-        Sent(&[]),
+        PassOver,
     ]);
     let both_ways = json!([["id-passport"], ["id-idcard-front", "id-idcard-back"]]);
     assert_eq!(stage.status()["pendingTasks"][0]["accepts"], both_ways);
@@ -126,7 +128,7 @@ fn golden_one_side_of_an_identity_card_does_not_do_and_the_other_finishes_it() {
 }
 
 #[test]
-fn golden_a_residence_permit_does_in_spain_and_is_not_offered_elsewhere() {
+fn a_residence_permit_does_in_spain_and_is_not_offered_elsewhere() {
     let permit = json!(["id-residency-permit"]);
     let stage = Stage::new("onramp", json!({}));
     let spaniard = of(&[german(), json!({ "userDetails": { "countryOfResidence": "ES" } })]);
@@ -151,7 +153,7 @@ fn golden_a_residence_permit_does_in_spain_and_is_not_offered_elsewhere() {
 }
 
 #[test]
-fn golden_a_second_upload_replaces_the_first_and_the_id_is_kept_as_told() {
+fn a_second_upload_replaces_the_first_and_the_id_is_kept_as_told() {
     for new_ids in [false, true] {
         let stage = Stage::new("onramp", json!({ "newDocumentIds": new_ids }));
         stage.play([
@@ -159,7 +161,7 @@ fn golden_a_second_upload_replaces_the_first_and_the_id_is_kept_as_told() {
             Document("id-passport"),
             Verify,
             Reach("verified", 0, &[]),
-            Sent(&[]),
+            PassOver,
             Document("id-passport"),
             Reach("verified", 0, &[]),
             Sent(&["upload-document 200", "check-status 200"]),
@@ -174,7 +176,7 @@ fn golden_a_second_upload_replaces_the_first_and_the_id_is_kept_as_told() {
 }
 
 #[test]
-fn golden_stale_verification_times_are_warned_of_and_the_refusal_is_clear() {
+fn stale_verification_times_are_warned_of_and_the_refusal_is_clear() {
     let times = |days: i64| {
         let time = format!("{}T09:10:00.000Z", days_from_now(days));
         json!({ "verificationHistory": {
@@ -199,7 +201,7 @@ fn golden_stale_verification_times_are_warned_of_and_the_refusal_is_clear() {
 }
 
 #[test]
-fn golden_an_income_outside_the_us_is_refused_and_null_releases_the_user() {
+fn an_income_outside_the_us_is_refused_and_null_releases_the_user() {
     let income = |value: Value| json!({ "dueDiligence": { "estimatedYearlyIncome": value } });
     let stage = Stage::new("onramp", json!({}));
     let paid = income(json!("income-50k-100k"));
@@ -218,7 +220,7 @@ fn golden_an_income_outside_the_us_is_refused_and_null_releases_the_user() {
 }
 
 #[test]
-fn golden_a_policy_that_changes_after_verified_is_renewed_ahead_of_the_provider_asking() {
+fn a_policy_that_changes_after_verified_is_renewed_ahead_of_the_provider_asking() {
     // The provider shows the outdated consent, and lets the product pass for now.
     let still = json!({ "eligibility": [{ "type": "onramp-light", "status": "verified" }] });
     let stage = Stage::new("onramp-light", still);
@@ -233,12 +235,13 @@ fn golden_a_policy_that_changes_after_verified_is_renewed_ahead_of_the_provider_
         Sent(&["register-user 200", "get-user 200", "check-status 200"]),
         Patch(people::consent_again()),
         Reach("verified", 0, &[]),
+        Sent(&["accept-legal-document 200", "check-status 200"]),
     ]);
     assert_eq!(stage.held().legal_documents[0]["isValidVersion"], true);
 }
 
 #[test]
-fn golden_a_policy_that_changes_and_blocks_at_once_is_a_consent_task() {
+fn a_policy_that_changes_and_blocks_at_once_is_a_consent_task() {
     let stage = Stage::new("onramp-light", json!({}));
     stage.play([
         Register(of(&[german(), people::consent()])),
@@ -258,7 +261,7 @@ fn golden_a_policy_that_changes_and_blocks_at_once_is_a_consent_task() {
 }
 
 #[test]
-fn golden_a_section_that_the_provider_loses_is_sent_again_and_then_held() {
+fn a_section_that_the_provider_loses_is_sent_again_and_then_held() {
     let ilse = of(&[german(), people::consent()]);
     let stage = Stage::new("onramp-light", json!({ "loses": { "kycData": 1 } }));
     stage.play([
@@ -296,7 +299,7 @@ fn golden_a_section_that_the_provider_loses_is_sent_again_and_then_held() {
 }
 
 #[test]
-fn golden_a_waived_task_passes_unless_the_provider_asks_again() {
+fn a_waived_task_passes_unless_the_provider_asks_again() {
     let stage = Stage::new("onramp", json!({ "enhancedDueDiligence": true }));
     stage.play([
         Register(of(&[german(), people::consent()])),
@@ -304,7 +307,7 @@ fn golden_a_waived_task_passes_unless_the_provider_asks_again() {
         Document("proof-of-address"),
         Verify,
         Reach("requires-data", 10, &[PROOF]),
-        Sent(&[]),
+        PassOver,
         Waive("proof-of-income"),
         Reach("requires-data", 10, &[PROOF]),
         Sent(&["trigger-verification 200"]),
@@ -321,7 +324,7 @@ fn golden_a_waived_task_passes_unless_the_provider_asks_again() {
 }
 
 #[test]
-fn golden_a_refused_user_is_judged_once_more_when_reopened() {
+fn a_refused_user_is_judged_once_more_when_reopened() {
     let stage = Stage::new("onramp-light", json!({ "verdict": { "onramp-light": "rejected" } }));
     stage.play([
         Register(of(&[german(), people::consent()])),
@@ -337,7 +340,7 @@ fn golden_a_refused_user_is_judged_once_more_when_reopened() {
 }
 
 #[test]
-fn golden_what_the_check_says_beforehand_is_what_the_provider_then_asks() {
+fn what_the_check_says_beforehand_is_what_the_provider_then_asks() {
     let spare = only(&german(), &["userDetails", "kycData"]);
     let german = of(&[spare, json!({ "kycData": { "nationality": null } })]);
     let texan = only(&american("Austin", "TX"), US_SECTIONS);
