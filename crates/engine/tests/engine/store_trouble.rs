@@ -138,19 +138,22 @@ async fn a_shutdown_does_not_wait_for_a_store_that_stays_away() {
 
 #[tokio::test]
 async fn an_edit_between_an_answer_and_its_record_keeps_both() {
-    let world = world();
-    let user = world.add_user(1).await;
-    let latch = world.store.wait_at(Place::Committing);
-    let worker = world.worker().await;
-    let meanwhile = async {
-        latch.reached().await;
-        world.tell(&user, Event::Held { reason: "look".to_owned() }).await;
-        latch.release();
-    };
-    tokio::join!(world.settle_for(&worker, MINUTE), meanwhile);
-    let events = world.events(&user).await;
-    assert_eq!(events[events.len() - 2..], ["held", "privacy-policy-accepted"]);
-    assert_eq!(world.provider.calls_of(&user), [ACCEPT]);
+    for fault in [None, Some(CommitFault::NotStored)] {
+        let world = world();
+        let user = world.add_user(1).await;
+        let latch = world.store.wait_at(Place::Committing);
+        let worker = world.worker().await;
+        let meanwhile = async {
+            latch.reached().await;
+            world.tell(&user, Event::Held { reason: "look".to_owned() }).await;
+            world.store.fail_commits(fault);
+            latch.release();
+        };
+        tokio::join!(world.settle_for(&worker, MINUTE), meanwhile);
+        let events = world.events(&user).await;
+        assert_eq!(events[events.len() - 2..], ["held", "privacy-policy-accepted"], "{fault:?}");
+        assert_eq!(world.provider.calls_of(&user), [ACCEPT], "{fault:?}");
+    }
 }
 
 #[tokio::test]
