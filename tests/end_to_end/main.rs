@@ -5,6 +5,7 @@
 mod bad_input;
 mod concurrency;
 mod demo;
+mod golden;
 mod imports;
 mod kill;
 mod personal_data;

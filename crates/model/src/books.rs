@@ -99,6 +99,15 @@ impl State {
         ))
     }
 
+    /// I4: the provider was asked what it holds, nothing is to be sent, and it holds less.
+    fn lacks_what_was_confirmed(&self) -> bool {
+        let onboarding = self.stored.onboarding();
+        let profile = onboarding.profile.as_ref();
+        let is_sent = profile.is_some_and(|held| held.acknowledged == Some(held.revision));
+        let is_confirmed = self.stored.is_confirming() && !onboarding.registration.is_unconfirmed;
+        is_sent && is_confirmed && !self.provider.is_whole
+    }
+
     /// I4: what the provider has is not older than what it acknowledged.
     fn poorer(&self) -> Option<Broken> {
         let acknowledged = self.stored.onboarding().acknowledged_revisions();
@@ -107,11 +116,18 @@ impl State {
             least.is_some_and(|least| u32::from(has) < least.0) && !is_lost
         };
         let document = acknowledged.documents.into_values().next();
-        let is_poorer = is_older(acknowledged.profile, record.profile, lost.profile)
+        let is_poorer = is_older(acknowledged.terms, record.terms, lost.terms)
+            || is_older(acknowledged.profile, record.profile, lost.profile)
             || is_older(acknowledged.consent, record.consent, lost.consent)
             || is_older(document, record.document, lost.document);
         if is_poorer {
             return Some(("I4", "the provider has less than what it acknowledged"));
+        }
+        if self.lacks_what_was_confirmed() {
+            return Some((
+                "I4",
+                "the provider lacks a section, and nobody looks or sends it again",
+            ));
         }
         let grew = self.provider.grew_poorer;
         grew.then_some(("I4", "a newer revision at the provider was replaced by an older one"))

@@ -15,6 +15,14 @@ pub struct Bounds {
     pub asks: u8,
     /// What the provider does unasked: it takes a verdict back, or loses the user.
     pub whims: u8,
+    /// How often the terms of service are accepted.
+    pub terms: u8,
+    /// Tasks that are let pass.
+    pub waives: u8,
+    /// How often a refused user is reopened.
+    pub reopens: u8,
+    /// How often a section goes astray. If it ever may, each registration is confirmed.
+    pub strays: u8,
     /// Calls that go wrong, in any of the ways of [`crate::Fate`].
     pub faults: u8,
     /// Workers that are killed.
@@ -34,6 +42,10 @@ impl Bounds {
         acts: 0,
         asks: 0,
         whims: 0,
+        terms: 0,
+        waives: 0,
+        reopens: 0,
+        strays: 0,
         faults: 0,
         crashes: 0,
         leases: 0,
@@ -41,7 +53,7 @@ impl Bounds {
     };
 
     /// Explored in seconds, by the tests. Each leaves room for another kind of trouble.
-    pub const SMALL: [(&'static str, Self); 8] = [
+    pub const SMALL: [(&'static str, Self); 12] = [
         ("people", Self { edits: 2, acts: 1, asks: 2, ..Self::NOTHING }),
         ("operators", Self { edits: 1, acts: 2, asks: 2, ..Self::NOTHING }),
         ("faults", Self { edits: 1, asks: 1, faults: 1, crashes: 1, ..Self::NOTHING }),
@@ -50,6 +62,10 @@ impl Bounds {
         ("losses", Self { workers: 2, edits: 1, whims: 1, leases: 1, ..Self::NOTHING }),
         ("whims", Self { edits: 1, asks: 1, whims: 1, faults: 1, ..Self::NOTHING }),
         ("products", Self { products: 2, edits: 1, asks: 2, ..Self::NOTHING }),
+        ("terms", Self { terms: 2, edits: 1, whims: 1, faults: 1, ..Self::NOTHING }),
+        ("waives", Self { waives: 2, edits: 1, asks: 2, faults: 1, ..Self::NOTHING }),
+        ("reopens", Self { reopens: 2, edits: 1, whims: 1, faults: 1, ..Self::NOTHING }),
+        ("strays", Self { strays: 3, edits: 1, acts: 1, whims: 1, faults: 1, ..Self::NOTHING }),
     ];
 
     /// Explored in minutes, for the record: the small ones wider, and several kinds together.
@@ -89,6 +105,10 @@ impl std::fmt::Display for Bounds {
             ("acts", self.acts),
             ("asks", self.asks),
             ("whims", self.whims),
+            ("terms", self.terms),
+            ("waives", self.waives),
+            ("reopens", self.reopens),
+            ("strays", self.strays),
             ("faults", self.faults),
             ("crashes", self.crashes),
             ("leases", self.leases),

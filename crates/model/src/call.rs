@@ -2,7 +2,7 @@
 
 use onboarding::{
     Call as RealCall, DocumentType, Effect, Eligibility, Event, Failure, FailureClass, Product,
-    ProductStatus, Revision, Section,
+    ProductStatus, Revision, Section, Shown,
 };
 
 /// The products that there are; `Bounds::products` says how many are wanted.
@@ -13,6 +13,8 @@ pub(crate) const DOCUMENT: DocumentType = DocumentType::IdPassport;
 const REQUIREMENT: &str = "id";
 /// The section that can be missing.
 pub(crate) const SECTION: Section = Section::KycData;
+/// The section that can go astray; every profile has it.
+pub(crate) const STRAY: Section = Section::UserDetails;
 
 /// A call as it is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,8 +31,12 @@ pub struct Call {
 pub enum CallKind {
     /// Send the consent of this revision.
     Consent(u8),
+    /// Send the acceptance of the terms of this revision.
+    Terms(u8),
     /// Send the profile of this revision.
     Register(u8),
+    /// Ask which parts of the user are held.
+    Read,
     /// Send the document of this revision.
     Upload(u8),
     /// Start verification.
@@ -44,6 +50,8 @@ impl Call {
     pub(crate) fn of(call: &RealCall) -> Self {
         let kind = match call {
             RealCall::AcceptPrivacyPolicy { revision } => CallKind::Consent(small(*revision)),
+            RealCall::AcceptTerms { revision } => CallKind::Terms(small(*revision)),
+            RealCall::ReadUser { .. } => CallKind::Read,
             RealCall::RegisterUser { revision } => CallKind::Register(small(*revision)),
             RealCall::UploadDocument { revision, .. } => CallKind::Upload(small(*revision)),
             RealCall::TriggerVerification { .. } => CallKind::Trigger,
@@ -61,6 +69,10 @@ impl Call {
             CallKind::Consent(revision) => {
                 RealCall::AcceptPrivacyPolicy { revision: Revision(revision.into()) }
             }
+            CallKind::Terms(revision) => {
+                RealCall::AcceptTerms { revision: Revision(revision.into()) }
+            }
+            CallKind::Read => RealCall::ReadUser { epoch: self.number() },
             CallKind::Register(revision) => {
                 RealCall::RegisterUser { revision: Revision(revision.into()) }
             }
@@ -85,6 +97,14 @@ impl Call {
     /// Whether the provider answers it with its word on each product.
     pub(crate) const fn is_answered_with_words(self) -> bool {
         matches!(self.kind, CallKind::Trigger | CallKind::Status)
+    }
+
+    /// Whether it sends what may be acknowledged.
+    pub(crate) const fn is_acknowledged(self) -> bool {
+        matches!(
+            self.kind,
+            CallKind::Consent(_) | CallKind::Terms(_) | CallKind::Register(_) | CallKind::Upload(_)
+        )
     }
 }
 
@@ -189,6 +209,11 @@ impl Trouble {
 pub enum Result {
     /// It was taken.
     Done,
+    /// Which sections the provider has.
+    Shown {
+        /// All that it was sent.
+        is_whole: bool,
+    },
     /// The provider's word on each product.
     Words(Words),
     /// It did not succeed.
@@ -211,12 +236,12 @@ impl Answer {
     pub(crate) fn new(call: Call, result: Result) -> Self {
         let tells_of_trigger = match result {
             Result::Words(_) | Result::Failed(Trouble::NotFound) => true,
-            // A question for the status is refused of a user whom the provider lost.
-            Result::Failed(Trouble::Refused) => call.is_answered_with_words(),
+            // A question is refused of a user whom the provider lost.
+            Result::Failed(Trouble::Refused) => !call.is_acknowledged(),
             Result::Failed(Trouble::NotSent | Trouble::RateLimited | Trouble::Closed) => {
                 call.is_trigger()
             }
-            Result::Done | Result::Failed(Trouble::NoAnswer) => false,
+            Result::Done | Result::Shown { .. } | Result::Failed(Trouble::NoAnswer) => false,
         };
         Self { call, result, tells_of_trigger }
     }
@@ -229,6 +254,13 @@ impl Answer {
                 Event::CallFailed { call: self.call.real(), failure: trouble.failure() }
             }
             Result::Words(words) => self.event_of_words(words),
+            Result::Shown { is_whole } => Event::UserRead {
+                epoch: self.call.number(),
+                shown: Shown {
+                    sections: [(STRAY, is_whole), (SECTION, true)].into(),
+                    ..Shown::default()
+                },
+            },
             Result::Done => self.event_of_done(has_epoch.then(|| self.call.number())),
         }
     }
@@ -240,9 +272,11 @@ impl Answer {
         match self.call.kind {
             CallKind::Trigger => Event::VerificationTriggered { trigger: number, eligibility },
             CallKind::Status => Event::StatusChecked { epoch: number, eligibility },
-            CallKind::Consent(_) | CallKind::Register(_) | CallKind::Upload(_) => {
-                unreachable!("it is not answered with words")
-            }
+            CallKind::Consent(_)
+            | CallKind::Terms(_)
+            | CallKind::Register(_)
+            | CallKind::Read
+            | CallKind::Upload(_) => unreachable!("it is not answered with words"),
         }
     }
 
@@ -251,6 +285,11 @@ impl Answer {
             CallKind::Consent(revision) => {
                 Event::PrivacyPolicyAccepted { revision: Revision(revision.into()), epoch }
             }
+            CallKind::Terms(revision) => Event::TermsAccepted {
+                revision: Revision(revision.into()),
+                // This one was never recorded without its epoch.
+                epoch: self.call.number(),
+            },
             CallKind::Register(revision) => {
                 Event::UserRegistered { revision: Revision(revision.into()), epoch }
             }
@@ -260,7 +299,9 @@ impl Answer {
                 epoch,
                 provider_document_id: "document".to_owned(),
             },
-            CallKind::Trigger | CallKind::Status => unreachable!("it is answered with words"),
+            CallKind::Read | CallKind::Trigger | CallKind::Status => {
+                unreachable!("it is answered with what the provider has or says")
+            }
         }
     }
 }

@@ -19,6 +19,8 @@ pub enum Mutant {
     AcknowledgeWithoutAnswer,
     /// An acknowledgement does not say in which epoch its call was sent.
     AcknowledgeWithoutEpoch,
+    /// A section that the provider does not show is taken for shown.
+    TakeAllForShown,
     /// The profile that is sent is always the first.
     SendTheFirstProfile,
     /// The store loses the tasks that an answer opens.
@@ -36,7 +38,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// Every one of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NoVersionCheck,
         Self::ApplyLateAnswer,
         Self::SkipStatusAfterUnknownTrigger,
@@ -44,6 +46,7 @@ impl Mutant {
         Self::TakeUnknownForVerified,
         Self::AcknowledgeWithoutAnswer,
         Self::AcknowledgeWithoutEpoch,
+        Self::TakeAllForShown,
         Self::SendTheFirstProfile,
         Self::LoseTheTasks,
         Self::ForgetTheLease,
@@ -63,6 +66,7 @@ impl Mutant {
             Self::TakeUnknownForVerified => "take-unknown-for-verified",
             Self::AcknowledgeWithoutAnswer => "acknowledge-without-answer",
             Self::AcknowledgeWithoutEpoch => "acknowledge-without-epoch",
+            Self::TakeAllForShown => "take-all-for-shown",
             Self::SendTheFirstProfile => "send-the-first-profile",
             Self::LoseTheTasks => "lose-the-tasks",
             Self::ForgetTheLease => "forget-the-lease",
@@ -92,6 +96,7 @@ impl Mutant {
             Self::AcknowledgeWithoutEpoch => {
                 Bounds { workers: 2, edits: 1, whims: 1, leases: 1, ..Bounds::NOTHING }
             }
+            Self::TakeAllForShown => Bounds { strays: 1, ..Bounds::NOTHING },
             Self::ForgetTheLease => Bounds { workers: 2, ..Bounds::NOTHING },
             Self::StallBeforeSending | Self::OvertakenCall => {
                 Bounds { workers: 2, edits: 1, leases: 1, ..Bounds::NOTHING }
@@ -107,6 +112,7 @@ impl Mutant {
             Self::ApplyLateAnswer | Self::TakeUnknownForVerified => "I3",
             Self::AcknowledgeWithoutAnswer
             | Self::AcknowledgeWithoutEpoch
+            | Self::TakeAllForShown
             | Self::SendTheFirstProfile
             | Self::OvertakenCall => "I4",
             Self::SkipStatusAfterUnknownTrigger

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use onboarding::{Event, Onboarding, Revision, Section};
+use onboarding::{Event, Evidence, LegalText, Onboarding, Revision, Section, TaskState};
 
 use crate::bounds::Bounds;
 use crate::call::{DOCUMENT, PRODUCTS, SECTION};
@@ -20,6 +20,8 @@ pub enum Act {
     WithdrawDocument,
     /// The privacy policy is accepted anew.
     GiveConsent,
+    /// The terms of service are accepted, or accepted anew.
+    GiveTerms,
     /// One product more is wanted, or one less.
     ChangeWanted,
     /// Verification is asked for.
@@ -30,6 +32,10 @@ pub enum Act {
     Resume,
     /// An operator wants the next step tried now.
     Retry,
+    /// An open task is let pass.
+    Waive,
+    /// An operator wants a refused user judged again.
+    Reopen,
     /// It is ended.
     Cancel,
     /// It is ended, and its data destroyed.
@@ -52,18 +58,32 @@ impl Act {
         let edits = if left.edits > 0 { &Self::EDITS[..] } else { &[] };
         let acts = if left.acts > 0 { &Self::OPERATORS[..] } else { &[] };
         let products = left.products;
+        let apart = [
+            (Self::GiveTerms, left.terms),
+            (Self::Waive, left.waives),
+            (Self::Reopen, left.reopens),
+        ];
+        let apart = apart.into_iter().filter(|(_, most)| *most > 0).map(|(act, _)| act);
         edits
             .iter()
             .chain(acts)
             .copied()
+            .chain(apart)
             .filter(move |act| *act != Self::ChangeWanted || products > 1)
     }
 
     pub(crate) fn spend(self, left: &mut Bounds) {
-        if Self::OPERATORS.contains(&self) {
-            left.acts -= 1;
-        } else {
-            left.edits -= 1;
+        match self {
+            Self::GiveTerms => left.terms -= 1,
+            Self::Waive => left.waives -= 1,
+            Self::Reopen => left.reopens -= 1,
+            Self::Hold | Self::Resume | Self::Retry | Self::Cancel | Self::Erase => left.acts -= 1,
+            Self::GiveProfile
+            | Self::GiveDocument
+            | Self::WithdrawDocument
+            | Self::GiveConsent
+            | Self::ChangeWanted
+            | Self::AskForVerification => left.edits -= 1,
         }
     }
 
@@ -80,13 +100,18 @@ impl Act {
                     document_type: DOCUMENT,
                     revision: Revision::following(before),
                     expires_at: None,
+                    duplicates: Vec::new(),
                 }
             }
             Self::WithdrawDocument => Event::DocumentWithdrawn { document_type: DOCUMENT },
-            Self::GiveConsent => {
-                let before = onboarding.consent.as_ref().map(|consent| consent.revision);
-                Event::ConsentGiven { revision: Revision::following(before), accepted_at: NOW }
+            Self::GiveConsent => accepted(onboarding, LegalText::PrivacyPolicy),
+            Self::GiveTerms => accepted(onboarding, LegalText::TermsOfService),
+            Self::Waive => {
+                let open = onboarding.tasks.iter().find(|task| task.state == TaskState::Open);
+                let number = open.map_or(0, |task| task.number);
+                Event::TaskWaived { number, reason: reason() }
             }
+            Self::Reopen => Event::Reopened { reason: reason() },
             Self::ChangeWanted => {
                 let count = if onboarding.wanted.len() > 1 { 1 } else { 2 };
                 wanted(count)
@@ -108,6 +133,9 @@ impl Act {
             Self::GiveDocument => "a person gives a document",
             Self::WithdrawDocument => "a person takes the document back",
             Self::GiveConsent => "the user accepts the privacy policy again",
+            Self::GiveTerms => "the user accepts the terms of service",
+            Self::Waive => "a person lets a task pass",
+            Self::Reopen => "an operator reopens it",
             Self::ChangeWanted => "a person changes the wanted products",
             Self::AskForVerification => "a person asks for verification",
             Self::Hold => "an operator holds it",
@@ -128,6 +156,17 @@ pub(crate) fn first_events(bounds: &Bounds, onboarding: &Onboarding) -> [Event; 
     ]
 }
 
+fn accepted(onboarding: &Onboarding, text: LegalText) -> Event {
+    let before = onboarding.accepted(text).map(|accepted| accepted.revision);
+    Event::ConsentGiven {
+        text,
+        revision: Revision::following(before),
+        accepted_at: NOW,
+        region: None,
+        evidence: Evidence::default(),
+    }
+}
+
 fn wanted(count: usize) -> Event {
     Event::WantedProductsSet { products: PRODUCTS[..count].iter().cloned().collect() }
 }
@@ -139,5 +178,7 @@ fn profile_set(onboarding: &Onboarding, present: &[Section], changed: &[Section]
         revision: Revision::following(before),
         present: set(present),
         changed: set(changed),
+        area: None,
+        verified_on: None,
     }
 }

@@ -9,6 +9,8 @@ pub struct Provider {
     is_known: bool,
     /// The revisions that it holds; 0 is none.
     pub(crate) record: Record,
+    /// Whether it has all sections of the profile; none may have gone astray.
+    pub(crate) is_whole: bool,
     /// Where each product stands.
     pub(crate) words: Words,
     /// Books: what it lost of itself and was not sent since.
@@ -23,6 +25,7 @@ pub struct Provider {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Record {
     pub(crate) consent: u8,
+    pub(crate) terms: u8,
     pub(crate) profile: u8,
     pub(crate) document: u8,
 }
@@ -31,6 +34,7 @@ pub(crate) struct Record {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Lost {
     pub(crate) consent: bool,
+    pub(crate) terms: bool,
     pub(crate) profile: bool,
     pub(crate) document: bool,
 }
@@ -42,6 +46,7 @@ impl Provider {
         Self {
             is_known: false,
             record: Record::default(),
+            is_whole: true,
             words,
             lost: Lost::default(),
             said_verified: [false; 2],
@@ -62,15 +67,25 @@ impl Provider {
                 let before = std::mem::replace(&mut self.record.consent, revision);
                 self.grew_poorer |= revision < before;
             }
+            CallKind::Terms(revision) => {
+                self.lost.terms = false;
+                self.is_known = true;
+                let before = std::mem::replace(&mut self.record.terms, revision);
+                self.grew_poorer |= revision < before;
+            }
             CallKind::Register(revision) => {
                 self.lost.profile = false;
+                self.is_whole = true;
                 self.is_known = true;
                 let before = std::mem::replace(&mut self.record.profile, revision);
                 self.grew_poorer |= revision < before;
             }
-            CallKind::Upload(_) | CallKind::Trigger | CallKind::Status if !self.is_known => {
+            CallKind::Read | CallKind::Upload(_) | CallKind::Trigger | CallKind::Status
+                if !self.is_known =>
+            {
                 return Result::Failed(Trouble::NotFound);
             }
+            CallKind::Read => return Result::Shown { is_whole: self.is_whole },
             CallKind::Upload(revision) => {
                 self.lost.document = false;
                 let before = std::mem::replace(&mut self.record.document, revision);
@@ -96,6 +111,8 @@ impl Provider {
     pub(crate) fn forget(&mut self) {
         self.is_known = false;
         self.lost.consent |= self.record.consent > 0;
+        self.lost.terms |= self.record.terms > 0;
+        self.is_whole = true;
         self.lost.profile |= self.record.profile > 0;
         self.lost.document |= self.record.document > 0;
         self.record = Record::default();

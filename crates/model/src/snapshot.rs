@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use onboarding::{
-    Call, Context, Event, HoldCause, Onboarding, OnboardingId, Outcome, Policy, Step, Timestamp,
-    apply, next_step,
+    Call, Context, Event, HoldCause, Onboarding, OnboardingId, Outcome, Policy, Regressions, Step,
+    Timestamp, apply, next_step,
 };
 
 use crate::invariants::{self, Broken};
@@ -24,6 +24,10 @@ static POLICY: LazyLock<Policy> = LazyLock::new(|| Policy {
     ..Policy::default()
 });
 
+/// The same, and the provider is asked after each registration which sections it holds.
+static CONFIRMING: LazyLock<Policy> =
+    LazyLock::new(|| Policy { confirm_registration: true, ..POLICY.clone() });
+
 /// An onboarding as it is stored, and what follows from it alone.
 #[derive(Clone, Debug)]
 pub struct Snapshot(Arc<Parts>);
@@ -31,6 +35,8 @@ pub struct Snapshot(Arc<Parts>);
 #[derive(Debug)]
 struct Parts {
     onboarding: Onboarding,
+    /// Whether each registration is confirmed.
+    is_confirming: bool,
     /// Of all that it holds: to compare two is to compare these.
     digest: [u8; 32],
     next: Step,
@@ -47,17 +53,18 @@ pub(crate) struct Changed {
 }
 
 impl Snapshot {
-    pub(crate) fn blank() -> Self {
-        Self::of(Onboarding::blank(ID, NOW))
+    pub(crate) fn blank(is_confirming: bool) -> Self {
+        Self::of(Onboarding::blank(ID, NOW), is_confirming)
     }
 
-    fn of(onboarding: Onboarding) -> Self {
+    fn of(onboarding: Onboarding, is_confirming: bool) -> Self {
         let json = serde_json::to_vec(&onboarding).expect("an onboarding can be written as JSON");
         Self(Arc::new(Parts {
             digest: *blake3::hash(&json).as_bytes(),
             next: next_step(&onboarding, &POLICY),
             broken: invariants::broken_by(&onboarding),
             onboarding,
+            is_confirming,
         }))
     }
 
@@ -75,6 +82,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether each registration is confirmed.
+    pub(crate) fn is_confirming(&self) -> bool {
+        self.0.is_confirming
+    }
+
     /// What of I2 and I3 it does not keep.
     pub(crate) fn broken(&self) -> Option<Broken> {
         self.0.broken
@@ -82,7 +94,8 @@ impl Snapshot {
 
     /// Applies an event by the real rules; `None` when they ignore it.
     pub(crate) fn apply(&self, event: &Event) -> Option<Changed> {
-        let cx = Context { now: NOW, policy: &POLICY };
+        let policy = if self.0.is_confirming { &CONFIRMING } else { &POLICY };
+        let cx = Context { now: NOW, policy };
         match apply(self.onboarding(), event, &cx) {
             Outcome::Changed(transition) => {
                 let after = transition.onboarding;
@@ -90,7 +103,7 @@ impl Snapshot {
                 Some(Changed {
                     is_new_epoch: after.epoch != before.epoch,
                     is_new_trigger: after.verification.triggers != before.verification.triggers,
-                    after: Self::of(normalised(after)),
+                    after: Self::of(normalised(after), self.0.is_confirming),
                 })
             }
             Outcome::Ignored(_) => None,
@@ -99,7 +112,8 @@ impl Snapshot {
 
     /// The same without its tasks; only a mutant stores that.
     pub(crate) fn without_tasks(&self) -> Self {
-        Self::of(Onboarding { tasks: Vec::new(), ..self.onboarding().clone() })
+        let onboarding = Onboarding { tasks: Vec::new(), ..self.onboarding().clone() };
+        Self::of(onboarding, self.0.is_confirming)
     }
 }
 
@@ -136,7 +150,12 @@ fn normalised(mut onboarding: Onboarding) -> Onboarding {
     }
     for (number, task) in (1..).zip(&mut onboarding.tasks) {
         task.number = number;
+        // They only tell when a reminder is due, and time stands still.
+        task.past_rounds.clear();
     }
+    // What is noted decides nothing, and no note comes due.
+    onboarding.verified_since.clear();
+    onboarding.regressions = Regressions::default();
     onboarding.task_count = u32::try_from(onboarding.tasks.len()).unwrap_or(u32::MAX);
     onboarding
 }

@@ -108,6 +108,8 @@ impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             CallKind::Consent(revision) => write!(f, "accept-privacy-policy {revision}")?,
+            CallKind::Terms(revision) => write!(f, "accept-terms {revision}")?,
+            CallKind::Read => f.write_str("read-user")?,
             CallKind::Register(revision) => write!(f, "register-user {revision}")?,
             CallKind::Upload(revision) => write!(f, "upload-document {revision}")?,
             CallKind::Trigger => f.write_str("trigger-verification")?,
@@ -121,6 +123,8 @@ impl fmt::Display for Result {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Done => f.write_str("done"),
+            Self::Shown { is_whole: true } => f.write_str("it has every section"),
+            Self::Shown { is_whole: false } => f.write_str("it lacks a section"),
             Self::Words([word, Word::Nothing]) => write!(f, "{word}"),
             Self::Words([first, second]) => write!(f, "{first}, {second}"),
             Self::Failed(trouble) => f.write_str(match trouble {

@@ -1,7 +1,7 @@
 //! A worker, as far as the engine's own runs: claim, call, answer, commit. And what becomes of
 //! its calls on the way.
 
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, CallKind};
 use crate::snapshot::Snapshot;
 
 /// A worker.
@@ -61,6 +61,8 @@ pub enum Fate {
     Refused,
     /// 401.
     Closed,
+    /// It takes effect, but for a section that goes astray.
+    Strays,
     /// The answer holds a word that nobody knows.
     UnknownWord,
     /// The answer leaves a product out.
@@ -83,7 +85,11 @@ impl Fate {
     /// Whether the provider takes the call.
     pub(crate) const fn has_effect(self) -> bool {
         match self {
-            Self::Answered | Self::AnswerLost | Self::UnknownWord | Self::LeftOut => true,
+            Self::Answered
+            | Self::AnswerLost
+            | Self::Strays
+            | Self::UnknownWord
+            | Self::LeftOut => true,
             Self::RequestLost
             | Self::NotConnected
             | Self::RateLimited
@@ -96,6 +102,7 @@ impl Fate {
     pub(crate) const fn befalls(self, call: Call) -> bool {
         match self {
             Self::UnknownWord | Self::LeftOut => call.is_answered_with_words(),
+            Self::Strays => matches!(call.kind, CallKind::Register(_)),
             Self::Answered
             | Self::RequestLost
             | Self::AnswerLost
@@ -117,6 +124,7 @@ impl Fate {
             Self::RateLimited => "429: too many calls",
             Self::Refused => "400: refused",
             Self::Closed => "401: the provider is closed",
+            Self::Strays => "it takes effect, but for a section that goes astray",
             Self::UnknownWord => "it takes effect, and the answer holds an unknown word",
             Self::LeftOut => "it takes effect, and the answer leaves a product out",
         }

@@ -112,7 +112,7 @@ impl World {
     }
 
     fn first_state(&self, is_asked: bool) -> State {
-        let mut stored = Snapshot::blank();
+        let mut stored = Snapshot::blank(self.bounds.strays > 0);
         let mut events = first_events(&self.bounds, stored.onboarding()).to_vec();
         events.extend(is_asked.then_some(Event::VerificationRequested));
         for event in &events {
@@ -186,7 +186,9 @@ impl World {
         let sent = match call.kind {
             CallKind::Register(_) if is_first => CallKind::Register(1),
             kind @ (CallKind::Register(_)
+            | CallKind::Read
             | CallKind::Consent(_)
+            | CallKind::Terms(_)
             | CallKind::Upload(_)
             | CallKind::Trigger
             | CallKind::Status) => kind,
@@ -196,7 +198,9 @@ impl World {
             Some(trouble) => Result::Failed(trouble),
             None => state.send(sent, fate, judged),
         };
-        if fate != Fate::Answered {
+        if fate == Fate::Strays {
+            state.left.strays -= 1;
+        } else if fate != Fate::Answered {
             state.left.faults -= 1;
             state.books.something_went_wrong();
         }
@@ -214,9 +218,12 @@ impl World {
                 Result::Failed(Trouble::NotSent)
             }
             (Some(Mutant::AcknowledgeWithoutAnswer), Result::Failed(Trouble::NoAnswer))
-                if !call.is_answered_with_words() =>
+                if call.is_acknowledged() =>
             {
                 Result::Done
+            }
+            (Some(Mutant::TakeAllForShown), Result::Shown { .. }) => {
+                Result::Shown { is_whole: true }
             }
             (Some(Mutant::TakeUnknownForVerified), Result::Words(words)) => Result::Words(
                 words.map(|word| if word == Word::Unknown { Word::Verified } else { word }),
@@ -291,7 +298,8 @@ impl World {
         match *action {
             Action::Act(act) => {
                 act.spend(&mut state.left);
-                if act == Act::ChangeWanted {
+                // The provider is to judge the same again.
+                if matches!(act, Act::ChangeWanted | Act::Waive | Act::Reopen) {
                     state.books.rounds_begin_anew();
                 }
                 let event = act.event(state.stored.onboarding());
@@ -348,7 +356,8 @@ impl State {
             CallKind::Register(claimed) => is_held(held.profile, claimed),
             CallKind::Upload(claimed) => is_held(held.documents.values().next().copied(), claimed),
             CallKind::Consent(claimed) => is_held(held.consent, claimed),
-            CallKind::Trigger | CallKind::Status => None,
+            CallKind::Terms(claimed) => is_held(held.terms, claimed),
+            CallKind::Read | CallKind::Trigger | CallKind::Status => None,
         }
     }
 
@@ -364,8 +373,11 @@ impl State {
             }
             false => Result::Failed(Trouble::NoAnswer),
         };
+        if fate == Fate::Strays {
+            self.provider.is_whole = false;
+        }
         match (fate, result) {
-            (Fate::Answered, answer) => answer,
+            (Fate::Answered | Fate::Strays, answer) => answer,
             (Fate::RequestLost | Fate::AnswerLost, _) => Result::Failed(Trouble::NoAnswer),
             (Fate::NotConnected, _) => Result::Failed(Trouble::NotSent),
             (Fate::RateLimited, _) => Result::Failed(Trouble::RateLimited),
@@ -382,7 +394,8 @@ impl State {
     /// The ways in which a claimed call may go.
     fn calls(&self, worker: usize, call: Call, actions: &mut Vec<Action>) {
         let faults = if self.left.faults > 0 { &Fate::FAULTS[..] } else { &[] };
-        let fates = faults.iter().copied().filter(|fate| fate.befalls(call));
+        let strays = (self.left.strays > 0).then_some(Fate::Strays);
+        let fates = faults.iter().copied().chain(strays).filter(|fate| fate.befalls(call));
         let is_hindered = self.hindrance(call.kind).is_some();
         for fate in std::iter::once(Fate::Answered).chain(fates.filter(|_| !is_hindered)) {
             if call.is_trigger() && fate.has_effect() && self.provider.knows_user() {

@@ -188,8 +188,8 @@ impl Person {
         let number = DocumentType::KNOWN.iter().position(|known| known == kind).unwrap_or_default();
         let edition = (self.edition * DocumentType::KNOWN.len() + number) as u32;
         let last_day = self.now.plus_ms(chance.below(8) * DAY_MS).date();
-        let expires_at = chance.permille(600).then_some(last_day);
-        Deed::Give(kind.clone(), sample::png(32, 1, edition), expires_at)
+        let last_day = chance.permille(600).then_some(last_day);
+        Deed::Give(kind.clone(), sample::png(32, 1, edition), last_day)
     }
 
     /// One section of a record, other than at any other time.
@@ -271,8 +271,8 @@ async fn attempt(
         Deed::Patch(json) => {
             intake.edit_user(&user, Edit::Patch(json.as_bytes()), person.added(), now).await
         }
-        Deed::Give(document_type, bytes, expires_at) => {
-            let (file_name, expires_at) = (None, *expires_at);
+        Deed::Give(document_type, bytes, last_day) => {
+            let (file_name, expires_at) = (None, *last_day);
             let given = documents::Given { document_type, bytes, file_name, expires_at };
             intake.add_document(&user, &given, now).await
         }

@@ -3,20 +3,29 @@
 use std::collections::BTreeSet;
 
 use onboarding::{
-    Call, DocumentType, Event, Failure, Onboarding, Policy, Product, Revision, Section, State,
-    Step, next_step,
+    Call, DocumentType, Event, Evidence, Failure, LegalText, Onboarding, Product, Region, Revision,
+    Section, State, Step, TaskState, next_note, next_step,
 };
 
 use crate::answer::{Answer, parts};
 use crate::machine::Machine;
 use crate::provider::{NOW, PROFILE, USER, called, check_failure, says_verified, upload};
 
-/// Each part is an answer to the call that is due, or an act of a person.
+const DAY_MS: u64 = 24 * 3_600_000;
+/// More than can ever be due at once.
+const NOTES_MAX: usize = 64;
+
+/// Each part is an answer to the call that is due, or an act of a person. If the first says
+/// `confirm`, the provider is asked after each registration what it holds.
 pub(crate) fn answers(data: &[u8]) {
-    let mut machine = begun();
+    let mut machine = begun(data.starts_with(b"confirm\n"));
     let mut last: Option<Event> = None;
     for part in parts(data) {
         let Some(answer) = Answer::parse(part) else { continue };
+        if answer.word == "wait" {
+            wait(&mut machine);
+            continue;
+        }
         if let Some(event) = act(answer.word, &machine.onboarding, last.as_ref()) {
             machine.happen(&event);
             continue;
@@ -38,8 +47,9 @@ fn is_eligibility(event: &Event) -> bool {
 }
 
 /// Someone who wants two products, with a profile, a consent, a passport, and a request.
-fn begun() -> Machine {
+fn begun(confirm_registration: bool) -> Machine {
     let mut machine = Machine::blank();
+    machine.policy.confirm_registration = confirm_registration;
     let products = BTreeSet::from([Product::Onramp, Product::Offramp]);
     machine.happen(&Event::WantedProductsSet { products });
     for word in ["edit", "consent", "passport", "verify"] {
@@ -54,7 +64,9 @@ fn act(word: &str, onboarding: &Onboarding, last: Option<&Event>) -> Option<Even
     let document = |document_type: DocumentType| {
         let held = onboarding.documents.get(&document_type).map(|document| document.revision);
         let revision = Revision::following(held);
-        Event::DocumentAdded { document_type, revision, expires_at: None }
+        // Valid for a day, so that it soon runs out.
+        let expires_at = Some(onboarding.updated_at.plus_ms(DAY_MS).date());
+        Event::DocumentAdded { document_type, revision, expires_at, duplicates: Vec::new() }
     };
     let reason = || "as it says".to_owned();
     Some(match word {
@@ -62,18 +74,28 @@ fn act(word: &str, onboarding: &Onboarding, last: Option<&Event>) -> Option<Even
             let held = onboarding.profile.as_ref().map(|profile| profile.revision);
             let sections: BTreeSet<Section> = Section::KNOWN.iter().cloned().collect();
             let revision = Revision::following(held);
-            Event::ProfileSet { revision, present: sections.clone(), changed: sections }
+            Event::ProfileSet {
+                revision,
+                present: sections.clone(),
+                changed: sections,
+                area: None,
+                verified_on: Some(onboarding.created_at.date()),
+            }
         }
-        "consent" => {
-            let held = onboarding.consent.as_ref().map(|consent| consent.revision);
-            let accepted_at = onboarding.created_at;
-            Event::ConsentGiven { revision: Revision::following(held), accepted_at }
-        }
+        "consent" => accepted(onboarding, LegalText::PrivacyPolicy, None),
+        "terms" => accepted(onboarding, LegalText::TermsOfService, Some(Region::Eu)),
         "passport" => document(DocumentType::IdPassport),
         "address" => document(DocumentType::ProofOfAddress),
         "withdraw" => Event::DocumentWithdrawn { document_type: DocumentType::IdPassport },
         "want-one" => Event::WantedProductsSet { products: BTreeSet::from([Product::Onramp]) },
         "verify" => Event::VerificationRequested,
+        "waive" => {
+            let mut tasks = onboarding.tasks.iter().chain(&onboarding.renewals);
+            let open = tasks.find(|task| task.state == TaskState::Open);
+            let number = open.map_or(1, |task| task.number);
+            Event::TaskWaived { number, reason: reason() }
+        }
+        "reopen" => Event::Reopened { reason: reason() },
         "hold" => Event::Held { reason: reason() },
         "resume" => Event::Resumed { reason: reason() },
         "retry" => Event::Retried { reason: reason() },
@@ -85,9 +107,26 @@ fn act(word: &str, onboarding: &Onboarding, last: Option<&Event>) -> Option<Even
     })
 }
 
+fn accepted(onboarding: &Onboarding, text: LegalText, region: Option<Region>) -> Event {
+    let revision = Revision::following(onboarding.accepted(text).map(|held| held.revision));
+    let accepted_at = onboarding.created_at;
+    Event::ConsentGiven { text, revision, accepted_at, region, evidence: Evidence::default() }
+}
+
+/// A day passes, and what is to be noted by then is.
+fn wait(machine: &mut Machine) {
+    machine.now = machine.now.plus_ms(DAY_MS);
+    for _ in 0..NOTES_MAX {
+        let note = next_note(&machine.onboarding, &machine.policy, machine.now);
+        let Some(note) = note.filter(|note| note.due_at <= machine.now) else { return };
+        assert!(machine.happen(&note.event), "I11: a due note is ignored: {:?}", note.event);
+    }
+    panic!("I11: the same is noted for ever");
+}
+
 /// What the answer to the call that is due comes to, if one is due.
 fn answered(machine: &mut Machine, answer: &Answer<'_>) -> Option<Event> {
-    let Step::Call { call, due_at } = next_step(&machine.onboarding, &Policy::default()) else {
+    let Step::Call { call, due_at } = next_step(&machine.onboarding, &machine.policy) else {
         return None;
     };
     machine.now = machine.now.max(due_at);
@@ -119,9 +158,22 @@ async fn make(
             client.accept_legal_document(user, acceptance).await?;
             Event::PrivacyPolicyAccepted { revision: *revision, epoch }
         }
+        Call::AcceptTerms { revision } => {
+            let acceptance = crossmint::LegalAcceptance {
+                document: crossmint::LegalDocument::CrossmintTermsOfService,
+                accepted_at: NOW,
+                region: Some(Region::Eu),
+            };
+            client.accept_legal_document(user, acceptance).await?;
+            Event::TermsAccepted { revision: *revision, epoch: epoch.unwrap_or_default() }
+        }
         Call::RegisterUser { revision } => {
             client.upsert_user(user, &PROFILE).await?;
             Event::UserRegistered { revision: *revision, epoch }
+        }
+        Call::ReadUser { epoch } => {
+            let shown = client.user(user).await?.shown();
+            Event::UserRead { epoch: *epoch, shown }
         }
         Call::UploadDocument { document_type, revision } => {
             let provider_document_id = client.upload_document(user, upload()).await?.id;

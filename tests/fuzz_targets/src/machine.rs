@@ -12,7 +12,7 @@ pub(crate) struct Machine {
     pub(crate) onboarding: Onboarding,
     pub(crate) now: Timestamp,
     history: Vec<(Timestamp, Event)>,
-    policy: Policy,
+    pub(crate) policy: Policy,
 }
 
 impl Machine {
@@ -21,11 +21,13 @@ impl Machine {
         Self { onboarding, now: NOW, history: Vec::new(), policy: Policy::default() }
     }
 
-    /// Applies an event, and checks I2 and I3 after it.
-    pub(crate) fn happen(&mut self, event: &Event) {
+    /// Applies an event, and checks I2 and I3 after it. Answers whether it changed anything.
+    pub(crate) fn happen(&mut self, event: &Event) -> bool {
         self.now = self.now.plus_ms(60_000);
         let cx = Context { now: self.now, policy: &self.policy };
-        if let Outcome::Changed(transition) = apply(&self.onboarding, event, &cx) {
+        let outcome = apply(&self.onboarding, event, &cx);
+        let is_changed = matches!(outcome, Outcome::Changed(_));
+        if let Outcome::Changed(transition) = outcome {
             self.onboarding = transition.onboarding;
             self.history.push((self.now, event.clone()));
         }
@@ -35,6 +37,7 @@ impl Machine {
         let step = next_step(&self.onboarding, &self.policy);
         let status = Status::of(&USER, &self.onboarding, &Reader::new(&self.policy, self.now));
         assert_eq!(status.state, self.onboarding.state, "{step:?}");
+        is_changed
     }
 
     /// I1: what was accepted gives the onboarding again.

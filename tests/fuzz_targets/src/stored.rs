@@ -2,8 +2,9 @@
 //! read must stop nobody.
 
 use onboarding::{
-    Context, DocumentType, Event, Onboarding, Outcome, Policy, Product, ProductStatus, Reader,
-    Revision, Section, Status, Step, Task, TaskView, Timestamp, apply, next_step,
+    Context, DocumentType, Event, Evidence, LegalText, Onboarding, Outcome, Policy, Product,
+    ProductStatus, Reader, Region, Regression, Request, Revision, Section, Shown, Status, Step,
+    Task, TaskView, Timestamp, apply, next_note, next_step,
 };
 use store::{Snapshot, read_snapshot, write_snapshot};
 
@@ -20,8 +21,14 @@ pub(crate) fn snapshot(data: &[u8]) {
         check_event(&event);
     }
     if let Some(task) = read::<Task>(json) {
-        let (policy, id) = (Policy::default(), Machine::blank().onboarding.id);
-        let view = TaskView::of(&USER, id, None, &task, &Reader::new(&policy, NOW));
+        let machine = Machine::blank();
+        let view = TaskView::of(
+            &USER,
+            machine.onboarding.id,
+            None,
+            &task,
+            &Reader::new(&machine.policy, NOW),
+        );
         assert_eq!(view.rounds, task.rounds);
     }
     if let Some(policy) = read::<Policy>(json) {
@@ -67,6 +74,8 @@ fn check_policy(policy: &Policy) {
         revision: Revision(1),
         present: sections.clone().into(),
         changed: sections.into(),
+        area: None,
+        verified_on: None,
     });
     for polls in [0, 1, u32::MAX] {
         let id = machine.onboarding.id;
@@ -86,6 +95,9 @@ fn go_on(onboarding: &Onboarding, event: &Event, policy: &Policy) {
         let after = transition.onboarding;
         assert_eq!(after.version, onboarding.version + 1);
         assert!(is_due_in_time(&next_step(&after, policy)));
+        if let Some(note) = next_note(&after, policy, now) {
+            assert!(note.due_at <= Timestamp::MAX);
+        }
         let json = write_snapshot(&after);
         assert!(read_snapshot::<Onboarding>(&json).is_ok_and(|read| read == after));
     }
@@ -114,25 +126,66 @@ fn happenings(onboarding: &Onboarding) -> Vec<Event> {
     let profile = next(onboarding.profile.as_ref().map(|profile| profile.revision));
     let document_type = DocumentType::IdPassport;
     let document = next(onboarding.documents.get(&document_type).map(|held| held.revision));
+    let terms = next(onboarding.terms.as_ref().map(|terms| terms.revision));
+    let held = |revision: Option<Revision>| revision.unwrap_or(Revision(1));
     let sections = [Section::KycData];
+    let hidden = Shown {
+        sections: [(Section::KycData, false)].into(),
+        privacy_policy: Some(false),
+        terms: Some(false),
+    };
+    let untold = onboarding.regressions.untold.first().cloned();
+    let regression = untold.unwrap_or(Regression {
+        product: Product::Onramp,
+        verified_since: NOW,
+        status: ProductStatus::Rejected,
+        observed_at: NOW,
+    });
     vec![
         Event::ProfileSet {
             revision: profile,
             present: sections.clone().into(),
             changed: sections.into(),
+            area: None,
+            verified_on: Some(NOW.date()),
         },
         Event::WantedProductsSet { products: [Product::Onramp].into() },
         Event::DocumentAdded {
             document_type: document_type.clone(),
             revision: document,
-            expires_at: None,
+            expires_at: Some(NOW.date()),
+            duplicates: Vec::new(),
+        },
+        Event::ConsentGiven {
+            text: LegalText::TermsOfService,
+            revision: terms,
+            accepted_at: NOW,
+            region: Some(Region::Us),
+            evidence: Evidence::default(),
         },
         Event::DocumentWithdrawn { document_type },
         Event::VerificationRequested,
+        Event::TermsAccepted {
+            revision: held(onboarding.terms.as_ref().map(|it| it.revision)),
+            epoch,
+        },
         Event::UserRegistered { revision: profile, epoch: Some(epoch) },
+        Event::UserRegistered {
+            revision: held(onboarding.profile.as_ref().map(|it| it.revision)),
+            epoch: Some(epoch),
+        },
+        Event::UserRead { epoch, shown: hidden },
         Event::TriggerBegun { trigger: trigger.saturating_add(1) },
         Event::VerificationTriggered { trigger, eligibility: words.clone() },
         Event::StatusChecked { epoch, eligibility: words },
+        Event::ProductRegressed(regression),
+        Event::TaskReminded { number: 1, passed: 1 },
+        Event::RenewalOpened { request: Request::RenewDocument(DocumentType::IdPassport) },
+        Event::RenewalOpened { request: Request::RenewConsent },
+        Event::RenewalOpened { request: Request::RenewTerms },
+        Event::RenewalOpened { request: Request::RenewVerification },
+        Event::TaskWaived { number: 1, reason: reason() },
+        Event::Reopened { reason: reason() },
         Event::Held { reason: reason() },
         Event::Resumed { reason: reason() },
         Event::Retried { reason: reason() },

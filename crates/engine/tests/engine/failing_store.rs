@@ -19,6 +19,8 @@ pub enum CommitFault {
     NotStored,
     /// It is stored, and nobody can tell.
     Unknown,
+    /// Someone else was faster.
+    Conflict,
 }
 
 /// What becomes of a read of a profile or of a document's bytes.
@@ -148,6 +150,7 @@ impl Store for FailingStore {
         let fault = self.faults().commits.pop_front();
         match fault {
             None => self.inner.commit(commit).await,
+            Some(CommitFault::Conflict) => Ok(Committed::Conflict),
             Some(CommitFault::NotStored) => Err(StoreError::Unavailable(unusable())),
             Some(CommitFault::Unknown) => {
                 self.inner.commit(commit).await?;

@@ -94,6 +94,33 @@ async fn a_store_that_can_not_be_claimed_from_is_tried_again_ever_later() {
 }
 
 #[tokio::test]
+async fn an_answer_that_can_not_be_recorded_is_tried_again_ever_later() {
+    let world = world();
+    let user = world.add_user(1).await;
+    world.store.fail_commits([CommitFault::NotStored; 3]);
+    let began = Instant::now();
+    let running = Running::start(&world, world.worker().await);
+    world.until_state(&user, State::Verified).await;
+    running.stop().await;
+    let pauses = Duration::from_millis(100 + 200 + 400);
+    assert!(began.elapsed() >= pauses, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_is_dropped_and_asked_for_again_when_others_are_faster_all_the_time() {
+    let world = world();
+    let user = world.add_user(1).await;
+    world.store.fail_commits([CommitFault::Conflict; 101]);
+    let worker = world.worker().await;
+    worker.step(world.clock.time()).await.unwrap();
+    assert_eq!(world.store.commits_to_fail(), 0);
+    assert_eq!(world.count(&user, "privacy-policy-accepted").await, 0);
+    world.settle_for(&worker, HOUR).await;
+    assert_eq!(world.state(&user).await, State::Verified);
+    assert_eq!(world.provider.calls_of(&user), [ACCEPT, ACCEPT, REGISTER, TRIGGER]);
+}
+
+#[tokio::test]
 async fn a_shutdown_does_not_wait_for_a_store_that_stays_away() {
     let world = world();
     let user = world.add_user(1).await;
@@ -111,19 +138,22 @@ async fn a_shutdown_does_not_wait_for_a_store_that_stays_away() {
 
 #[tokio::test]
 async fn an_edit_between_an_answer_and_its_record_keeps_both() {
-    let world = world();
-    let user = world.add_user(1).await;
-    let latch = world.store.wait_at(Place::Committing);
-    let worker = world.worker().await;
-    let meanwhile = async {
-        latch.reached().await;
-        world.tell(&user, Event::Held { reason: "look".to_owned() }).await;
-        latch.release();
-    };
-    tokio::join!(world.settle_for(&worker, MINUTE), meanwhile);
-    let events = world.events(&user).await;
-    assert_eq!(events[events.len() - 2..], ["held", "privacy-policy-accepted"]);
-    assert_eq!(world.provider.calls_of(&user), [ACCEPT]);
+    for fault in [None, Some(CommitFault::NotStored)] {
+        let world = world();
+        let user = world.add_user(1).await;
+        let latch = world.store.wait_at(Place::Committing);
+        let worker = world.worker().await;
+        let meanwhile = async {
+            latch.reached().await;
+            world.tell(&user, Event::Held { reason: "look".to_owned() }).await;
+            world.store.fail_commits(fault);
+            latch.release();
+        };
+        tokio::join!(world.settle_for(&worker, MINUTE), meanwhile);
+        let events = world.events(&user).await;
+        assert_eq!(events[events.len() - 2..], ["held", "privacy-policy-accepted"], "{fault:?}");
+        assert_eq!(world.provider.calls_of(&user), [ACCEPT], "{fault:?}");
+    }
 }
 
 #[tokio::test]

@@ -24,6 +24,10 @@ impl Settings {
         let accepts = is_current.then(|| self.requirements.accepts());
         self.policy.accepts = accepts.unwrap_or_else(Accepts::default);
         self.policy.confirm_registration = is_current;
+        if !is_current {
+            // That page takes verifications of any age.
+            self.policy.verification_valid_ms = 0;
+        }
         Vec::new()
     }
 }
