@@ -160,8 +160,8 @@ fn a_demo_without_its_files_says_where_to_run_it() {
 #[test]
 fn the_sandbox_says_where_it_is_serves_a_worker_and_ends_on_ctrl_c() {
     let gangway = Gangway::patient("http://127.0.0.1:9");
-    let mut sandbox =
-        gangway.command(&["sandbox", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = gangway.command(&["sandbox", "--profile", "quickstart", "--json"]);
+    let mut sandbox = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(sandbox.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let started: serde_json::Value = serde_json::from_str(&line).unwrap();

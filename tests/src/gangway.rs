@@ -54,7 +54,8 @@ impl Gangway {
         Self::patient(origin).with_all(quick)
     }
 
-    /// An installation that calls the provider at `origin`, with Gangway's defaults.
+    /// An installation that calls the provider at `origin`, with Gangway's defaults but the
+    /// quickstart's form of the API, as [`Sandbox::start`](crate::Sandbox::start) has it.
     pub fn patient(origin: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = format!("sqlite:{}", folder.path().join("gangway.db").display());
@@ -63,6 +64,7 @@ impl Gangway {
         Self { binary: binary(), folder, settings, starts, files }
             .with("STORE__URL", &database)
             .with("CROSSMINT__URL", origin)
+            .with("CROSSMINT__API", "quickstart")
     }
 
     /// With the binary that breaks when it is told to.

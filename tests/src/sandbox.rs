@@ -15,7 +15,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// Plays `scenario` in the quickstart's profile.
     pub fn start(scenario: &Value) -> Self {
-        Self::start_with(scenario, |_| {})
+        Self::start_as(Profile::Quickstart, scenario)
     }
 
     /// Plays `scenario` in the profile of the newest documentation.
@@ -28,9 +28,12 @@ impl Sandbox {
         Self::start_with(scenario, |settings| settings.profile = profile)
     }
 
-    /// Plays `scenario` at an address that is known beforehand.
+    /// Plays `scenario` in the quickstart's profile at an address that is known beforehand.
     pub fn start_at(address: SocketAddr, scenario: &Value) -> Self {
-        Self::start_with(scenario, |settings| settings.address = address)
+        Self::start_with(scenario, |settings| {
+            settings.profile = Profile::Quickstart;
+            settings.address = address;
+        })
     }
 
     fn start_with(scenario: &Value, set: impl FnOnce(&mut Settings)) -> Self {

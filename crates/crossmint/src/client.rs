@@ -42,8 +42,8 @@ impl Client {
             transport: Transport::new(&settings)?,
             call_timeout: Duration::from_millis(settings.call_timeout_ms),
             upload_timeout: Duration::from_millis(settings.upload_timeout_ms),
-            document_data: settings.document_data,
-            reference_forms: Forms::new(settings.document_reference),
+            document_data: settings.document_data(),
+            reference_forms: Forms::new(settings.document_reference()),
         })
     }
 

@@ -20,7 +20,7 @@ impl Client {
             answer = answer.header(*name, *value);
         }
         self.transport.canned = Some(answer.body(body)?);
-        self.reference_forms = Forms::new(DocumentReference::UserLocator);
+        self.reference_forms = Forms::new(DocumentReference::Reference);
         Ok(())
     }
 }

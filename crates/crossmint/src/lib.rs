@@ -29,9 +29,9 @@ mod words;
 
 pub use client::Client;
 pub use scrub::scrub;
-pub use settings::{ApiKey, DocumentData, DocumentReference, Settings, SettingsError};
+pub use settings::{ApiForm, ApiKey, DocumentData, DocumentReference, Settings, SettingsError};
 pub use transport::ANSWER_BYTES_MAX;
 pub use wire::{
-    DocumentUpload, ExternalWallet, LegalAcceptance, LegalDocument, LegalRegion, LegalState,
-    LinkedWallet, UploadedDocument, UserPresence, WalletOwnership,
+    DocumentUpload, ExternalWallet, LegalAcceptance, LegalDocument, LegalState, LinkedWallet,
+    UploadedDocument, UserPresence, WalletOwnership,
 };

@@ -12,10 +12,12 @@ pub struct Settings {
     pub origin: String,
     /// The key that every call carries.
     pub api_key: ApiKey,
-    /// The form in which an upload names its user.
-    pub document_reference: DocumentReference,
-    /// The form in which an upload carries its file.
-    pub document_data: DocumentData,
+    /// The form of the API that is spoken.
+    pub api: ApiForm,
+    /// The form in which an upload names its user, where it is not that of `api`.
+    pub document_reference: Option<DocumentReference>,
+    /// The form in which an upload carries its file, where it is not that of `api`.
+    pub document_data: Option<DocumentData>,
     /// The longest wait for a connection, TLS included.
     pub connect_timeout_ms: u64,
     /// The longest that a call may take, connection and answer included.
@@ -25,17 +27,34 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Settings with the quickstart's forms and the default time-outs.
+    /// Settings for the API of today, with the default time-outs.
     #[must_use]
     pub fn new(origin: impl Into<String>, api_key: ApiKey) -> Self {
         Self {
             origin: origin.into(),
             api_key,
-            document_reference: DocumentReference::UserLocator,
-            document_data: DocumentData::Base64,
+            api: ApiForm::Current,
+            document_reference: None,
+            document_data: None,
             connect_timeout_ms: 5_000,
             call_timeout_ms: 30_000,
             upload_timeout_ms: 120_000,
+        }
+    }
+
+    pub(crate) const fn document_reference(&self) -> DocumentReference {
+        match (self.document_reference, self.api) {
+            (Some(form), _) => form,
+            (None, ApiForm::Quickstart) => DocumentReference::UserLocator,
+            (None, ApiForm::Current) => DocumentReference::Reference,
+        }
+    }
+
+    pub(crate) const fn document_data(&self) -> DocumentData {
+        match (self.document_data, self.api) {
+            (Some(form), _) => form,
+            (None, ApiForm::Quickstart) => DocumentData::Base64,
+            (None, ApiForm::Current) => DocumentData::DataUrl,
         }
     }
 
@@ -94,6 +113,17 @@ impl fmt::Debug for ApiKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// The provider's API has been described in several forms. Which one is spoken decides how
+/// an upload is written, and whether there are texts to accept and a user to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiForm {
+    /// As it is described today: `reference` and a data URL, the privacy policy and the terms
+    /// of service, and `GET /users`, which shows what is held.
+    Current,
+    /// As on the quickstart page, the oldest: `userLocator` and base64, and neither of the rest.
+    Quickstart,
 }
 
 /// The form in which an upload names its user. The provider's pages contradict

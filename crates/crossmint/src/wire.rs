@@ -14,7 +14,8 @@ use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use onboarding::{
-    Date, DocumentType, Eligibility, Product, ProductStatus, Section, Timestamp, UserLocator,
+    Date, DocumentType, Eligibility, Product, ProductStatus, Region, Section, Shown, Timestamp,
+    UserLocator,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -56,6 +57,31 @@ pub struct UserPresence {
     pub legal_documents: Vec<LegalState>,
 }
 
+impl UserPresence {
+    /// The same as the core takes it.
+    #[must_use]
+    pub fn shown(&self) -> Shown {
+        let sections = [
+            (Section::UserDetails, self.user_details),
+            (Section::KycData, self.kyc_data),
+            (Section::DueDiligence, self.due_diligence),
+            (Section::VerificationHistory, self.verification_history),
+        ];
+        let said = |(section, is_held): (Section, Option<bool>)| Some((section, is_held?));
+        Shown {
+            sections: sections.into_iter().filter_map(said).collect(),
+            privacy_policy: self.has_valid(&LegalDocument::CrossmintPrivacyPolicy),
+            terms: self.has_valid(&LegalDocument::CrossmintTermsOfService),
+        }
+    }
+
+    /// Whether an acceptance of the text in force is among those that it lists.
+    fn has_valid(&self, document: &LegalDocument) -> Option<bool> {
+        let of_it = self.legal_documents.iter().filter(|state| state.document == *document);
+        of_it.filter_map(|state| state.is_valid_version).reduce(|one, other| one || other)
+    }
+}
+
 /// What the provider holds about one legal document.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,21 +107,6 @@ pub enum LegalDocument {
     Other(String),
 }
 
-/// Whose version of a legal document it is; an open set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LegalRegion {
-    /// The European Union.
-    Eu,
-    /// The United States.
-    Us,
-    /// Everywhere else.
-    Worldwide,
-    /// A word that this version of Gangway does not know, kept as it came.
-    #[serde(untagged)]
-    Other(String),
-}
-
 /// The user's dated acceptance of a legal document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,7 +119,7 @@ pub struct LegalAcceptance {
     pub accepted_at: Timestamp,
     /// Needed for the terms of service, ignored for the privacy policy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<LegalRegion>,
+    pub region: Option<Region>,
 }
 
 /// A file to upload. It is personal data: it has no `Debug`.

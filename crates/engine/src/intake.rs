@@ -9,8 +9,8 @@ use std::sync::Arc;
 use documents::{CheckedDocument, Given, Limits, check_beside, check_document};
 use onboarding::{
     Checked, Context, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
-    Problems, Product, Profile, Reason, Revision, Timestamp, Transition, UserFile, UserLocator,
-    apply, changed_sections,
+    Problems, Product, Profile, Reason, Requirements, Revision, Timestamp, Transition, UserFile,
+    UserLocator, apply, changed_sections,
 };
 use store::{
     Actor, ClaimAfter, Commit, Committed, DocumentDigest, PersonalData, ProfileContent, Store,
@@ -24,6 +24,7 @@ const CONFLICTS_MAX: u32 = 20;
 pub struct Intake<S> {
     store: Arc<S>,
     actor: Actor,
+    requirements: Arc<Requirements>,
     limits: Limits,
 }
 
@@ -106,6 +107,12 @@ const fn explain(reason: Reason) -> &'static str {
         Reason::AlreadyAcknowledged => {
             "the provider has it already and keeps it; `gangway document add` replaces it"
         }
+        Reason::NoSuchOpenTask => {
+            "there is no such open task; `gangway tasks LOCATOR` lists those that are open"
+        }
+        Reason::NotRejected => {
+            "the provider has not refused the user; `gangway retry` reads its verdict again"
+        }
         Reason::NeverHeld => {
             "there is no such document; `gangway status` lists those that are held"
         }
@@ -116,6 +123,7 @@ const fn explain(reason: Reason) -> &'static str {
         | Reason::NothingToTrigger
         | Reason::StaleObservation
         | Reason::StaleAcknowledgement
+        | Reason::NotDueYet
         | Reason::NotTheAwaitedCall => reason.as_str(),
     }
 }
@@ -148,9 +156,16 @@ struct Request {
 }
 
 impl<S: Store> Intake<S> {
-    /// An intake for requests of `actor`.
-    pub const fn new(store: Arc<S>, actor: Actor) -> Self {
-        Self { store, actor, limits: Limits::DEFAULT }
+    /// An intake for requests of `actor`, who goes by the table of requirements and the limits of
+    /// documents that come with Gangway.
+    pub fn new(store: Arc<S>, actor: Actor) -> Self {
+        Self { store, actor, requirements: Requirements::embedded(), limits: Limits::DEFAULT }
+    }
+
+    /// The same by another table, which says in which area a user lives.
+    #[must_use]
+    pub fn with_requirements(self, requirements: Arc<Requirements>) -> Self {
+        Self { requirements, ..self }
     }
 
     /// The same, with other limits of documents.
@@ -186,7 +201,8 @@ impl<S: Store> Intake<S> {
             {
                 continue;
             }
-            let request = edit_request(edit, &added, found.as_ref(), held, now)?;
+            let requirements = &self.requirements;
+            let request = edit_request(edit, &added, requirements, found.as_ref(), held, now)?;
             let stored = found.unwrap_or_else(|| Stored {
                 user: user.clone(),
                 onboarding: Onboarding::blank(added.new_id, now),
@@ -220,9 +236,8 @@ impl<S: Store> Intake<S> {
         let digest = DocumentDigest(digest);
         for _ in 0..CONFLICTS_MAX {
             let stored = self.store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
-            let mut warnings = checked.warnings.clone();
-            warnings.0.extend(self.compare(&stored.onboarding, given, digest).await?.0);
-            let request = document_request(&stored.onboarding, given, digest, &checked, warnings);
+            let beside = self.compare(&stored.onboarding, given, digest).await?;
+            let request = document_request(&stored.onboarding, given, digest, &checked, beside);
             if let Some(settled) = self.settle(stored, request, now).await? {
                 return Ok(settled);
             }
@@ -237,7 +252,7 @@ impl<S: Store> Intake<S> {
         onboarding: &Onboarding,
         given: &Given<'_>,
         digest: DocumentDigest,
-    ) -> Result<Problems, IntakeError> {
+    ) -> Result<Beside, IntakeError> {
         let digests = self.store.document_digests(onboarding.id).await?;
         let held = onboarding.documents.iter().filter(|(_, document)| document.is_at_hand());
         let held: BTreeMap<DocumentType, Option<DocumentDigest>> =
@@ -253,7 +268,7 @@ impl<S: Store> Intake<S> {
             let others = others.join(", ");
             problems.warn("/data", format!("was given for others, too ({others}); {remedy}"));
         }
-        Ok(problems)
+        Ok(Beside { warnings: problems, duplicates: others })
     }
 
     /// Asks for verification, or lets an operator hold, resume, retry, cancel or erase:
@@ -330,13 +345,22 @@ impl<S: Store> Intake<S> {
     }
 }
 
+/// What a document is beside others.
+struct Beside {
+    warnings: Problems,
+    /// Other onboardings for which the same file was given.
+    duplicates: Vec<OnboardingId>,
+}
+
 fn document_request(
     onboarding: &Onboarding,
     given: &Given<'_>,
     digest: DocumentDigest,
     checked: &Checked<CheckedDocument>,
-    warnings: Problems,
+    beside: Beside,
 ) -> Request {
+    let mut warnings = checked.warnings.clone();
+    warnings.0.extend(beside.warnings.0);
     let document_type = given.document_type;
     let before =
         onboarding.documents.get(document_type).map(|document: &Document| document.revision);
@@ -346,6 +370,7 @@ fn document_request(
             document_type: document_type.clone(),
             revision,
             expires_at: given.expires_at,
+            duplicates: beside.duplicates,
         }],
         personal: vec![
             PersonalData::DocumentContent {
@@ -384,6 +409,7 @@ fn profile_before(
 fn edit_request(
     edit: Edit<'_>,
     added: &Added,
+    requirements: &Requirements,
     found: Option<&Stored>,
     held: Option<ProfileContent>,
     now: Timestamp,
@@ -406,12 +432,9 @@ fn edit_request(
     {
         request.events.push(Event::WantedProductsSet { products });
     }
-    if let Some(accepted_at) = file.privacy_policy_accepted_at {
-        let before = onboarding.and_then(|onboarding| onboarding.consent.as_ref());
-        if before.is_none_or(|consent| consent.accepted_at != accepted_at) {
-            let revision = Revision::following(before.map(|consent| consent.revision));
-            request.events.push(Event::ConsentGiven { revision, accepted_at });
-        }
+    for given in file.consents {
+        let before = onboarding.and_then(|onboarding| onboarding.accepted(given.text));
+        request.events.extend(given.event_after(before));
     }
     if let Some(profile) = file.profile {
         let sections = changed_sections(held.as_ref(), &profile);
@@ -419,7 +442,13 @@ fn edit_request(
             let before = onboarding.and_then(|onboarding| onboarding.profile.as_ref());
             let revision = Revision::following(before.map(|record| record.revision));
             let changed = sections.changed.intersection(&sections.present).cloned().collect();
-            request.events.push(Event::ProfileSet { revision, present: sections.present, changed });
+            request.events.push(Event::ProfileSet {
+                revision,
+                present: sections.present,
+                changed,
+                area: requirements.area_of(&profile),
+                verified_on: profile.verified_on(),
+            });
             let json = serde_json::to_vec(&profile).expect("a profile holds only strings");
             request.personal.push(PersonalData::Profile { revision, json });
         }

@@ -1,9 +1,11 @@
-//! The provider as the worker sees it: the five calls that move an onboarding.
+//! The provider as the worker sees it: the calls that move an onboarding.
 
 use std::future::Future;
 
 use crossmint::{DocumentUpload, LegalAcceptance, LegalDocument};
-use onboarding::{Date, DocumentType, Eligibility, Failure, Profile, Timestamp, UserLocator};
+use onboarding::{
+    Date, DocumentType, Eligibility, Failure, Profile, Region, Shown, Timestamp, UserLocator,
+};
 
 /// A document to be uploaded.
 pub struct Upload {
@@ -17,7 +19,7 @@ pub struct Upload {
     pub expires_at: Option<Date>,
 }
 
-/// The five calls that move an onboarding. Each is one try: nothing is repeated in here.
+/// The calls that move an onboarding. Each is one try: nothing is repeated in here.
 pub trait Provider: Send + Sync + 'static {
     /// Records the user's acceptance of the privacy policy.
     fn accept_privacy_policy(
@@ -26,12 +28,23 @@ pub trait Provider: Send + Sync + 'static {
         accepted_at: Timestamp,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Records the user's acceptance of the terms of service of a region.
+    fn accept_terms(
+        &self,
+        user: &UserLocator,
+        accepted_at: Timestamp,
+        region: &Region,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
     /// Replaces the user's whole record.
     fn register_user(
         &self,
         user: &UserLocator,
         profile: &Profile,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Answers which parts of the user the provider shows to hold.
+    fn read_user(&self, user: &UserLocator) -> impl Future<Output = Result<Shown, Failure>> + Send;
 
     /// Uploads a document and answers the provider's id of it.
     fn upload_document(
@@ -67,8 +80,26 @@ impl Provider for crossmint::Client {
         self.accept_legal_document(user, acceptance).await
     }
 
+    async fn accept_terms(
+        &self,
+        user: &UserLocator,
+        accepted_at: Timestamp,
+        region: &Region,
+    ) -> Result<(), Failure> {
+        let acceptance = LegalAcceptance {
+            document: LegalDocument::CrossmintTermsOfService,
+            accepted_at,
+            region: Some(region.clone()),
+        };
+        self.accept_legal_document(user, acceptance).await
+    }
+
     async fn register_user(&self, user: &UserLocator, profile: &Profile) -> Result<(), Failure> {
         self.upsert_user(user, profile).await.map(|_presence| ())
+    }
+
+    async fn read_user(&self, user: &UserLocator) -> Result<Shown, Failure> {
+        self.user(user).await.map(|presence| presence.shown())
     }
 
     async fn upload_document(&self, user: &UserLocator, upload: Upload) -> Result<String, Failure> {

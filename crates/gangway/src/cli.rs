@@ -80,6 +80,9 @@ pub(crate) enum Command {
     /// List what persons have to supply
     #[command(after_help = exit::LIST_HELP)]
     Tasks(Tasks),
+    /// Let a task pass that a person need not do
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// Show everything that happened to a user
     #[command(after_help = exit::LIST_HELP)]
     History(UserJson),
@@ -92,12 +95,20 @@ pub(crate) enum Command {
     /// Try the next step now, and read the provider's status again
     #[command(after_help = exit::HELP)]
     Retry(Operate),
+    /// Have a user judged again whom the provider refused
+    ///
+    /// Nothing that is held changed, so it takes a reason. Verification is triggered once more.
+    #[command(after_help = exit::HELP)]
+    Reopen(WithReason),
     /// End a user's onboarding; the data is kept, and `resume` reopens it
     #[command(after_help = exit::HELP)]
     Cancel(Operate),
     /// End a user's onboarding and destroy the personal data; there is no way back
     #[command(after_help = exit::HELP)]
     Erase(Erase),
+    /// Say what the provider asks of whom
+    #[command(subcommand)]
+    Requirements(RequirementsCommand),
     /// Serve a Crossmint of our own on this machine, to try things out on
     Sandbox(Sandbox),
     /// Watch a dozen users go through, and the worker survive being killed
@@ -142,6 +153,41 @@ pub(crate) enum UserCommand {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum TaskCommand {
+    /// Let an open task pass, with a reason
+    ///
+    /// It counts as supplied: when nothing else is open, the provider is asked to judge. If it asks
+    /// for the same again, the task is open again.
+    #[command(after_help = exit::HELP)]
+    Waive(TaskWaive),
+}
+
+#[derive(Args)]
+pub(crate) struct TaskWaive {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// The task's number: what stands behind the last dash of its id in `gangway tasks --json`
+    #[arg(value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) number: u32,
+    /// Why; it is kept in the user's history, so leave personal data out
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct WithReason {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// Why; it is kept in the user's history, so leave personal data out
+    #[arg(long, value_name = "TEXT", value_parser = reason)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Subcommand)]
 pub(crate) enum DocumentCommand {
     /// Add a document; it replaces one of the same type
     #[command(after_help = exit::HELP)]
@@ -158,6 +204,32 @@ pub(crate) enum DocumentCommand {
     /// acknowledged can only be replaced, by `gangway document add`.
     #[command(after_help = exit::HELP)]
     Remove(DocumentRemove),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RequirementsCommand {
+    /// Say what will be asked of a user, now and probably later, before the first call
+    ///
+    /// Makes no call and stores nothing. docs/requirements.md says how to read the answer.
+    #[command(after_help = exit::CHECK_HELP)]
+    Check(RequirementsCheck),
+    /// Show the table in force, with the source of each rule
+    Show(Json),
+}
+
+#[derive(Args)]
+pub(crate) struct RequirementsCheck {
+    /// A file as for `user set`, - for standard input, or the locator of a user in the database
+    #[arg(value_name = "LOCATOR|FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) subject: String,
+    /// The products that the user is to be allowed, above what the user wants
+    #[arg(long, value_name = "PRODUCT,…", value_delimiter = ',', value_parser = product)]
+    pub(crate) want: Vec<Product>,
+    /// As if the provider had decided for enhanced due diligence
+    #[arg(long)]
+    pub(crate) edd: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
 }
 
 /// Names a user.
@@ -325,7 +397,7 @@ Without --scenario every user is verified at once. docs/sandbox.md says how to s
 delays and faults, and what the admin port can do.")]
 pub(crate) struct Sandbox {
     /// The age of the provider's contract
-    #[arg(long, value_name = "PROFILE", default_value = "quickstart", value_parser = sandbox_profile())]
+    #[arg(long, value_name = "PROFILE", default_value = "current", value_parser = sandbox_profile())]
     pub(crate) profile: sandbox::Profile,
     /// The port to serve on; 0 takes a free one
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -386,7 +458,7 @@ fn state() -> impl TypedValueParser<Value = State> {
 }
 
 fn sandbox_profile() -> impl TypedValueParser<Value = sandbox::Profile> {
-    PossibleValuesParser::new(["quickstart", "current"])
+    PossibleValuesParser::new(["current", "quickstart"])
         .map(|word| word.parse().expect("the parser lets only profiles through"))
 }
 

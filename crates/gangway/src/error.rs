@@ -28,6 +28,8 @@ pub(crate) enum Error {
     Store(#[from] StoreError),
     #[error(transparent)]
     Locator(#[from] InvalidLocator),
+    #[error("there is no such file, and it is no locator either")]
+    NeitherFileNorLocator(#[source] InvalidLocator),
     #[error(transparent)]
     Intake(#[from] IntakeError),
     #[error("verification is under way; `gangway status --watch` follows it")]
@@ -52,7 +54,7 @@ impl Error {
     /// The exit code that goes with it.
     pub(crate) const fn exit(&self) -> Exit {
         match self {
-            Self::Locator(_) | Self::NotConfirmed => Exit::Usage,
+            Self::Locator(_) | Self::NeitherFileNorLocator(_) | Self::NotConfirmed => Exit::Usage,
             Self::Intake(refused) => match refused {
                 IntakeError::NoSuchUser => Exit::NoSuchUser,
                 IntakeError::Ended(_) | IntakeError::NotNow(_) | IntakeError::Conflict => {

@@ -58,6 +58,16 @@ Exit codes:
   12  rejected
   13  stopped: held, cancelled or erased";
 
+/// The same of one that says what will be asked for.
+pub(crate) const CHECK_HELP: &str = "\
+Exit codes:
+  0   nothing is missing
+  1   failed, or what was given was refused
+  2   wrong usage of the command line
+  3   no such user
+  10  a person must act: something is missing
+  12  a wanted product can't be had";
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit as u8)
@@ -122,6 +132,8 @@ mod tests {
                 revision: Revision(1),
                 acknowledged: Some(Revision(1)),
                 sections: BTreeMap::new(),
+                area: None,
+                verified_on: None,
             }),
             verification: Verification {
                 asked: true,
@@ -157,6 +169,8 @@ mod tests {
                 revision: Revision(1),
                 acknowledged: None,
                 accepted_at: Timestamp(0),
+                region: None,
+                evidence: onboarding::Evidence::default(),
             }),
             ..judged(P::RequiresData)
         };
@@ -196,9 +210,13 @@ mod tests {
         let doing = [&listing[..], &[Exit::Conflict]].concat();
         let standings = [Exit::PersonMustAct, Exit::InVerification, Exit::Rejected, Exit::Stopped];
         let answering = [&doing[..], &standings].concat();
-        for (help, exits) in
-            [(LIST_HELP, &listing[..]), (HELP, &doing), (STANDING_HELP, &answering)]
-        {
+        let checking = [&listing[..], &[Exit::PersonMustAct, Exit::Rejected]].concat();
+        for (help, exits) in [
+            (LIST_HELP, &listing[..]),
+            (HELP, &doing),
+            (STANDING_HELP, &answering),
+            (CHECK_HELP, &checking),
+        ] {
             let lines = help.lines().filter_map(|line| line.trim().split_once(' '));
             let named: Vec<u8> = lines.filter_map(|(code, _)| code.parse().ok()).collect();
             let expected: Vec<u8> = exits.iter().map(|exit| *exit as u8).collect();

@@ -246,6 +246,8 @@ mod tests {
                 revision: Revision(1),
                 acknowledged: told.profile,
                 sections: std::collections::BTreeMap::new(),
+                area: None,
+                verified_on: None,
             }),
             ..blank.clone()
         };
@@ -264,8 +266,13 @@ mod tests {
 
     #[test]
     fn a_time_in_an_events_detail_reads_as_a_time() {
-        let detail =
-            detail(&Event::ConsentGiven { revision: Revision(1), accepted_at: Timestamp(0) });
+        let detail = detail(&Event::ConsentGiven {
+            text: onboarding::LegalText::PrivacyPolicy,
+            revision: Revision(1),
+            accepted_at: Timestamp(0),
+            region: None,
+            evidence: onboarding::Evidence::default(),
+        });
         assert_eq!(brief(&detail), "acceptedAt=1970-01-01T00:00:00.000Z revision=1");
     }
 

@@ -19,7 +19,7 @@ pub struct Bounds {
     pub faults: u8,
     /// Workers that are killed.
     pub crashes: u8,
-    /// Leases that run out while the call is under way.
+    /// Leases that run out before their call is made, or while that is under way.
     pub leases: u8,
     /// Answers that come a second time, whenever they like.
     pub copies: u8,

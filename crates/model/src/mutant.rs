@@ -27,8 +27,8 @@ pub enum Mutant {
     ForgetTheLease,
     /// A worker never asks for the status.
     NeverReadTheStatus,
-    /// Not a fault of ours: a worker stands still between its claim and its call for longer
-    /// than its lease, which time-outs have to rule out.
+    /// Not a fault of ours: a worker stands still between its claim and a trigger for longer
+    /// than its lease, which time-outs have to rule out. What other calls send is read anew.
     StallBeforeSending,
     /// Not a fault of ours: a call is overtaken by a later one on its way to the provider.
     OvertakenCall,
@@ -108,9 +108,10 @@ impl Mutant {
             Self::AcknowledgeWithoutAnswer
             | Self::AcknowledgeWithoutEpoch
             | Self::SendTheFirstProfile
-            | Self::StallBeforeSending
             | Self::OvertakenCall => "I4",
-            Self::SkipStatusAfterUnknownTrigger | Self::BeginTriggerAfterwards => "I5",
+            Self::SkipStatusAfterUnknownTrigger
+            | Self::BeginTriggerAfterwards
+            | Self::StallBeforeSending => "I5",
             Self::NeverReadTheStatus => "I6",
             Self::NoVersionCheck | Self::ForgetTheLease => "I9",
         }

@@ -60,7 +60,7 @@ pub enum Action {
     },
     /// An answer comes a second time.
     ComesAgain(usize),
-    /// A lease runs out while the call is under way.
+    /// A lease runs out before its call is made, or while that is under way.
     LeaseRunsOut(usize),
     /// A worker is killed.
     Crash(usize),
@@ -142,9 +142,8 @@ impl World {
         }
         let is_under_way = match worker.phase {
             Phase::Idle => false,
-            Phase::Claimed(_) => {
-                self.is(Mutant::StallBeforeSending) || self.is(Mutant::OvertakenCall)
-            }
+            // What it sends is read anew, but a trigger has nothing to read.
+            Phase::Claimed(call) => !call.is_trigger() || self.is(Mutant::StallBeforeSending),
             Phase::Answered(_) => true,
         };
         if is_under_way && worker.is_leased && state.left.leases > 0 {
@@ -348,8 +347,8 @@ impl State {
         match call {
             CallKind::Register(claimed) => is_held(held.profile, claimed),
             CallKind::Upload(claimed) => is_held(held.documents.values().next().copied(), claimed),
-            // The consent is sent as it was claimed.
-            CallKind::Consent(_) | CallKind::Trigger | CallKind::Status => None,
+            CallKind::Consent(claimed) => is_held(held.consent, claimed),
+            CallKind::Trigger | CallKind::Status => None,
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::consent::{Consent, LegalText};
 use crate::event::Event;
-use crate::onboarding::{Consent, Document, Ended, Hold, HoldCause, Onboarding, ProfileRecord};
-use crate::task::{Request, Task, TaskState};
+use crate::onboarding::{Document, Ended, Hold, HoldCause, Onboarding, ProfileRecord, Standing};
+use crate::task::{Request, Task, TaskState, Waived};
 use crate::{DocumentType, Policy, Product, ProductStatus, Revision, Section, State, Timestamp};
 
 /// What an event is applied in.
@@ -73,6 +74,12 @@ pub enum Reason {
     NotBegun,
     /// The failed call is not one that this onboarding is waiting for.
     NotTheAwaitedCall,
+    /// Its time has not come, or its cause is gone.
+    NotDueYet,
+    /// There is no such task, or nobody has to do anything about it any more.
+    NoSuchOpenTask,
+    /// The provider has not refused the user.
+    NotRejected,
 }
 
 impl Reason {
@@ -95,6 +102,9 @@ impl Reason {
             Self::HeldByOperator => "held-by-operator",
             Self::NotBegun => "not-begun",
             Self::NotTheAwaitedCall => "not-the-awaited-call",
+            Self::NotDueYet => "not-due-yet",
+            Self::NoSuchOpenTask => "no-such-open-task",
+            Self::NotRejected => "not-rejected",
         }
     }
 }
@@ -109,7 +119,8 @@ pub fn apply(onboarding: &Onboarding, event: &Event, cx: &Context<'_>) -> Outcom
     if let Err(reason) = after.take(event, cx) {
         return Outcome::Ignored(reason);
     }
-    after.mark_supplied();
+    after.mark_supplied(cx);
+    after.reconcile_renewals(cx);
     after.version += 1;
     after.updated_at = cx.now;
     let from = onboarding.state;
@@ -117,7 +128,8 @@ pub fn apply(onboarding: &Onboarding, event: &Event, cx: &Context<'_>) -> Outcom
     if after.state != from || after.version == 1 {
         after.state_since = cx.now;
     }
-    let tasks = changed_tasks(&onboarding.tasks, &after.tasks);
+    let mut tasks = changed_tasks(&onboarding.tasks, &after.tasks);
+    tasks.extend(changed_tasks(&onboarding.renewals, &after.renewals));
     Outcome::Changed(Box::new(Transition {
         event: event.clone(),
         at: cx.now,
@@ -145,25 +157,45 @@ impl Onboarding {
             return Err(Reason::NotBegun);
         }
         match event {
-            Event::ProfileSet { revision, present, changed } => {
-                self.set_profile(*revision, present, changed)?;
+            Event::ProfileSet { revision, present, changed, area, verified_on } => {
+                let current = self.profile.as_ref();
+                let last_changed = |section: &Section| {
+                    let before = current.and_then(|held| held.sections.get(section).copied());
+                    before.filter(|_| !changed.contains(section)).unwrap_or(*revision)
+                };
+                let sections = present.iter().map(|it| (it.clone(), last_changed(it))).collect();
+                self.set_profile(ProfileRecord {
+                    revision: *revision,
+                    acknowledged: current.and_then(|held| held.acknowledged),
+                    sections,
+                    area: area.clone(),
+                    verified_on: *verified_on,
+                })?;
                 self.edited();
             }
             Event::WantedProductsSet { products } => {
                 self.set_wanted(products, cx)?;
                 self.edited();
             }
-            Event::ConsentGiven { revision, accepted_at } => {
-                self.give_consent(*revision, *accepted_at)?;
+            Event::ConsentGiven { text, revision, accepted_at, region, evidence } => {
+                let consent = Consent {
+                    revision: *revision,
+                    acknowledged: None,
+                    accepted_at: *accepted_at,
+                    region: region.clone(),
+                    evidence: evidence.clone(),
+                };
+                self.give_consent(*text, consent)?;
                 self.edited();
             }
-            Event::DocumentAdded { document_type, revision, expires_at } => {
+            Event::DocumentAdded { document_type, revision, expires_at, duplicates } => {
                 let document = Document {
                     revision: *revision,
                     acknowledged: None,
                     expires_at: *expires_at,
                     provider_document_id: None,
                     content_held: true,
+                    duplicates: duplicates.clone(),
                 };
                 self.add_document(document_type, document)?;
                 self.edited();
@@ -172,19 +204,23 @@ impl Onboarding {
                 self.withdraw_document(document_type)?;
                 self.edited();
             }
-            Event::VerificationRequested => self.request_verification()?,
+            Event::VerificationRequested => self.request_verification(cx)?,
             Event::PrivacyPolicyAccepted { revision, epoch } => {
                 self.is_of_this_epoch(*epoch)?;
-                let consent = self.consent.as_mut().ok_or(Reason::NeverHeld)?;
-                acknowledge(&mut consent.acknowledged, *revision, consent.revision)?;
-                self.told();
+                self.consent_arrived(LegalText::PrivacyPolicy, *revision)?;
+            }
+            Event::TermsAccepted { revision, epoch } => {
+                self.is_of_this_epoch(Some(*epoch))?;
+                self.consent_arrived(LegalText::TermsOfService, *revision)?;
             }
             Event::UserRegistered { revision, epoch } => {
                 self.is_of_this_epoch(*epoch)?;
                 let profile = self.profile.as_mut().ok_or(Reason::NeverHeld)?;
                 acknowledge(&mut profile.acknowledged, *revision, profile.revision)?;
+                self.registration.is_unconfirmed = cx.policy.confirm_registration;
                 self.told();
             }
+            Event::UserRead { epoch, shown } => self.take_shown(*epoch, shown, cx)?,
             Event::DocumentUploaded { document_type, revision, epoch, provider_document_id } => {
                 self.is_of_this_epoch(*epoch)?;
                 let document = self.documents.get_mut(document_type).ok_or(Reason::NeverHeld)?;
@@ -203,6 +239,11 @@ impl Onboarding {
                 self.take_status(*epoch, eligibility, cx)?
             }
             Event::CallFailed { call, failure } => self.take_failure(call, failure, cx)?,
+            Event::ProductRegressed(regression) => self.tell_regression(regression)?,
+            Event::TaskReminded { number, passed } => self.remind(*number, *passed)?,
+            Event::RenewalOpened { request } => self.open_renewal(request, cx)?,
+            Event::TaskWaived { number, reason } => self.waive(*number, reason, cx)?,
+            Event::Reopened { .. } => self.reopen()?,
             Event::Held { reason } => self.hold_for_operator(reason, cx)?,
             Event::Resumed { .. } => self.resume()?,
             Event::Retried { .. } => self.retry_now()?,
@@ -223,34 +264,49 @@ impl Onboarding {
         }
     }
 
-    fn set_profile(
-        &mut self,
-        revision: Revision,
-        present: &BTreeSet<Section>,
-        changed: &BTreeSet<Section>,
-    ) -> Result<(), Reason> {
-        let current = self.profile.as_ref();
-        if revision != Revision::following(current.map(|profile| profile.revision)) {
+    fn set_profile(&mut self, record: ProfileRecord) -> Result<(), Reason> {
+        let current = self.profile.as_ref().map(|profile| profile.revision);
+        if record.revision != Revision::following(current) {
             return Err(Reason::NotTheNextRevision);
         }
-        let last_changed = |section: &Section| {
-            let before = current.and_then(|profile| profile.sections.get(section).copied());
-            before.filter(|_| !changed.contains(section)).unwrap_or(revision)
-        };
-        let sections =
-            present.iter().map(|section| (section.clone(), last_changed(section))).collect();
-        let acknowledged = current.and_then(|profile| profile.acknowledged);
-        self.profile = Some(ProfileRecord { revision, acknowledged, sections });
+        self.profile = Some(record);
         Ok(())
     }
 
-    fn give_consent(&mut self, revision: Revision, accepted_at: Timestamp) -> Result<(), Reason> {
-        let current = self.consent.as_ref();
-        if revision != Revision::following(current.map(|consent| consent.revision)) {
+    fn give_consent(&mut self, text: LegalText, consent: Consent) -> Result<(), Reason> {
+        let held = self.accepted_mut(text);
+        if consent.revision != Revision::following(held.as_ref().map(|held| held.revision)) {
             return Err(Reason::NotTheNextRevision);
         }
-        let acknowledged = current.and_then(|consent| consent.acknowledged);
-        self.consent = Some(Consent { revision, acknowledged, accepted_at });
+        let acknowledged = held.as_ref().and_then(|held| held.acknowledged);
+        *held = Some(Consent { acknowledged, ..consent });
+        Ok(())
+    }
+
+    /// The user's acceptance of a legal text.
+    #[must_use]
+    pub const fn accepted(&self, text: LegalText) -> Option<&Consent> {
+        match text {
+            LegalText::PrivacyPolicy => self.consent.as_ref(),
+            LegalText::TermsOfService => self.terms.as_ref(),
+        }
+    }
+
+    const fn accepted_mut(&mut self, text: LegalText) -> &mut Option<Consent> {
+        match text {
+            LegalText::PrivacyPolicy => &mut self.consent,
+            LegalText::TermsOfService => &mut self.terms,
+        }
+    }
+
+    fn consent_arrived(&mut self, text: LegalText, revision: Revision) -> Result<(), Reason> {
+        let consent = self.accepted_mut(text).as_mut().ok_or(Reason::NeverHeld)?;
+        acknowledge(&mut consent.acknowledged, revision, consent.revision)?;
+        match text {
+            LegalText::PrivacyPolicy => self.registration.privacy_policy_outdated_since = None,
+            LegalText::TermsOfService => self.registration.terms_outdated_since = None,
+        }
+        self.told();
         Ok(())
     }
 
@@ -290,10 +346,11 @@ impl Onboarding {
             return;
         }
         let is_judged = verification.triggered_with.as_ref() == Some(&held) && !verification.renew;
-        let is_operators = |task: &Task| {
-            matches!(task.request, Request::Operator(_)) && task.state == TaskState::Supplied
+        let is_a_persons_word = |task: &Task| {
+            let said = matches!(task.request, Request::Operator(_)) || task.waived.is_some();
+            said && task.state == TaskState::Supplied
         };
-        if is_judged && !self.tasks.iter().any(is_operators) {
+        if is_judged && !self.tasks.iter().any(is_a_persons_word) {
             verification.requested = false;
         }
     }
@@ -309,12 +366,12 @@ impl Onboarding {
         self.wanted.clone_from(products);
         if self.observation.is_some() {
             self.verification.renew |= grown;
-            self.reconcile_tasks(cx.now);
+            self.reconcile_tasks(cx);
         }
         Ok(())
     }
 
-    fn request_verification(&mut self) -> Result<(), Reason> {
+    fn request_verification(&mut self, cx: &Context<'_>) -> Result<(), Reason> {
         let held = self.held_revisions();
         if let Some(doubt) = &mut self.verification.in_doubt {
             // What was sent is being verified already; newer data waits for its own trigger.
@@ -343,8 +400,46 @@ impl Onboarding {
             return Err(Reason::NothingNewToVerify);
         }
         for task in operators {
-            task.state = TaskState::Supplied;
+            task.settle(None, cx);
         }
+        self.verification.asked = true;
+        self.verification.requested = true;
+        Ok(())
+    }
+
+    fn remind(&mut self, number: u32, passed: u32) -> Result<(), Reason> {
+        let task = self.open_task(number)?;
+        if passed <= task.reminders {
+            return Err(Reason::AlreadySo);
+        }
+        task.reminders = passed;
+        Ok(())
+    }
+
+    /// What is waived counts as supplied, until the provider judged and asks for it again. When
+    /// nothing else is open, it is asked to judge.
+    fn waive(&mut self, number: u32, reason: &str, cx: &Context<'_>) -> Result<(), Reason> {
+        let waived = Waived { reason: reason.to_owned(), at: cx.now };
+        self.open_task(number)?.settle(Some(waived), cx);
+        let is_asked_for = self.tasks.iter().any(|task| task.number == number);
+        if is_asked_for && !self.has_open_task() && self.verification.asked {
+            self.verification.requested = true;
+        }
+        Ok(())
+    }
+
+    fn open_task(&mut self, number: u32) -> Result<&mut Task, Reason> {
+        let mut tasks = self.tasks.iter_mut().chain(&mut self.renewals);
+        let found = tasks.find(|task| task.number == number && task.state == TaskState::Open);
+        found.ok_or(Reason::NoSuchOpenTask)
+    }
+
+    /// Nothing that we hold changed, so only a person's word lets the provider judge again.
+    fn reopen(&mut self) -> Result<(), Reason> {
+        if self.state != State::Rejected || self.standing() != Standing::Rejected {
+            return Err(Reason::NotRejected);
+        }
+        self.edited();
         self.verification.asked = true;
         self.verification.requested = true;
         Ok(())
@@ -419,6 +514,7 @@ impl Onboarding {
         if let Some(observation) = &mut self.observation {
             observation.unclear = 0;
         }
+        self.registration.resends = 0;
         for task in &mut self.tasks {
             task.rounds = 1;
         }
@@ -441,8 +537,10 @@ impl Onboarding {
         self.ended = Some(Ended::Erased);
         self.profile = None;
         self.consent = None;
+        self.terms = None;
         self.documents.clear();
         self.tasks.clear();
+        self.renewals.clear();
         self.hold = None;
         self.last_error = None;
         Ok(())

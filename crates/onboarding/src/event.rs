@@ -4,8 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::consent::{Evidence, LegalText};
+use crate::regression::Regression;
 use crate::step::Call;
-use crate::{Date, DocumentType, Eligibility, Failure, Product, Revision, Section, Timestamp};
+use crate::task::Request;
+use crate::{
+    Area, Date, DocumentType, Eligibility, Failure, OnboardingId, Product, Region, Revision,
+    Section, Shown, Timestamp,
+};
 
 /// Something that happened. Holds no personal data, so that history can be kept and shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,18 +25,33 @@ pub enum Event {
         present: BTreeSet<Section>,
         /// Those of them whose content differs from the revision before.
         changed: BTreeSet<Section>,
+        /// Where the user lives, as coarsely as the requirements need it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        area: Option<Area>,
+        /// The day of the older of the verifications that it names.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verified_on: Option<Date>,
     },
     /// A person said which products the user is being onboarded for.
     WantedProductsSet {
         /// The whole new set.
         products: BTreeSet<Product>,
     },
-    /// The user accepted the provider's privacy policy.
+    /// The user accepted a legal text of the provider's.
     ConsentGiven {
+        /// Which one.
+        #[serde(default, skip_serializing_if = "LegalText::is_privacy_policy")]
+        text: LegalText,
         /// The revision of this consent.
         revision: Revision,
         /// When the user accepted it.
         accepted_at: Timestamp,
+        /// Whose version of the text it was, of the terms of service.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<Region>,
+        /// How the acceptance can be shown later.
+        #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+        evidence: Evidence,
     },
     /// A person supplied a document; it replaces one of the same type.
     DocumentAdded {
@@ -41,6 +62,9 @@ pub enum Event {
         /// The last day on which it is valid.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         expires_at: Option<Date>,
+        /// Other onboardings for which the same file was given.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        duplicates: Vec<OnboardingId>,
     },
     /// A person took a document back before the provider had it.
     DocumentWithdrawn {
@@ -58,6 +82,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<u32>,
     },
+    /// The provider acknowledged the acceptance of the terms of service.
+    TermsAccepted {
+        /// The revision that was sent.
+        revision: Revision,
+        /// The epoch in which it was sent.
+        epoch: u32,
+    },
     /// The provider acknowledged the profile.
     UserRegistered {
         /// The revision that was sent.
@@ -66,6 +97,13 @@ pub enum Event {
         /// carried it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<u32>,
+    },
+    /// The provider showed what it holds of the user.
+    UserRead {
+        /// The epoch in which it was asked.
+        epoch: u32,
+        /// What it showed.
+        shown: Shown,
     },
     /// The provider acknowledged a document.
     DocumentUploaded {
@@ -105,6 +143,32 @@ pub enum Event {
         call: Call,
         /// What went wrong.
         failure: Failure,
+    },
+    /// A wanted product was verified and is no longer.
+    ProductRegressed(Regression),
+    /// A time passed at which a person is reminded of an open task.
+    TaskReminded {
+        /// The task's number.
+        number: u32,
+        /// How many such times of this round have passed.
+        passed: u32,
+    },
+    /// The time came to ask for a newer one of something that runs out.
+    RenewalOpened {
+        /// What is asked for.
+        request: Request,
+    },
+    /// A person let a task pass.
+    TaskWaived {
+        /// The task's number.
+        number: u32,
+        /// The person's reason.
+        reason: String,
+    },
+    /// An operator wants a user judged again whom the provider refused.
+    Reopened {
+        /// The operator's reason.
+        reason: String,
     },
     /// An operator stopped the onboarding.
     Held {
@@ -147,7 +211,9 @@ impl Event {
         matches!(
             self,
             Self::PrivacyPolicyAccepted { .. }
+                | Self::TermsAccepted { .. }
                 | Self::UserRegistered { .. }
+                | Self::UserRead { .. }
                 | Self::DocumentUploaded { .. }
                 | Self::VerificationTriggered { .. }
                 | Self::StatusChecked { .. }
@@ -166,12 +232,19 @@ impl Event {
             Self::DocumentWithdrawn { .. } => "document-withdrawn",
             Self::VerificationRequested => "verification-requested",
             Self::PrivacyPolicyAccepted { .. } => "privacy-policy-accepted",
+            Self::TermsAccepted { .. } => "terms-accepted",
             Self::UserRegistered { .. } => "user-registered",
+            Self::UserRead { .. } => "user-read",
             Self::DocumentUploaded { .. } => "document-uploaded",
             Self::TriggerBegun { .. } => "trigger-begun",
             Self::VerificationTriggered { .. } => "verification-triggered",
             Self::StatusChecked { .. } => "status-checked",
             Self::CallFailed { .. } => "call-failed",
+            Self::ProductRegressed(_) => "product-regressed",
+            Self::TaskReminded { .. } => "task-reminded",
+            Self::RenewalOpened { .. } => "renewal-opened",
+            Self::TaskWaived { .. } => "task-waived",
+            Self::Reopened { .. } => "reopened",
             Self::Held { .. } => "held",
             Self::Resumed { .. } => "resumed",
             Self::Retried { .. } => "retried",

@@ -39,7 +39,7 @@ impl Onboarding {
     /// everything again is much to do for one answer, so it has to come twice in a row.
     fn class_for(&self, call: &Call, failure: &Failure) -> FailureClass {
         match (failure.class, call) {
-            (FailureClass::Refused, Call::CheckStatus { .. }) => {
+            (FailureClass::Refused, Call::CheckStatus { .. } | Call::ReadUser { .. }) => {
                 let was_refused = self
                     .last_error
                     .as_ref()
@@ -60,6 +60,9 @@ impl Onboarding {
             Call::AcceptPrivacyPolicy { revision } => self.consent.as_ref().is_some_and(|held| {
                 held.revision == *revision && held.acknowledged != Some(*revision)
             }),
+            Call::AcceptTerms { revision } => self.terms.as_ref().is_some_and(|held| {
+                held.revision == *revision && held.acknowledged != Some(*revision)
+            }),
             Call::RegisterUser { revision } => self.profile.as_ref().is_some_and(|held| {
                 held.revision == *revision && held.acknowledged != Some(*revision)
             }),
@@ -74,6 +77,7 @@ impl Onboarding {
                 self.verification.in_doubt.as_ref().is_some_and(|doubt| doubt.trigger == *trigger)
                     || self.next_call().as_ref() == Some(call)
             }
+            Call::ReadUser { epoch } => *epoch == self.epoch && self.registration.is_unconfirmed,
             Call::CheckStatus { epoch } => *epoch == self.epoch,
         }
     }
@@ -90,7 +94,9 @@ impl Onboarding {
 
     fn not_found(&mut self, call: &Call, failure: &Failure, cx: &Context<'_>) {
         match call {
-            Call::AcceptPrivacyPolicy { .. } | Call::RegisterUser { .. } => {
+            Call::AcceptPrivacyPolicy { .. }
+            | Call::AcceptTerms { .. }
+            | Call::RegisterUser { .. } => {
                 let message =
                     format!("the provider does not know {}: {}", call.name(), failure.message);
                 self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
@@ -102,7 +108,8 @@ impl Onboarding {
             {
                 self.trigger_had_no_effect();
             }
-            Call::UploadDocument { .. }
+            Call::ReadUser { .. }
+            | Call::UploadDocument { .. }
             | Call::TriggerVerification { .. }
             | Call::CheckStatus { .. } => {
                 self.forget(failure, cx);
@@ -119,7 +126,8 @@ impl Onboarding {
         if let Some(profile) = &mut self.profile {
             profile.acknowledged = None;
         }
-        if let Some(consent) = &mut self.consent {
+        self.registration.is_unconfirmed = false;
+        for consent in [&mut self.consent, &mut self.terms].into_iter().flatten() {
             consent.acknowledged = None;
         }
         for document in self.documents.values_mut() {

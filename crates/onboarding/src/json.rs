@@ -320,6 +320,14 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_read_as_it_is_written() {
+        for text in ["0", "-3", "18446744073709551615", "1.5", "-2.5e3"] {
+            let expected: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(parse(text.as_bytes(), &mut Problems::default()), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
     fn the_text_limit_is_the_one_that_its_message_names() {
         assert!(TOO_LONG.contains(&format!(" {TEXT_CHARS_MAX} ")));
         let longest = Value::from("é".repeat(TEXT_CHARS_MAX));

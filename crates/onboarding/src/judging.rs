@@ -99,6 +99,9 @@ impl Onboarding {
         let before = self.observation.take();
         let products: BTreeMap<Product, Eligibility> =
             eligibility.iter().map(|word| (word.product.clone(), word.clone())).collect();
+        if cx.policy.looks_back() {
+            self.note_regressions(&products, cx.now);
+        }
         let same_look =
             before.as_ref().is_some_and(|before| say_the_same(&before.products, &products));
         let (polls, unclear) = before.map_or((0, 0), |before| (before.polls + 1, before.unclear));
@@ -110,7 +113,7 @@ impl Onboarding {
             polls: if same_look { polls } else { 0 },
             unclear,
         });
-        self.reconcile_tasks(cx.now);
+        self.reconcile_tasks(cx);
         self.hold_if_rounds_are_spent(cx);
         self.hold_if_unclear(cx);
     }

@@ -8,6 +8,7 @@
 //! done, [`apply`] says what an [`Event`] changes.
 
 mod apply;
+mod consent;
 mod document;
 mod event;
 mod failing;
@@ -17,44 +18,59 @@ mod judging;
 mod locator;
 mod merge_patch;
 mod names;
+mod note;
 mod onboarding;
 mod open_enum;
 mod policy;
 mod problem;
 mod product;
 mod profile;
+mod registration;
+mod regression;
+mod renewal;
+pub mod requirements;
 mod revision;
+mod shown;
 mod state;
 mod status;
 mod step;
 mod task;
+pub mod texts;
 mod time;
 mod user_file;
 
 pub use apply::{Context, Outcome, Reason, Transition, apply};
+pub use consent::{Consent, Evidence, GivenConsent, LegalText};
 pub use document::DocumentType;
 pub use event::Event;
 pub use failure::{Effect, Failure, FailureClass};
 pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, TEXT_CHARS_MAX};
 pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator};
 pub use merge_patch::merge_patch;
+pub use note::{Note, next_note};
 pub use onboarding::{
-    Consent, Document, Ended, Hold, HoldCause, LastError, Observation, Onboarding, OnboardingId,
+    Document, Ended, Hold, HoldCause, LastError, Observation, Onboarding, OnboardingId,
     ProfileRecord, Retry, TriggerInDoubt, Verification,
 };
-pub use policy::{Curve, Policy};
+pub use policy::{Curve, Policy, REMINDERS_MAX, RULES, TaskTimes};
 pub use problem::{Checked, Problem, Problems, Severity};
 pub use product::{Eligibility, Product, ProductStatus, Section};
 pub use profile::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, SectionChanges, UserDetails,
     VerificationHistory, changed_sections,
 };
+pub use registration::Registration;
+pub use regression::{Regression, Regressions};
+pub use requirements::{Accepts, Area, Requirements};
 pub use revision::{Revision, Revisions};
+pub use shown::{Region, Shown};
 pub use state::State;
 pub use status::{
     DocumentView, HoldView, LastErrorView, ProductView, Status, StepView, TaskView, WaitingOn,
 };
 pub use step::{Call, Lane, Step, next_step};
-pub use task::{Request, Task, TaskState, UNNAMED_REQUEST, accepted_documents};
+pub use task::{
+    Due, DueSource, PAST_ROUNDS_MAX, PastRound, Request, Task, TaskState, UNNAMED_REQUEST, Waived,
+};
 pub use time::{Date, InvalidTime, Timestamp};
 pub use user_file::UserFile;

@@ -38,6 +38,15 @@ const INNER: [(&str, &[&str]); 6] = [
     ("/verificationHistory", &["idVerificationTimestamp", "livenessVerificationTimestamp"]),
 ];
 
+/// The names in the objects of a user's file that tell what the user accepted.
+const CONSENTS: [(&str, &[&str]); 2] = [
+    ("/privacyPolicyConsent", &["acceptedAt", "textVersion", "textHash", "language", "method"]),
+    (
+        "/termsOfServiceConsent",
+        &["acceptedAt", "region", "textVersion", "textHash", "language", "method"],
+    ),
+];
+
 /// Below this likeness (0 to 1), a suggestion would mislead.
 const LIKENESS_MIN: f64 = 0.8;
 
@@ -53,10 +62,22 @@ fn check_object(value: &Value, pointer: &str, known: &[&str], problems: &mut Pro
         let inner = pointer_to(pointer, name);
         if !known.contains(&name.as_str()) {
             problems.error(inner, unknown("a field that Gangway does not know", name, known));
-        } else if let Some((_, known)) = INNER.iter().find(|(pointer, _)| *pointer == inner) {
+        } else if let Some((_, known)) =
+            INNER.iter().chain(&CONSENTS).find(|(pointer, _)| *pointer == inner)
+        {
             check_object(value, &inner, known, problems);
         }
     }
+}
+
+/// Every field that holds no others, by the names on the way to it: `kycData.email`.
+pub(crate) fn leaves() -> impl Iterator<Item = String> {
+    INNER.iter().flat_map(|(pointer, names)| {
+        let inner = names.iter().map(move |name| format!("{pointer}/{name}"));
+        inner
+            .filter(|inner| INNER.iter().all(|(pointer, _)| pointer != inner))
+            .map(|inner| inner[1..].replace('/', "."))
+    })
 }
 
 /// `what` is wrong, with the nearest of `known` if one is near.

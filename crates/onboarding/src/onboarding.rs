@@ -6,11 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::registration::Registration;
+use crate::regression::Regressions;
 use crate::step::Call;
 use crate::task::{Task, TaskState};
 use crate::{
-    Date, DocumentType, Eligibility, FailureClass, Product, ProductStatus, Revision, Revisions,
-    Section, State, Timestamp,
+    Area, Consent, Date, DocumentType, Eligibility, FailureClass, Product, ProductStatus, Revision,
+    Revisions, Section, State, Timestamp,
 };
 
 /// Our own id of an onboarding, a UUID v7: what logs and metrics name it by.
@@ -46,6 +48,12 @@ pub struct Onboarding {
     pub profile: Option<ProfileRecord>,
     /// The user's acceptance of the provider's privacy policy.
     pub consent: Option<Consent>,
+    /// The user's acceptance of the provider's terms of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Consent>,
+    /// What is known of how the provider keeps what it was sent.
+    #[serde(default, skip_serializing_if = "Registration::is_plain")]
+    pub registration: Registration,
     /// The documents that were supplied, the newest of each type.
     pub documents: BTreeMap<DocumentType, Document>,
     /// Who asked for verification, and what became of it.
@@ -54,8 +62,18 @@ pub struct Onboarding {
     pub observation: Option<Observation>,
     /// The tasks that the provider's last word gives rise to; closed ones are not kept here.
     pub tasks: Vec<Task>,
-    /// How many tasks there ever were.
+    /// The tasks for what runs out once something is verified. The provider does not ask for
+    /// them yet, so they decide nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renewals: Vec<Task>,
+    /// How many tasks there ever were, renewals included.
     pub task_count: u32,
+    /// Since when each product is verified, by the provider's last word.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub verified_since: BTreeMap<Product, Timestamp>,
+    /// Which wanted products were verified and are no longer.
+    #[serde(default, skip_serializing_if = "Regressions::is_none")]
+    pub regressions: Regressions,
     /// Counts what the provider was told. An observation of an earlier epoch says nothing
     /// of what it was told since.
     pub epoch: u32,
@@ -83,18 +101,12 @@ pub struct ProfileRecord {
     pub acknowledged: Option<Revision>,
     /// The sections that it has, each with the revision in which it last changed.
     pub sections: BTreeMap<Section, Revision>,
-}
-
-/// The user's dated acceptance of the provider's privacy policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Consent {
-    /// Each acceptance is a revision.
-    pub revision: Revision,
-    /// The last one that the provider acknowledged.
-    pub acknowledged: Option<Revision>,
-    /// When the user accepted it.
-    pub accepted_at: Timestamp,
+    /// Where the user lives, as coarsely as the requirements need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<Area>,
+    /// The day of the older of the verifications that it names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_on: Option<Date>,
 }
 
 /// A document that was supplied.
@@ -111,6 +123,9 @@ pub struct Document {
     pub provider_document_id: Option<String>,
     /// Whether its bytes are still held here.
     pub content_held: bool,
+    /// Other onboardings for which the same file was given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<OnboardingId>,
 }
 
 impl Document {
@@ -231,6 +246,8 @@ pub enum HoldCause {
     Forgotten,
     /// The provider's answers can't be understood.
     Unclear,
+    /// The provider does not show a section that it was sent and has acknowledged.
+    NotShown,
 }
 
 impl HoldCause {
@@ -243,6 +260,7 @@ impl HoldCause {
             Self::RoundsSpent => "rounds-spent",
             Self::Forgotten => "forgotten",
             Self::Unclear => "unclear",
+            Self::NotShown => "not-shown",
         }
     }
 
@@ -266,6 +284,10 @@ impl HoldCause {
             }
             Self::Unclear => {
                 "look at the user in the provider's console, then `gangway retry` reads the status again"
+            }
+            Self::NotShown => {
+                "ask the provider why it does not keep the section; corrected data by \
+                 `gangway user patch`, or `gangway retry`, sends it again"
             }
         }
     }
@@ -310,11 +332,16 @@ impl Onboarding {
             wanted: BTreeSet::new(),
             profile: None,
             consent: None,
+            terms: None,
+            registration: Registration::default(),
             documents: BTreeMap::new(),
             verification: Verification::default(),
             observation: None,
             tasks: Vec::new(),
+            renewals: Vec::new(),
             task_count: 0,
+            verified_since: BTreeMap::new(),
+            regressions: Regressions::default(),
             epoch: 0,
             retry: None,
             last_error: None,
@@ -332,6 +359,7 @@ impl Onboarding {
         Revisions {
             profile: self.profile.as_ref().map(|profile| profile.revision),
             consent: self.consent.as_ref().map(|consent| consent.revision),
+            terms: self.terms.as_ref().map(|terms| terms.revision),
             documents: self
                 .documents
                 .iter()
@@ -346,6 +374,7 @@ impl Onboarding {
         Revisions {
             profile: self.profile.as_ref().and_then(|profile| profile.acknowledged),
             consent: self.consent.as_ref().and_then(|consent| consent.acknowledged),
+            terms: self.terms.as_ref().and_then(|terms| terms.acknowledged),
             documents: self
                 .documents
                 .iter()
@@ -437,10 +466,10 @@ impl Onboarding {
             .profile
             .as_ref()
             .is_none_or(|profile| profile.acknowledged != Some(profile.revision))
-            || self
-                .consent
-                .as_ref()
-                .is_some_and(|consent| consent.acknowledged != Some(consent.revision))
+            || [&self.consent, &self.terms]
+                .into_iter()
+                .flatten()
+                .any(|consent| !consent.is_acknowledged())
         {
             State::Registering
         } else if self.document_to_upload().is_some() {

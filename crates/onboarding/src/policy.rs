@@ -6,6 +6,8 @@ use backoff::backoff::Backoff;
 use serde::{Deserialize, Serialize};
 
 use crate::onboarding::OnboardingId;
+use crate::task::{Due, DueSource, Request};
+use crate::{Accepts, Timestamp};
 
 /// The configured times and limits that the rules depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,7 +34,62 @@ pub struct Policy {
     pub unclear_polls_max: u32,
     /// Whether a document's bytes are kept after the provider has acknowledged them.
     pub keep_document_contents: bool,
+    /// Which edition of the rules is followed: [`RULES`] from now on. History that was written
+    /// under an earlier one replays by that.
+    #[serde(default)]
+    pub rules: u32,
+    /// The documents that meet what the provider asks for, by where the user lives.
+    #[serde(default)]
+    pub accepts: Accepts,
+    /// How long a person has for a task. History from before this was known names none.
+    #[serde(default)]
+    pub task_due: TaskTimes,
+    /// How long before a task is due a person is reminded of it, the earliest first; 0 is the
+    /// moment from which it is overdue. At most [`REMINDERS_MAX`].
+    #[serde(default)]
+    pub reminders_ms: Vec<u64>,
+    /// How long before something runs out a task asks for a newer one; 0 for never.
+    #[serde(default)]
+    pub renewal_lead_ms: u64,
+    /// How long a verification counts that the profile names; 0 for ever. The provider is said
+    /// to refuse one that is older than a year.
+    #[serde(default)]
+    pub verification_valid_ms: u64,
+    /// How long a consent counts; 0 for ever.
+    #[serde(default)]
+    pub consent_valid_ms: u64,
+    /// The time between looks at a user whom the provider refused; 0 for none.
+    #[serde(default)]
+    pub rejected_recheck_ms: u64,
+    /// Whether the provider is asked after each registration which sections it holds.
+    #[serde(default)]
+    pub confirm_registration: bool,
+    /// How often a section is sent again that the provider does not show, before it is held.
+    #[serde(default)]
+    pub resends_max: u32,
 }
+
+/// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds.
+pub const RULES: u32 = 1;
+
+/// So many reminders of one round of a task may be configured.
+pub const REMINDERS_MAX: usize = 8;
+
+/// How long a person has for a task, by its kind; 0 for as long as it takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskTimes {
+    /// For a consent.
+    pub consent_ms: u64,
+    /// For a section of the profile.
+    pub data_ms: u64,
+    /// For a document.
+    pub document_ms: u64,
+    /// For what an operator has to find out.
+    pub operator_ms: u64,
+}
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 impl Default for Policy {
     fn default() -> Self {
@@ -62,6 +119,21 @@ impl Default for Policy {
             forgotten_max: 3,
             unclear_polls_max: 20,
             keep_document_contents: false,
+            rules: RULES,
+            accepts: Accepts::default(),
+            task_due: TaskTimes {
+                consent_ms: 7 * DAY_MS,
+                data_ms: 14 * DAY_MS,
+                document_ms: 14 * DAY_MS,
+                operator_ms: DAY_MS,
+            },
+            reminders_ms: vec![7 * DAY_MS, DAY_MS, 0],
+            renewal_lead_ms: 30 * DAY_MS,
+            verification_valid_ms: 365 * DAY_MS,
+            consent_valid_ms: 0,
+            rejected_recheck_ms: 30 * DAY_MS,
+            confirm_registration: false,
+            resends_max: 1,
         }
     }
 }
@@ -87,8 +159,30 @@ impl Policy {
     /// fifth, so that users who were verified together are not looked at together.
     #[must_use]
     pub fn recheck_delay_ms(&self, id: OnboardingId, polls: u32) -> u64 {
-        let spread = self.recheck_ms / 5;
-        self.recheck_ms - draw(seed(id, "recheck", polls), spread)
+        spread(self.recheck_ms, seed(id, "recheck", polls))
+    }
+
+    /// The same for a user whom the provider refused.
+    #[must_use]
+    pub fn rejected_recheck_delay_ms(&self, id: OnboardingId, polls: u32) -> u64 {
+        spread(self.rejected_recheck_ms, seed(id, "rejected", polls))
+    }
+
+    /// Whether regressions are noted, and the times of a task's rounds.
+    pub(crate) const fn looks_back(&self) -> bool {
+        self.rules >= 1
+    }
+
+    /// By when a person has to supply what is asked for at `now`.
+    pub(crate) fn due_of(&self, request: &Request, now: Timestamp) -> Option<Due> {
+        let times = &self.task_due;
+        let ms = match request {
+            Request::Consent | Request::RenewConsent | Request::RenewTerms => times.consent_ms,
+            Request::Data(_) | Request::RenewVerification => times.data_ms,
+            Request::Document(_) | Request::RenewDocument(_) => times.document_ms,
+            Request::Operator(_) => times.operator_ms,
+        };
+        (ms > 0).then(|| Due { at: now.plus_ms(ms), source: DueSource::Policy })
     }
 }
 
@@ -162,6 +256,11 @@ fn seed(id: OnboardingId, purpose: &str, number: u32) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
     u64::from_le_bytes(first)
+}
+
+/// `time_ms`, shortened by up to a fifth.
+const fn spread(time_ms: u64, seed: u64) -> u64 {
+    time_ms - draw(seed, time_ms / 5)
 }
 
 /// A number from 0 to `max`, both included.

@@ -39,6 +39,9 @@ pub struct Revisions {
     /// Of the consent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consent: Option<Revision>,
+    /// Of the acceptance of the terms of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Revision>,
     /// Of each document.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub documents: BTreeMap<DocumentType, Revision>,

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use crate::onboarding::{Ended, Onboarding, OnboardingId};
 use crate::step::{Step, next_step};
-use crate::task::{Request, Task, TaskState};
+use crate::task::{DueSource, Request, Task, TaskState};
 use crate::{
-    Date, DocumentType, FailureClass, Policy, Product, ProductStatus, Revision, Section, State,
-    Timestamp, UserLocator,
+    Area, Date, DocumentType, FailureClass, Policy, Product, ProductStatus, Revision, Section,
+    State, Timestamp, UserLocator,
 };
 
 /// Where a user stands, why, and who must act next. Holds no personal data but the locator.
@@ -31,7 +31,8 @@ pub struct Status {
     pub wanted_products: BTreeSet<Product>,
     /// Each wanted product, and each other one that the provider named.
     pub products: Vec<ProductView>,
-    /// What a person has to supply, and what was supplied but not judged yet.
+    /// What a person has to supply, and what was supplied but not judged yet; then what has to
+    /// be renewed.
     pub pending_tasks: Vec<TaskView>,
     /// Who acts next.
     pub waiting_on: WaitingOn,
@@ -71,6 +72,10 @@ pub struct ProductView {
     pub missing_documents: Vec<String>,
     /// When the provider said so.
     pub observed_at: Option<String>,
+    /// Since when it is verified.
+    pub verified_since: Option<String>,
+    /// When it stopped being verified, if it was and is not verified again.
+    pub regressed_at: Option<String>,
 }
 
 /// One task in a [`Status`].
@@ -93,6 +98,30 @@ pub struct TaskView {
     pub accepts: Vec<Vec<String>>,
     /// How often it was asked for.
     pub rounds: u32,
+    /// The rounds before: when something was supplied, and when it was asked for again.
+    pub past_rounds: Vec<PastRoundView>,
+    /// When something was supplied in this round.
+    pub supplied_at: Option<String>,
+    /// By when it has to be supplied.
+    pub due_at: Option<String>,
+    /// Where that time comes from: `policy`, `document-expiry`, `verification-age` or `consent`.
+    pub due_source: Option<DueSource>,
+    /// Whether that time has passed, reckoned now.
+    pub overdue: bool,
+    /// How many times have passed in this round at which a person is reminded.
+    pub reminders: u32,
+    /// Why a person let it pass, if one did.
+    pub waived: Option<String>,
+}
+
+/// One round of a task that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PastRoundView {
+    /// When something was supplied.
+    pub supplied_at: String,
+    /// When it was asked for again.
+    pub asked_again_at: String,
 }
 
 /// The next step in a [`Status`].
@@ -198,7 +227,8 @@ impl Status {
             pending_tasks: onboarding
                 .tasks
                 .iter()
-                .map(|task| TaskView::of(onboarding.id, task))
+                .chain(&onboarding.renewals)
+                .map(|task| TaskView::of(onboarding.id, onboarding.area(), task, policy, now))
                 .collect(),
             waiting_on,
             next_step: StepView::of(&step, waiting_on),
@@ -229,9 +259,19 @@ impl Status {
 }
 
 impl TaskView {
-    /// The view of one task of the onboarding `id`.
+    /// The view at `now` of one task of the onboarding `id`, whose user lives in `area`.
     #[must_use]
-    pub fn of(id: OnboardingId, task: &Task) -> Self {
+    pub fn of(
+        id: OnboardingId,
+        area: Option<&Area>,
+        task: &Task,
+        policy: &Policy,
+        now: Timestamp,
+    ) -> Self {
+        let past_rounds = task.past_rounds.iter().map(|round| PastRoundView {
+            supplied_at: round.supplied_at.to_string(),
+            asked_again_at: round.asked_again_at.to_string(),
+        });
         Self {
             id: format!("{id}-{}", task.number),
             kind: task.request.kind(),
@@ -239,8 +279,15 @@ impl TaskView {
             products: task.products.clone(),
             state: task.state,
             opened_at: task.opened_at.to_string(),
-            accepts: task.request.accepts(),
+            accepts: task.request.accepts(policy, area),
             rounds: task.rounds,
+            past_rounds: past_rounds.collect(),
+            supplied_at: task.supplied_at.map(|at| at.to_string()),
+            due_at: task.due.map(|due| due.at.to_string()),
+            due_source: task.due.map(|due| due.source),
+            overdue: task.is_overdue(now),
+            reminders: task.reminders,
+            waived: task.waived.as_ref().map(|waived| waived.reason.clone()),
         }
     }
 }
@@ -281,6 +328,12 @@ fn products(onboarding: &Onboarding) -> Vec<ProductView> {
                     .map(|word| word.missing_documents.clone())
                     .unwrap_or_default(),
                 observed_at: observed.map(|observation| observation.observed_at.to_string()),
+                verified_since: onboarding.verified_since.get(product).map(ToString::to_string),
+                regressed_at: onboarding
+                    .regressions
+                    .standing
+                    .get(product)
+                    .map(|regression| regression.observed_at.to_string()),
             }
         })
         .collect()

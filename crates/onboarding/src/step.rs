@@ -31,10 +31,20 @@ pub enum Call {
         /// Its revision.
         revision: Revision,
     },
+    /// Send the acceptance of the terms of service.
+    AcceptTerms {
+        /// Its revision.
+        revision: Revision,
+    },
     /// Send the whole profile.
     RegisterUser {
         /// Its revision.
         revision: Revision,
+    },
+    /// Ask which parts of the user the provider holds.
+    ReadUser {
+        /// The onboarding's epoch when it is asked.
+        epoch: u32,
     },
     /// Send a document.
     UploadDocument {
@@ -85,10 +95,11 @@ impl Call {
     pub const fn lane(&self) -> Lane {
         match self {
             Self::AcceptPrivacyPolicy { .. }
+            | Self::AcceptTerms { .. }
             | Self::RegisterUser { .. }
             | Self::UploadDocument { .. }
             | Self::TriggerVerification { .. } => Lane::Write,
-            Self::CheckStatus { .. } => Lane::Read,
+            Self::ReadUser { .. } | Self::CheckStatus { .. } => Lane::Read,
         }
     }
 
@@ -97,7 +108,9 @@ impl Call {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::AcceptPrivacyPolicy { .. } => "accept-privacy-policy",
+            Self::AcceptTerms { .. } => "accept-terms",
             Self::RegisterUser { .. } => "register-user",
+            Self::ReadUser { .. } => "read-user",
             Self::UploadDocument { .. } => "upload-document",
             Self::TriggerVerification { .. } => "trigger-verification",
             Self::CheckStatus { .. } => "check-status",
@@ -115,6 +128,9 @@ pub fn next_step(onboarding: &Onboarding, policy: &Policy) -> Step {
         return Step::Nothing;
     }
     match onboarding.next_call() {
+        Some(Call::CheckStatus { .. }) if is_never_looked_at(onboarding, policy) => {
+            Step::WaitForPerson
+        }
         Some(call) => Step::Call { due_at: due_at(onboarding, &call, policy), call },
         None => Step::WaitForPerson,
     }
@@ -133,9 +149,8 @@ impl Onboarding {
         if self.has_reason_to_trigger() {
             return Some(Call::TriggerVerification { trigger: self.verification.triggers + 1 });
         }
-        let verified = self.standing() == Standing::Verified;
-        (verified || self.look || self.is_worth_polling() || self.is_verdict_stale())
-            .then_some(check_status)
+        let judged = matches!(self.standing(), Standing::Verified | Standing::Rejected);
+        (judged || self.look || self.is_worth_polling()).then_some(check_status)
     }
 
     /// The call that tells the provider what it has not acknowledged yet.
@@ -145,20 +160,20 @@ impl Onboarding {
         {
             return Some(Call::AcceptPrivacyPolicy { revision: consent.revision });
         }
+        if let Some(terms) = &self.terms
+            && !terms.is_acknowledged()
+        {
+            return Some(Call::AcceptTerms { revision: terms.revision });
+        }
         let profile = self.profile.as_ref()?;
         if profile.acknowledged != Some(profile.revision) {
             return Some(Call::RegisterUser { revision: profile.revision });
         }
+        if self.registration.is_unconfirmed {
+            return Some(Call::ReadUser { epoch: self.epoch });
+        }
         let (document_type, revision) = self.document_to_upload()?;
         Some(Call::UploadDocument { document_type: document_type.clone(), revision })
-    }
-
-    /// Whether the provider was told something since it gave its verdict.
-    fn is_verdict_stale(&self) -> bool {
-        match self.standing() {
-            Standing::Verified | Standing::Rejected => self.is_observation_stale(),
-            Standing::Unobserved | Standing::Asking | Standing::Pending => false,
-        }
     }
 }
 
@@ -172,15 +187,25 @@ fn due_at(onboarding: &Onboarding, call: &Call, policy: &Policy) -> Timestamp {
     }
     match (call, &onboarding.observation) {
         (Call::CheckStatus { .. }, Some(observation)) if is_routine(onboarding) => {
-            let delay_ms = if onboarding.standing() == Standing::Verified {
-                policy.recheck_delay_ms(onboarding.id, observation.polls)
-            } else {
-                policy.poll_delay_ms(onboarding.id, observation.polls)
+            let (id, polls) = (onboarding.id, observation.polls);
+            let delay_ms = match onboarding.standing() {
+                Standing::Verified => policy.recheck_delay_ms(id, polls),
+                Standing::Rejected => policy.rejected_recheck_delay_ms(id, polls),
+                Standing::Unobserved | Standing::Asking | Standing::Pending => {
+                    policy.poll_delay_ms(id, polls)
+                }
             };
             observation.observed_at.plus_ms(delay_ms)
         }
         _ => onboarding.updated_at,
     }
+}
+
+/// Whether a look is one at a refused user, which the policy leaves out.
+fn is_never_looked_at(onboarding: &Onboarding, policy: &Policy) -> bool {
+    policy.rejected_recheck_ms == 0
+        && onboarding.standing() == Standing::Rejected
+        && is_routine(onboarding)
 }
 
 /// Whether the look is one of many, rather than one that something waits for.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::onboarding::Onboarding;
 use crate::{
-    DocumentType, Eligibility, Product, ProductStatus, Revision, Revisions, Section, Timestamp,
+    Area, Context, DocumentType, Eligibility, Policy, Product, ProductStatus, Revision, Revisions,
+    Section, Timestamp,
 };
 
 /// What a task asks for. Ordered, so that tasks are always opened in the same order.
@@ -21,6 +22,14 @@ pub enum Request {
     Document(String),
     /// Something that Gangway does not know; a person has to find out what is meant.
     Operator(String),
+    /// A newer document of this type: the one that the provider has expires.
+    RenewDocument(DocumentType),
+    /// A newer `verificationHistory`: the verifications that it names become too old.
+    RenewVerification,
+    /// A newer consent: it runs out, or the provider changed its privacy policy.
+    RenewConsent,
+    /// A newer acceptance of the provider's terms of service, which it changed.
+    RenewTerms,
 }
 
 /// The name of the operator's task for `requires-data` that names nothing.
@@ -35,6 +44,10 @@ impl Request {
             Self::Data(_) => "data",
             Self::Document(_) => "document",
             Self::Operator(_) => "operator",
+            Self::RenewDocument(_)
+            | Self::RenewVerification
+            | Self::RenewConsent
+            | Self::RenewTerms => "renewal",
         }
     }
 
@@ -42,31 +55,41 @@ impl Request {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Self::Consent => "privacy-policy",
+            Self::Consent | Self::RenewConsent => "privacy-policy",
+            Self::RenewTerms => "terms-of-service",
             Self::Data(section) => section.as_str(),
             Self::Document(name) | Self::Operator(name) => name,
+            Self::RenewDocument(document_type) => document_type.as_str(),
+            Self::RenewVerification => Section::VerificationHistory.as_str(),
         }
     }
 
-    /// What supplies it: any one of these groups, each of it whole. Document types for a
-    /// document, the field of the user's file otherwise; empty when only an operator knows.
+    /// What supplies it for a user who lives in `area`: any one of these groups, each of it
+    /// whole. Document types for a document, the field of the user's file otherwise; empty
+    /// when only an operator knows.
     #[must_use]
-    pub fn accepts(&self) -> Vec<Vec<String>> {
+    pub fn accepts(&self, policy: &Policy, area: Option<&Area>) -> Vec<Vec<String>> {
+        let field = |name: &str| vec![vec![name.to_owned()]];
         match self {
-            Self::Consent => vec![vec!["privacyPolicyAcceptedAt".to_owned()]],
-            Self::Data(section) => {
-                section.field().map(|field| vec![vec![field.to_owned()]]).unwrap_or_default()
+            Self::Consent | Self::RenewConsent => field("privacyPolicyAcceptedAt"),
+            Self::RenewTerms => field("termsOfServiceConsent"),
+            Self::Data(section) => section.field().map(field).unwrap_or_default(),
+            Self::RenewVerification => {
+                Section::VerificationHistory.field().map(field).unwrap_or_default()
             }
-            Self::Document(name) => accepted_documents(name)
+            Self::Document(name) => policy
+                .accepts
+                .groups(area, name)
                 .iter()
                 .map(|group| group.iter().map(ToString::to_string).collect())
                 .collect(),
+            Self::RenewDocument(document_type) => field(document_type.as_str()),
             Self::Operator(_) => Vec::new(),
         }
     }
 
-    fn of_document(name: &str) -> Self {
-        if accepted_documents(name).is_empty() {
+    fn of_document(name: &str, policy: &Policy, area: Option<&Area>) -> Self {
+        if policy.accepts.groups(area, name).is_empty() {
             Self::Operator(name.to_owned())
         } else {
             Self::Document(name.to_owned())
@@ -81,24 +104,6 @@ impl Request {
             | Section::DueDiligence
             | Section::VerificationHistory) => Self::Data(known.clone()),
         }
-    }
-}
-
-/// The document types that meet a requirement: any one group, each of it whole.
-/// Empty for a requirement that Gangway does not know: it never guesses.
-/// Source: the quickstart's list; `id` is a category, not a type.
-#[must_use]
-pub fn accepted_documents(requirement: &str) -> Vec<Vec<DocumentType>> {
-    use DocumentType as D;
-    match (requirement, DocumentType::from(requirement)) {
-        ("id", _) => vec![
-            vec![D::IdPassport],
-            vec![D::IdIdcardFront, D::IdIdcardBack],
-            vec![D::IdResidencyPermit],
-            vec![D::IdSsn],
-        ],
-        (_, D::Other(_)) => Vec::new(),
-        (_, known) => vec![vec![known]],
     }
 }
 
@@ -126,7 +131,8 @@ impl TaskState {
     }
 }
 
-/// One thing that a person has to supply before verification can go on.
+/// One thing that a person has to supply before verification can go on, or for what was
+/// verified to stay so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
@@ -134,7 +140,7 @@ pub struct Task {
     pub number: u32,
     /// What is asked for.
     pub request: Request,
-    /// The wanted products that ask for it.
+    /// The wanted products that ask for it, or, of a renewal, that may be lost without it.
     pub products: BTreeSet<Product>,
     /// How far it has come.
     pub state: TaskState,
@@ -145,12 +151,165 @@ pub struct Task {
     pub rounds: u32,
     /// What the provider had when it last asked: only something newer supplies the task.
     pub known: Revisions,
+    /// By when it has to be supplied, and who says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Due>,
+    /// How many of the times at which a person is reminded have passed in this round.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reminders: u32,
+    /// When something was supplied in this round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supplied_at: Option<Timestamp>,
+    /// The rounds before, oldest first; of many, the last [`PAST_ROUNDS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past_rounds: Vec<PastRound>,
+    /// That a person let it pass in this round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<Waived>,
+}
+
+/// So many rounds of a task are remembered with their times.
+pub const PAST_ROUNDS_MAX: usize = 10;
+
+/// By when something has to be supplied, and who says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Due {
+    /// The last moment.
+    pub at: Timestamp,
+    /// Where it comes from.
+    pub source: DueSource,
+}
+
+/// Where the time comes from by which something is due. The provider names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DueSource {
+    /// The configured time for tasks of this kind.
+    Policy,
+    /// The last day of a document.
+    DocumentExpiry,
+    /// The age that the provider is said to allow for a verification.
+    VerificationAge,
+    /// The configured life of a consent.
+    Consent,
+}
+
+impl DueSource {
+    /// The word in status output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::DocumentExpiry => "document-expiry",
+            Self::VerificationAge => "verification-age",
+            Self::Consent => "consent",
+        }
+    }
+}
+
+/// A round of a task: what was supplied then did not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PastRound {
+    /// When it was supplied.
+    pub supplied_at: Timestamp,
+    /// When it was asked for again.
+    pub asked_again_at: Timestamp,
+}
+
+/// That a person let a task pass.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waived {
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+impl Task {
+    /// A task that nobody has done anything about yet.
+    pub(crate) const fn new(
+        number: u32,
+        request: Request,
+        products: BTreeSet<Product>,
+        opened_at: Timestamp,
+        known: Revisions,
+        due: Option<Due>,
+    ) -> Self {
+        Self {
+            number,
+            request,
+            products,
+            state: TaskState::Open,
+            opened_at,
+            rounds: 1,
+            known,
+            due,
+            reminders: 0,
+            supplied_at: None,
+            past_rounds: Vec::new(),
+            waived: None,
+        }
+    }
+
+    /// When its present round began.
+    #[must_use]
+    pub fn asked_at(&self) -> Timestamp {
+        self.past_rounds.last().map_or(self.opened_at, |round| round.asked_again_at)
+    }
+
+    /// Whether a person was to have supplied it by now. It is reckoned when it is read.
+    #[must_use]
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        self.state == TaskState::Open && self.due.is_some_and(|due| due.at <= now)
+    }
+
+    /// Something was supplied, or taken back again. What was waived stays so.
+    pub(crate) fn set_supplied(&mut self, is_supplied: bool, cx: &Context<'_>) {
+        if is_supplied {
+            if cx.policy.looks_back() {
+                self.supplied_at.get_or_insert(cx.now);
+            }
+            self.state = TaskState::Supplied;
+        } else if self.waived.is_none() && !matches!(self.request, Request::Operator(_)) {
+            self.supplied_at = None;
+            self.state = TaskState::Open;
+        }
+    }
+
+    /// What was supplied did not do: a new round begins.
+    pub(crate) fn ask_again(&mut self, due: Option<Due>, cx: &Context<'_>) {
+        if let Some(supplied_at) = self.supplied_at.take() {
+            self.past_rounds.push(PastRound { supplied_at, asked_again_at: cx.now });
+            let forgotten = self.past_rounds.len().saturating_sub(PAST_ROUNDS_MAX);
+            self.past_rounds.drain(..forgotten);
+        }
+        self.rounds += 1;
+        self.state = TaskState::Open;
+        self.due = due;
+        self.reminders = 0;
+        self.waived = None;
+    }
+
+    /// A person said that it is dealt with, or may pass.
+    pub(crate) fn settle(&mut self, waived: Option<Waived>, cx: &Context<'_>) {
+        self.state = TaskState::Supplied;
+        self.supplied_at = cx.policy.looks_back().then_some(cx.now);
+        self.waived = waived;
+    }
 }
 
 impl Onboarding {
     /// Brings the tasks in line with what the wanted products ask for by the last observation.
-    pub(crate) fn reconcile_tasks(&mut self, now: Timestamp) {
-        let asked = self.asked();
+    pub(crate) fn reconcile_tasks(&mut self, cx: &Context<'_>) {
+        let asked = self.asked(cx.policy);
         self.tasks.retain(|task| asked.contains_key(&task.request));
         let known = self.verification.triggered_with.clone().unwrap_or_default();
         for (request, products) in asked {
@@ -158,87 +317,101 @@ impl Onboarding {
                 Some(task) => task.products = products,
                 None => {
                     self.task_count += 1;
-                    self.tasks.push(Task {
-                        number: self.task_count,
-                        request,
-                        products,
-                        state: TaskState::Open,
-                        opened_at: now,
-                        rounds: 1,
-                        known: known.clone(),
-                    });
+                    let due = cx.policy.due_of(&request, cx.now);
+                    let (number, known) = (self.task_count, known.clone());
+                    self.tasks.push(Task::new(number, request, products, cx.now, known, due));
                 }
             }
         }
-        self.ask_again(&known);
-        self.mark_supplied();
+        self.ask_again(&known, cx);
+        self.mark_supplied(cx);
     }
 
     /// Reopens what was supplied, sent, judged, and is asked for all the same.
-    fn ask_again(&mut self, known: &Revisions) {
+    fn ask_again(&mut self, known: &Revisions, cx: &Context<'_>) {
         let judged: Vec<bool> = self
             .tasks
             .iter()
-            .map(|task| task.state == TaskState::Supplied && self.was_judged(&task.request, known))
+            .map(|task| task.state == TaskState::Supplied && self.was_judged(task, known, cx))
             .collect();
         for (task, judged) in self.tasks.iter_mut().zip(judged) {
             if judged {
-                task.state = TaskState::Open;
-                task.rounds += 1;
+                task.ask_again(cx.policy.due_of(&task.request, cx.now), cx);
             }
             task.known.clone_from(known);
         }
     }
 
     /// Whether what was supplied was part of what the provider judged, which had `known`.
-    fn was_judged(&self, request: &Request, known: &Revisions) -> bool {
-        match request {
-            Request::Operator(_) => !self.verification.requested,
-            Request::Consent | Request::Data(_) | Request::Document(_) => {
-                !self.is_supplied(request, known)
-            }
+    fn was_judged(&self, task: &Task, known: &Revisions, cx: &Context<'_>) -> bool {
+        if task.waived.is_some() || matches!(task.request, Request::Operator(_)) {
+            !self.verification.requested
+        } else {
+            !self.is_supplied(&task.request, known, cx.policy)
         }
     }
 
-    /// Marks the tasks for which something newer than `known` is held, and opens those again
-    /// for which it was taken back before the provider judged it.
-    pub(crate) fn mark_supplied(&mut self) {
-        let supplied: Vec<bool> =
-            self.tasks.iter().map(|task| self.is_supplied(&task.request, &task.known)).collect();
+    /// Marks the tasks for which something newer than what the provider had is held, and opens
+    /// those again for which it was taken back before the provider judged it.
+    pub(crate) fn mark_supplied(&mut self, cx: &Context<'_>) {
+        let is_supplied = |task: &Task| self.is_supplied(&task.request, &task.known, cx.policy);
+        let supplied: Vec<bool> = self.tasks.iter().map(is_supplied).collect();
         for (task, supplied) in self.tasks.iter_mut().zip(supplied) {
-            if supplied {
-                task.state = TaskState::Supplied;
-            } else if !matches!(task.request, Request::Operator(_)) {
-                task.state = TaskState::Open;
-            }
+            task.set_supplied(supplied, cx);
         }
+    }
+
+    /// Where the user lives, as far as the rules know it.
+    #[must_use]
+    pub fn area(&self) -> Option<&Area> {
+        self.profile.as_ref()?.area.as_ref()
     }
 
     /// What the wanted products ask for, by the last observation, and for which of them.
-    fn asked(&self) -> BTreeMap<Request, BTreeSet<Product>> {
+    fn asked(&self, policy: &Policy) -> BTreeMap<Request, BTreeSet<Product>> {
         let mut asked: BTreeMap<Request, BTreeSet<Product>> = BTreeMap::new();
         for eligibility in self.observed_wanted() {
-            for request in requests_of(eligibility) {
+            for request in requests_of(eligibility, policy, self.area()) {
                 asked.entry(request).or_default().insert(eligibility.product.clone());
             }
         }
         asked
     }
 
-    fn is_supplied(&self, request: &Request, known: &Revisions) -> bool {
+    /// Whether what is held of what `request` asks for is newer than `known`.
+    pub(crate) fn is_supplied(
+        &self,
+        request: &Request,
+        known: &Revisions,
+        policy: &Policy,
+    ) -> bool {
         match request {
-            Request::Consent => self.held_revisions().consent > known.consent,
-            Request::Data(section) => self
-                .profile
-                .as_ref()
-                .and_then(|profile| profile.sections.get(section).copied())
-                .is_some_and(|changed_in| Some(changed_in) > known.profile),
-            Request::Document(requirement) => accepted_documents(requirement)
+            Request::Consent | Request::RenewConsent => {
+                self.held_revisions().consent > known.consent
+            }
+            Request::RenewTerms => self.held_revisions().terms > known.terms,
+            Request::Data(section) => self.has_newer_section(section, known),
+            Request::RenewVerification => {
+                self.has_newer_section(&Section::VerificationHistory, known)
+            }
+            Request::Document(requirement) => policy
+                .accepts
+                .groups(self.area(), requirement)
                 .iter()
                 .any(|group| self.has_newer_group(group, &known.documents)),
+            Request::RenewDocument(document_type) => {
+                self.has_newer_group(std::slice::from_ref(document_type), &known.documents)
+            }
             // Only a person can say that it is dealt with: by asking for verification.
             Request::Operator(_) => false,
         }
+    }
+
+    fn has_newer_section(&self, section: &Section, known: &Revisions) -> bool {
+        self.profile
+            .as_ref()
+            .and_then(|profile| profile.sections.get(section).copied())
+            .is_some_and(|changed_in| Some(changed_in) > known.profile)
     }
 
     fn has_newer_group(
@@ -253,13 +426,15 @@ impl Onboarding {
     }
 }
 
-fn requests_of(eligibility: &Eligibility) -> Vec<Request> {
+fn requests_of(eligibility: &Eligibility, policy: &Policy, area: Option<&Area>) -> Vec<Request> {
     match eligibility.status {
         ProductStatus::PendingPrivacyPolicy => vec![Request::Consent],
         ProductStatus::RequiresData => {
             let data = eligibility.missing_data.iter().map(Request::of_section);
-            let documents =
-                eligibility.missing_documents.iter().map(|name| Request::of_document(name));
+            let documents = eligibility
+                .missing_documents
+                .iter()
+                .map(|name| Request::of_document(name, policy, area));
             let requests: Vec<Request> = data.chain(documents).collect();
             if requests.is_empty() {
                 vec![Request::Operator(UNNAMED_REQUEST.to_owned())]

@@ -21,6 +21,14 @@ impl Timestamp {
         if sum > Self::MAX.0 { Self::MAX } else { Self(sum) }
     }
 
+    /// This time, `ms` milliseconds earlier; not before 1970.
+    #[must_use]
+    pub const fn minus_ms(self, ms: u64) -> Self {
+        let ms = if ms > i64::MAX as u64 { i64::MAX } else { ms as i64 };
+        let difference = self.0.saturating_sub(ms);
+        if difference < 0 { Self(0) } else { Self(difference) }
+    }
+
     /// Milliseconds from `earlier` to this time; zero when `earlier` is later.
     #[must_use]
     pub const fn ms_since(self, earlier: Self) -> u64 {
@@ -76,6 +84,25 @@ impl Date {
             return Err(InvalidTime);
         }
         text.parse().map(Self).map_err(|_| InvalidTime)
+    }
+
+    /// Its first moment in UTC; 1970 for an earlier day.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        let midnight = self.0.to_zoned(jiff::tz::TimeZone::UTC);
+        let ms = midnight.map_or(0, |midnight| midnight.timestamp().as_millisecond());
+        Timestamp(ms.clamp(0, Timestamp::MAX.0))
+    }
+
+    /// The first moment in UTC after it.
+    #[must_use]
+    pub fn end(self) -> Timestamp {
+        self.start().plus_ms(24 * 3_600_000)
+    }
+
+    /// Year, month from 1, and day.
+    pub(crate) fn parts(self) -> (i16, i8, i8) {
+        (self.0.year(), self.0.month(), self.0.day())
     }
 
     /// Days from this date to `on`; negative when `on` is earlier.

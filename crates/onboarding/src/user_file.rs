@@ -1,20 +1,27 @@
-//! The file that describes a user: the body that the provider's page shows, with
-//! two keys of our own, `wantedProducts` and `privacyPolicyAcceptedAt`.
+//! The file that describes a user: the body that the provider's page shows, with keys of our
+//! own for the wanted products and for what the user accepted.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::consent::{Evidence, GivenConsent, LegalText};
 use crate::json::{self, Fields};
 use crate::merge_patch::merge_patch;
 use crate::names::{self, SECTIONS};
 use crate::problem::{Checked, Problems};
 use crate::product::Product;
 use crate::profile::{Profile, read_profile};
+use crate::shown::Region;
 use crate::time::Timestamp;
 
 const WANTED_PRODUCTS: &str = "wantedProducts";
-const CONSENT: &str = "privacyPolicyAcceptedAt";
+const ACCEPTED_AT: &str = "privacyPolicyAcceptedAt";
+const PRIVACY_POLICY: &str = "privacyPolicyConsent";
+const TERMS_OF_SERVICE: &str = "termsOfServiceConsent";
+const OUR_OWN: [&str; 4] = [WANTED_PRODUCTS, ACCEPTED_AT, PRIVACY_POLICY, TERMS_OF_SERVICE];
+/// The fewest and the most digits of a hash that is taken: SHA-1's are too few.
+const HASH_DIGITS: std::ops::RangeInclusive<usize> = 64..=128;
 
 /// What a user's file, or a patch of it, says. It is personal data: it has no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -23,8 +30,8 @@ pub struct UserFile {
     pub profile: Option<Profile>,
     /// The products that the user is to be onboarded for, if it says so.
     pub wanted_products: Option<BTreeSet<Product>>,
-    /// When the user accepted the provider's privacy policy, if it says so.
-    pub privacy_policy_accepted_at: Option<Timestamp>,
+    /// What the user accepted of the provider's legal texts, as far as it says so.
+    pub consents: Vec<GivenConsent>,
 }
 
 impl UserFile {
@@ -35,7 +42,7 @@ impl UserFile {
     pub fn parse(bytes: &[u8], now: Timestamp) -> Result<Checked<Self>, Problems> {
         let mut problems = Problems::default();
         let Some(file) = json::parse(bytes, &mut problems) else { return Err(problems) };
-        names::check(&file, &[WANTED_PRODUCTS, CONSENT], &mut problems);
+        names::check(&file, &OUR_OWN, &mut problems);
         let user = read(&file, &file, now, &mut problems);
         problems.checked(user)
     }
@@ -53,7 +60,7 @@ impl UserFile {
         let mut problems = Problems::default();
         let Some(patch) = json::parse(bytes, &mut problems) else { return Err(problems) };
         // Merging takes removals out, so names and nulls are checked before it.
-        names::check(&patch, &[WANTED_PRODUCTS, CONSENT], &mut problems);
+        names::check(&patch, &OUR_OWN, &mut problems);
         check_removals(&patch, &mut problems);
         let held = current.map_or_else(|| Value::Object(serde_json::Map::new()), Profile::to_value);
         let user = read(&merge_patch(&held, &patch), &patch, now, &mut problems);
@@ -62,9 +69,12 @@ impl UserFile {
 }
 
 fn check_removals(patch: &Value, problems: &mut Problems) {
+    const KEPT: &str = "must not be null; a consent that was given can't be taken out of a user";
     for (name, message) in [
         (WANTED_PRODUCTS, "must not be null; list the wanted products"),
-        (CONSENT, "must not be null; a consent that was given can't be taken out of a user"),
+        (ACCEPTED_AT, KEPT),
+        (PRIVACY_POLICY, KEPT),
+        (TERMS_OF_SERVICE, KEPT),
     ] {
         if patch.get(name).is_some_and(Value::is_null) {
             problems.error(format!("/{name}"), message);
@@ -81,12 +91,11 @@ fn read(whole: &Value, given: &Value, now: Timestamp, problems: &mut Problems) -
     if names_section(given) && !names_section(whole) {
         problems.error("", "must keep at least one section of the profile");
     }
-    let mut user =
-        UserFile { profile: None, wanted_products: None, privacy_policy_accepted_at: None };
+    let mut user = UserFile { profile: None, wanted_products: None, consents: Vec::new() };
     if let Some(mut fields) = Fields::of(whole, String::new(), problems) {
         user.profile = names_section(given).then(|| read_profile(&mut fields, now.date()));
         user.wanted_products = wanted(&mut fields);
-        user.privacy_policy_accepted_at = consent(&mut fields, now);
+        user.consents = consents(&mut fields, now);
     }
     user
 }
@@ -106,15 +115,74 @@ fn wanted(fields: &mut Fields<'_>) -> Option<BTreeSet<Product>> {
     Some(BTreeSet::from_iter(products))
 }
 
-fn consent(fields: &mut Fields<'_>, now: Timestamp) -> Option<Timestamp> {
-    fields.optional(CONSENT, |text| {
-        let accepted_at = Timestamp::parse(text)
-            .map_err(|_| "must be a time that exists, such as 2026-05-02T09:10:00Z")?;
-        if accepted_at > now {
-            return Err("must not be in the future");
+/// The short form of the privacy policy's, and the long form of each.
+fn consents(fields: &mut Fields<'_>, now: Timestamp) -> Vec<GivenConsent> {
+    let short = fields.optional(ACCEPTED_AT, |text| time_of_acceptance(text, now));
+    let mut given = Vec::new();
+    for (name, text) in
+        [(PRIVACY_POLICY, LegalText::PrivacyPolicy), (TERMS_OF_SERVICE, LegalText::TermsOfService)]
+    {
+        given.extend(fields.object(name).and_then(|mut fields| consent(&mut fields, text, now)));
+    }
+    let long = given.iter().find(|given| given.text == LegalText::PrivacyPolicy);
+    match (short, long.map(|long| long.accepted_at)) {
+        (Some(short), Some(long)) if short != long => {
+            fields.error(ACCEPTED_AT, "must be the time of privacyPolicyConsent; give one of them");
         }
-        Ok(accepted_at)
-    })
+        (Some(accepted_at), None) => given.push(GivenConsent {
+            text: LegalText::PrivacyPolicy,
+            accepted_at,
+            region: None,
+            evidence: Evidence::default(),
+        }),
+        (Some(_) | None, Some(_)) | (None, None) => {}
+    }
+    given
+}
+
+fn consent(fields: &mut Fields<'_>, text: LegalText, now: Timestamp) -> Option<GivenConsent> {
+    let accepted_at = fields.required("acceptedAt", |text| time_of_acceptance(text, now));
+    let region = match text {
+        LegalText::PrivacyPolicy => Some(None),
+        LegalText::TermsOfService => fields.required("region", region).map(Some),
+    };
+    let evidence = Evidence {
+        text_version: fields.optional("textVersion", |text| Ok(text.to_owned())),
+        text_hash: fields.optional("textHash", hash),
+        language: fields.optional("language", language),
+        method: fields.optional("method", |text| Ok(text.to_owned())),
+    };
+    Some(GivenConsent { text, accepted_at: accepted_at?, region: region?, evidence })
+}
+
+fn time_of_acceptance(text: &str, now: Timestamp) -> Result<Timestamp, &'static str> {
+    let accepted_at = Timestamp::parse(text)
+        .map_err(|_| "must be a time that exists, such as 2026-05-02T09:10:00Z")?;
+    if accepted_at > now {
+        return Err("must not be in the future");
+    }
+    Ok(accepted_at)
+}
+
+fn region(text: &str) -> Result<Region, &'static str> {
+    let region = Region::from(text);
+    let is_known = !matches!(region, Region::Other(_));
+    is_known.then_some(region).ok_or("must be eu, us or worldwide")
+}
+
+fn hash(text: &str) -> Result<String, &'static str> {
+    let is_hash =
+        HASH_DIGITS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hash = is_hash.then(|| text.to_ascii_lowercase());
+    hash.ok_or("must be the hexadecimal digits of a SHA-256 hash of the text that was shown")
+}
+
+/// A tag of letters, digits and dashes, such as `de` or `pt-BR`.
+fn language(text: &str) -> Result<String, &'static str> {
+    let is_tag = text.split('-').all(|part| {
+        (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    });
+    is_tag.then(|| text.to_owned()).ok_or("must be a language tag, such as en or de-AT")
 }
 
 #[cfg(test)]
@@ -123,6 +191,7 @@ mod tests {
 
     use super::*;
     use crate::profile::any_json;
+    use crate::{Consent, Revision};
 
     const DETAILS: &str = r#""userDetails":{"firstName":"Ilse","lastName":"Brandt","dateOfBirth":"1988-11-04","countryOfResidence":"DE"}"#;
     const HISTORY: &str = r#""verificationHistory":{"idVerificationTimestamp":"2026-05-01T09:10:00Z","livenessVerificationTimestamp":"2026-05-01T09:12:00Z"}"#;
@@ -158,8 +227,68 @@ mod tests {
         assert_eq!(json_of(&user), format!("{{{DETAILS}}}"));
         let wanted = BTreeSet::from([Product::Onramp, Product::Offramp]);
         assert_eq!(user.wanted_products, Some(wanted));
-        assert_eq!(user.privacy_policy_accepted_at, Some(now()));
+        let times: Vec<Timestamp> = user.consents.iter().map(|given| given.accepted_at).collect();
+        assert_eq!(times, [now()]);
         assert_eq!(warnings, Problems::default());
+    }
+
+    #[test]
+    fn a_consent_is_given_with_its_evidence() {
+        let hash = "AB".repeat(32);
+        let file = format!(
+            r#"{{"privacyPolicyAcceptedAt":"2026-05-01T09:00:00Z","privacyPolicyConsent":{{"acceptedAt":"2026-05-01T09:00:00Z","textVersion":"2026-04","textHash":"{hash}","language":"de-AT","method":"checkbox"}},"termsOfServiceConsent":{{"acceptedAt":"2026-05-01T09:01:00Z","region":"eu"}}}}"#
+        );
+        let user = parse(&file).ok().unwrap().value;
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let privacy_policy = GivenConsent {
+            text: LegalText::PrivacyPolicy,
+            accepted_at: at("2026-05-01T09:00:00Z"),
+            region: None,
+            evidence: Evidence {
+                text_version: Some("2026-04".into()),
+                text_hash: Some(hash.to_lowercase()),
+                language: Some("de-AT".into()),
+                method: Some("checkbox".into()),
+            },
+        };
+        let terms = GivenConsent {
+            text: LegalText::TermsOfService,
+            accepted_at: at("2026-05-01T09:01:00Z"),
+            region: Some(Region::Eu),
+            evidence: Evidence::default(),
+        };
+        assert_eq!(user.consents, [privacy_policy, terms]);
+    }
+
+    #[test]
+    fn a_consent_that_says_more_is_another_and_one_that_says_less_is_the_same() {
+        let given = |evidence: &Evidence| GivenConsent {
+            text: LegalText::PrivacyPolicy,
+            accepted_at: now(),
+            region: None,
+            evidence: evidence.clone(),
+        };
+        let (none, some) = (
+            Evidence::default(),
+            Evidence { method: Some("checkbox".into()), ..Evidence::default() },
+        );
+        let held = |evidence: &Evidence| Consent {
+            revision: Revision(1),
+            acknowledged: None,
+            accepted_at: now(),
+            region: None,
+            evidence: evidence.clone(),
+        };
+        for (before, after, is_new) in [
+            (&none, &none, false),
+            (&none, &some, true),
+            (&some, &none, false),
+            (&some, &some, false),
+        ] {
+            let event = given(after).event_after(Some(&held(before)));
+            assert_eq!(event.is_some(), is_new, "{before:?} {after:?}");
+        }
+        assert!(given(&none).event_after(None).is_some());
     }
 
     #[test]
@@ -204,6 +333,38 @@ mod tests {
                 r#"{"privacyPolicyAcceptedAt":null}"#,
                 "error at /privacyPolicyAcceptedAt: must not be null; leave it out where there is \
                  no value",
+            ),
+            (
+                r#"{"privacyPolicyAcceptedAt":"2026-05-01T09:00:00Z","privacyPolicyConsent":{"acceptedAt":"2026-05-01T09:00:01Z"}}"#,
+                "error at /privacyPolicyAcceptedAt: must be the time of privacyPolicyConsent; give \
+                 one of them",
+            ),
+            (
+                r#"{"privacyPolicyConsent":{"method":"checkbox"}}"#,
+                "error at /privacyPolicyConsent/acceptedAt: is missing; it is required here",
+            ),
+            (
+                r#"{"termsOfServiceConsent":{"acceptedAt":"2026-05-01T09:00:01Z"}}"#,
+                "error at /termsOfServiceConsent/region: is missing; it is required here",
+            ),
+            (
+                r#"{"termsOfServiceConsent":{"acceptedAt":"2026-05-01T09:00:01Z","region":"mars"}}"#,
+                "error at /termsOfServiceConsent/region: must be eu, us or worldwide",
+            ),
+            (
+                r#"{"privacyPolicyConsent":{"acceptedAt":"2026-05-01T09:00:01Z","textHash":"abc"}}"#,
+                "error at /privacyPolicyConsent/textHash: must be the hexadecimal digits of a \
+                 SHA-256 hash of the text that was shown",
+            ),
+            (
+                r#"{"privacyPolicyConsent":{"acceptedAt":"2026-05-01T09:00:01Z","language":"in German"}}"#,
+                "error at /privacyPolicyConsent/language: must be a language tag, such as en or \
+                 de-AT",
+            ),
+            (
+                r#"{"privacyPolicyConsent":{"acceptedAt":"2026-05-01T09:00:01Z","region":"eu"}}"#,
+                "error at /privacyPolicyConsent/region: a field that Gangway does not know; known \
+                 are acceptedAt, textVersion, textHash, language, method",
             ),
             (
                 r#"{"wantedProduct":["onramp"]}"#,

@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 
 use crate::locator::Locator;
 use crate::profile::{Product, Profile};
-use crate::record::Record;
+use crate::record::{Record, Section};
 use crate::request::{PRIVACY_POLICY, Upload};
 use crate::rules::{Facts, Missing};
-use crate::script::{EligibilityEntry, Script};
+use crate::script::{EligibilityEntry, LegalDocumentsForm, Script};
 use crate::wire::{self, Answer};
 
 pub(crate) struct Account {
@@ -33,7 +33,7 @@ pub(crate) struct Document {
 
 struct Acceptance {
     accepted_at: String,
-    policy_version: u32,
+    version: u32,
 }
 
 struct Wallet {
@@ -82,7 +82,7 @@ impl Account {
         let own_id = user.user_id().map(str::to_owned);
         let mut body =
             json!({ "userId": own_id.unwrap_or_else(|| format!("usr_{}", self.number)) });
-        for section in ["userDetails", "kycData", "dueDiligence", "verificationHistory"] {
+        for section in Section::ALL.map(Section::as_str) {
             body[section] = json!(held.contains(&section));
         }
         if let Some(kyc) = &self.record.kyc {
@@ -92,31 +92,64 @@ impl Account {
             }
         }
         if view.profile == Profile::Current {
-            body["legalDocuments"] = self.legal_documents(view.script.policy_version());
+            match view.script.legal_documents() {
+                LegalDocumentsForm::List => {
+                    body["legalDocuments"] = self.legal_documents(view.script);
+                }
+                LegalDocumentsForm::Object => {
+                    if let Some(acceptance) = self.acceptances.get(PRIVACY_POLICY) {
+                        body["legalDocuments"] = acceptance.response(PRIVACY_POLICY, view.script);
+                    }
+                }
+                LegalDocumentsForm::Absent => {}
+            }
         }
         body
     }
 
-    pub(crate) fn accept(&mut self, kind: &'static str, accepted_at: String, script: Script<'_>) {
-        let policy_version = script.policy_version();
-        self.acceptances.insert(kind, Acceptance { accepted_at, policy_version });
+    /// Takes a registration in place of the last. Sections of it may be lost on the way;
+    /// `lost` counts how often each was.
+    pub(crate) fn register(
+        &mut self,
+        mut record: Record,
+        script: Script<'_>,
+        lost: &mut BTreeMap<Section, u32>,
+    ) {
+        for section in Section::ALL {
+            let times = lost.entry(section).or_default();
+            if record.has(section) && *times < script.loses(section) {
+                *times += 1;
+                record.lose(section);
+            }
+        }
+        self.record = record;
     }
 
-    pub(crate) fn legal_documents(&self, policy_version: u32) -> Value {
+    pub(crate) fn accept(&mut self, kind: &'static str, accepted_at: String, script: Script<'_>) {
+        let version = version_in_force(kind, script);
+        self.acceptances.insert(kind, Acceptance { accepted_at, version });
+    }
+
+    pub(crate) fn legal_documents(&self, script: Script<'_>) -> Value {
         self.acceptances
             .iter()
-            .map(|(kind, acceptance)| {
-                json!({
-                    "type": kind,
-                    "acceptedAt": acceptance.accepted_at,
-                    "isValidVersion": acceptance.policy_version == policy_version,
-                })
-            })
+            .map(|(kind, acceptance)| acceptance.response(kind, script))
             .collect()
     }
 
-    /// Takes a document, in place of an earlier one of its type, which keeps its id.
-    pub(crate) fn upload(&mut self, upload: Upload, id: String, at: i64) -> (u16, &Document) {
+    /// Takes a document, in place of an earlier one of its type, which keeps its id unless
+    /// the script says otherwise.
+    pub(crate) fn upload(
+        &mut self,
+        upload: Upload,
+        id: String,
+        View { script, at, .. }: View<'_>,
+    ) -> (u16, &Document) {
+        if let Some(earlier) = self.documents.get_mut(upload.document_type)
+            && script.new_document_ids()
+        {
+            earlier.id.clone_from(&id);
+        }
         let document = self.documents.entry(upload.document_type).or_insert_with(|| Document {
             id,
             created_at: at,
@@ -159,12 +192,13 @@ impl Account {
             record: &self.record,
             document_types: &document_types,
             enhanced_due_diligence: view.script.enhanced_due_diligence(),
+            selfie: view.script.selfie(),
         };
         let policy_version = view.script.policy_version();
         let accepted = self
             .acceptances
             .get(PRIVACY_POLICY)
-            .is_some_and(|acceptance| acceptance.policy_version == policy_version);
+            .is_some_and(|acceptance| acceptance.version == policy_version);
         let earlier = self.verification.take();
         let find = |product: Product| {
             let missing = facts.missing(product);
@@ -215,10 +249,13 @@ impl Account {
         let mut entry = Map::new();
         entry.insert("type".to_owned(), json!(product.as_str()));
         entry.insert("status".to_owned(), json!(status));
-        for (name, list) in [("missingData", missing.data), ("missingDocuments", missing.documents)]
-        {
-            if view.script.empty_lists() || !list.is_empty() {
-                entry.insert(name.to_owned(), json!(list));
+        let lists = [
+            ("missingData", json!(missing.data), missing.data.is_empty()),
+            ("missingDocuments", json!(missing.documents), missing.documents.is_empty()),
+        ];
+        for (name, list, is_empty) in lists {
+            if view.script.empty_lists() || !is_empty {
+                entry.insert(name.to_owned(), list);
             }
         }
         entry
@@ -262,6 +299,16 @@ impl Document {
     }
 }
 
+impl Acceptance {
+    fn response(&self, kind: &str, script: Script<'_>) -> Value {
+        json!({
+            "type": kind,
+            "acceptedAt": self.accepted_at,
+            "isValidVersion": self.version == version_in_force(kind, script),
+        })
+    }
+}
+
 impl Wallet {
     fn response(&self, address: &str) -> Value {
         let mut ownership = json!({ "verified": self.proved });
@@ -296,6 +343,11 @@ impl Verification {
 /// Whether `at` is `delay_ms` or more after `since`.
 fn has_passed(since: i64, delay_ms: u64, at: i64) -> bool {
     at >= since.saturating_add_unsigned(delay_ms)
+}
+
+/// The number of the text that is in force, and that an acceptance is of.
+fn version_in_force(kind: &str, script: Script<'_>) -> u32 {
+    if kind == PRIVACY_POLICY { script.policy_version() } else { script.terms_version() }
 }
 
 fn needs_privacy_policy(profile: Profile, product: Product) -> bool {

@@ -71,7 +71,8 @@ impl Handle {
     }
 
     /// Changes some fields of a user's script: each is replaced whole, and
-    /// `null` takes it away. Answers begin anew only if the change names them.
+    /// `null` takes it away. What counts calls begins anew only if the change names
+    /// `answers` or `loses`.
     ///
     /// # Errors
     /// When a field is unknown or a value makes no sense where it stands.
@@ -83,8 +84,8 @@ impl Handle {
         let mut world = self.world();
         let script = world.scenario.users.get(user).cloned().unwrap_or_default().patched(change)?;
         script.check("")?;
-        let answers =
-            if change.contains_key("answers") { Answers::Unspent } else { Answers::AsTheyWere };
+        let counts = ["answers", "loses"].iter().any(|name| change.contains_key(*name));
+        let answers = if counts { Answers::Unspent } else { Answers::AsTheyWere };
         world.set_script(user.clone(), script.clone(), answers);
         Ok(script)
     }

@@ -31,9 +31,10 @@ pub use fuzzing::{InProcess, Port};
 pub use handle::Handle;
 pub use locator::{InvalidLocator, Locator};
 pub use profile::{Product, Profile, UnknownProfile};
+pub use record::Section;
 pub use script::{
-    AnyCall, Closure, Delay, EligibilityEntry, Fault, Later, OnCall, Scenario, ScenarioError,
-    ScriptedAnswer, UserScript,
+    AnyCall, Closure, Delay, EligibilityEntry, Fault, Later, LegalDocumentsForm, OnCall, Scenario,
+    ScenarioError, ScriptedAnswer, UserScript,
 };
 pub use server::{Running, Settings, StartError, start};
 pub use world::{DocumentView, UserView};

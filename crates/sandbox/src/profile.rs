@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// The quickstart page as it stands.
-    #[default]
     Quickstart,
     /// The newest documentation: a fourth product, the privacy policy, the US rules.
+    #[default]
     Current,
 }
 

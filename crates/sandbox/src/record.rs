@@ -3,6 +3,7 @@
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::profile::Profile;
@@ -14,6 +15,34 @@ pub(crate) struct Record {
     pub kyc: Option<Kyc>,
     pub due_diligence: Option<DueDiligence>,
     pub verification_history: bool,
+}
+
+/// One of the four parts of a registration, by its name on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Section {
+    /// Name, date of birth, residence.
+    UserDetails,
+    /// Address, e-mail, identity document.
+    KycData,
+    /// Employment, source of funds, industry.
+    DueDiligence,
+    /// When the user was verified elsewhere.
+    VerificationHistory,
+}
+
+impl Section {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::UserDetails, Self::KycData, Self::DueDiligence, Self::VerificationHistory];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserDetails => "userDetails",
+            Self::KycData => "kycData",
+            Self::DueDiligence => "dueDiligence",
+            Self::VerificationHistory => "verificationHistory",
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -72,15 +101,26 @@ impl Record {
 
     /// The sections that are held, by their names on the wire.
     pub(crate) fn sections(&self) -> Vec<&'static str> {
-        [
-            ("userDetails", self.user_details.is_some()),
-            ("kycData", self.kyc.is_some()),
-            ("dueDiligence", self.due_diligence.is_some()),
-            ("verificationHistory", self.verification_history),
-        ]
-        .into_iter()
-        .filter_map(|(name, held)| held.then_some(name))
-        .collect()
+        let held = Section::ALL.into_iter().filter(|section| self.has(*section));
+        held.map(Section::as_str).collect()
+    }
+
+    pub(crate) const fn has(&self, section: Section) -> bool {
+        match section {
+            Section::UserDetails => self.user_details.is_some(),
+            Section::KycData => self.kyc.is_some(),
+            Section::DueDiligence => self.due_diligence.is_some(),
+            Section::VerificationHistory => self.verification_history,
+        }
+    }
+
+    pub(crate) fn lose(&mut self, section: Section) {
+        match section {
+            Section::UserDetails => self.user_details = None,
+            Section::KycData => self.kyc = None,
+            Section::DueDiligence => self.due_diligence = None,
+            Section::VerificationHistory => self.verification_history = false,
+        }
     }
 
     /// The country of residence, once it is known.

@@ -31,7 +31,7 @@ enum Residence {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub data: Vec<&'static str>,
-    pub documents: Vec<&'static str>,
+    pub documents: Vec<String>,
 }
 
 impl Missing {
@@ -46,6 +46,8 @@ pub(crate) struct Facts<'a> {
     pub record: &'a Record,
     pub document_types: &'a [&'static str],
     pub enhanced_due_diligence: bool,
+    /// The word by which a selfie is asked for, where one is.
+    pub selfie: Option<&'a str>,
 }
 
 impl Facts<'_> {
@@ -71,11 +73,16 @@ impl Facts<'_> {
             missing.data.push("verification-history");
         }
         if self.owes_id() && !self.has_id() {
-            missing.documents.push("id");
+            missing.documents.push("id".to_owned());
         }
         if self.enhanced_due_diligence {
             let proofs = ["proof-of-address", "proof-of-income"];
-            missing.documents.extend(proofs.into_iter().filter(|proof| !self.has(proof)));
+            let lacking = proofs.into_iter().filter(|proof| !self.has(proof));
+            missing.documents.extend(lacking.map(str::to_owned));
+        }
+        if let Some(word) = self.selfie.filter(|_| self.owes_selfie() && !self.has("selfie-front"))
+        {
+            missing.documents.push(word.to_owned());
         }
         missing
     }
@@ -132,6 +139,11 @@ impl Facts<'_> {
         !ssn_stands_for_it || self.enhanced_due_diligence
     }
 
+    /// The SSN stands for a US resident's selfie as well. The quickstart knows none.
+    fn owes_selfie(&self) -> bool {
+        self.profile == Profile::Current && self.residence() != Residence::Us
+    }
+
     fn has_id(&self) -> bool {
         let passport = self.has("id-passport");
         let both_sides = self.has("id-idcard-front") && self.has("id-idcard-back");
@@ -179,6 +191,7 @@ mod tests {
         record: Record,
         documents: &'static [&'static str],
         edd: bool,
+        selfie: Option<&'static str>,
         data: &'static [&'static str],
         missing: &'static [&'static str],
     }
@@ -192,6 +205,7 @@ mod tests {
             record: whole(country, state),
             documents: &[],
             edd: false,
+            selfie: None,
             data: &[],
             missing: &[],
         }
@@ -210,6 +224,7 @@ mod tests {
                 record: &case.record,
                 document_types: case.documents,
                 enhanced_due_diligence: case.edd,
+                selfie: case.selfie,
             };
             let missing = facts.missing(case.product);
             assert_eq!(missing.data, case.data, "data: {}", case.name);
@@ -279,6 +294,50 @@ mod tests {
                 edd: true,
                 product: Product::RegulatedTransfer,
                 ..case("regulated transfer never asks for documents", "DE", None)
+            },
+        ]);
+    }
+
+    #[test]
+    fn a_selfie_is_asked_for_only_where_the_script_names_it() {
+        const SELFIE: Option<&str> = Some("selfie");
+        const PASSPORT: &[&str] = &["id-passport"];
+        check(vec![
+            Case { documents: PASSPORT, ..case("off", "DE", None) },
+            Case {
+                selfie: SELFIE,
+                documents: PASSPORT,
+                missing: &["selfie"],
+                ..case("EEA", "DE", None)
+            },
+            Case {
+                selfie: SELFIE,
+                documents: PASSPORT,
+                missing: &["selfie"],
+                ..case("elsewhere", "JP", None)
+            },
+            Case {
+                selfie: SELFIE,
+                documents: &["id-passport", "selfie-left"],
+                missing: &["selfie"],
+                ..case("not from the front", "DE", None)
+            },
+            Case {
+                selfie: SELFIE,
+                documents: &["id-passport", "selfie-front"],
+                ..case("given", "DE", None)
+            },
+            Case { selfie: SELFIE, ..case("US", "US", Some("IL")) },
+            Case {
+                selfie: SELFIE,
+                product: Product::OnrampLight,
+                ..case("the light tier", "DE", None)
+            },
+            Case {
+                selfie: SELFIE,
+                profile: Profile::Quickstart,
+                documents: PASSPORT,
+                ..case("the quickstart", "DE", None)
             },
         ]);
     }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::call::Call;
 use crate::locator::Locator;
 use crate::profile::Product;
+use crate::record::Section;
 
 /// The longest that an answer may be held back.
 pub(crate) const DELAY_MS_MAX: u64 = 600_000;
@@ -74,6 +75,34 @@ pub struct UserScript {
     /// earlier acceptance stale.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy_version: Option<u32>,
+    /// The same of the terms of service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub terms_version: Option<u32>,
+    /// How `legalDocuments` is written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub legal_documents: Option<LegalDocumentsForm>,
+    /// Ask for a selfie, by this word in `missingDocuments`: the provider's own is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selfie: Option<String>,
+    /// Sections that are lost when they come, for so many registrations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loses: Option<BTreeMap<Section, u32>>,
+    /// Give a document that is replaced a new id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new_document_ids: Option<bool>,
+}
+
+/// The shapes of `legalDocuments` that the provider's pages show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LegalDocumentsForm {
+    /// A list of all that were accepted.
+    #[default]
+    List,
+    /// The privacy policy alone, as an object; nothing before it was accepted.
+    Object,
+    /// Not at all.
+    Absent,
 }
 
 /// One delay for all products, or one for each.
@@ -278,6 +307,9 @@ impl UserScript {
         for (index, answer) in self.answers.iter().flatten().enumerate() {
             answer.check(&format!("{at}/answers/{index}"))?;
         }
+        if self.selfie.as_ref().is_some_and(String::is_empty) {
+            return Err(invalid(format!("{at}/selfie"), "must be a word for `missingDocuments`"));
+        }
         check_entries(self.eligibility.iter().flatten(), &format!("{at}/eligibility"))?;
         for (index, later) in self.later.iter().flatten().enumerate() {
             check_entries(&later.eligibility, &format!("{at}/later/{index}/eligibility"))?;
@@ -380,6 +412,28 @@ impl<'a> Script<'a> {
 
     pub(crate) fn policy_version(self) -> u32 {
         self.pick(|script| script.policy_version.as_ref()).copied().unwrap_or(1)
+    }
+
+    pub(crate) fn terms_version(self) -> u32 {
+        self.pick(|script| script.terms_version.as_ref()).copied().unwrap_or(1)
+    }
+
+    pub(crate) fn legal_documents(self) -> LegalDocumentsForm {
+        self.pick(|script| script.legal_documents.as_ref()).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn selfie(self) -> Option<&'a str> {
+        self.pick(|script| script.selfie.as_ref()).map(String::as_str)
+    }
+
+    /// How many registrations lose this section.
+    pub(crate) fn loses(self, section: Section) -> u32 {
+        let loses = self.pick(|script| script.loses.as_ref());
+        loses.and_then(|loses| loses.get(&section)).copied().unwrap_or(0)
+    }
+
+    pub(crate) fn new_document_ids(self) -> bool {
+        self.is_on(|script| script.new_document_ids.as_ref())
     }
 
     pub(crate) fn verdict(self, product: Product) -> &'a str {

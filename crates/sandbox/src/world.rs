@@ -11,6 +11,7 @@ use crate::account::{Account, View, eligibility_answer};
 use crate::call::{Call, CallLog, CallRecord};
 use crate::locator::Locator;
 use crate::profile::Profile;
+use crate::record::Section;
 use crate::request::{Incoming, Operation, Request};
 use crate::script::{EligibilityEntry, Fault, Scenario, ScriptedAnswer, Spent, UserScript};
 use crate::wire::{Answer, Body};
@@ -32,6 +33,7 @@ pub(crate) struct World {
 struct Person {
     account: Option<Account>,
     spent: Vec<Spent>,
+    lost: BTreeMap<Section, u32>,
     triggers_received: u64,
     triggers_effective: u64,
     registrations: u64,
@@ -252,7 +254,7 @@ impl World {
         let Some(account) = &mut person.account else { return Answer::user_not_found() };
         match operation {
             Operation::Register(record) => {
-                account.record = record;
+                account.register(record, view.script, &mut person.lost);
                 person.registrations += 1;
                 let status = if is_new { 201 } else { 200 };
                 Answer::json(status, account.response(user, view))
@@ -266,7 +268,7 @@ impl World {
                 self.documents_made += 1;
                 let document_type = upload.document_type;
                 let id = format!("doc_{}", self.documents_made);
-                let (status, document) = account.upload(upload, id, at);
+                let (status, document) = account.upload(upload, id, view);
                 self.documents.insert(document.id.clone(), user.clone());
                 Answer::json(status, document.response(document_type))
             }
@@ -313,8 +315,7 @@ impl World {
             triggers_effective: person.triggers_effective,
             sections: account.map(|it| it.record.sections()).unwrap_or_default(),
             documents: account.map(document_views).unwrap_or_default(),
-            legal_documents: account
-                .map_or(Value::Null, |it| it.legal_documents(script.policy_version())),
+            legal_documents: account.map_or(Value::Null, |it| it.legal_documents(script)),
             eligibility: account.map(|it| it.eligibility(view)).unwrap_or_default(),
         }
     }
@@ -330,14 +331,14 @@ impl World {
     pub(crate) fn set_scenario(&mut self, scenario: Scenario) {
         self.scenario = scenario;
         for person in self.people.values_mut() {
-            person.spent.clear();
+            person.spend_nothing();
         }
     }
 
     /// Replaces one user's script; `fresh` tells whether its answers begin anew.
     pub(crate) fn set_script(&mut self, user: Locator, script: UserScript, fresh: Answers) {
         if let (Answers::Unspent, Some(person)) = (fresh, self.people.get_mut(&user)) {
-            person.spent.clear();
+            person.spend_nothing();
         }
         self.scenario.users.insert(user, script);
     }
@@ -361,6 +362,12 @@ pub(crate) enum Answers {
 }
 
 impl Person {
+    /// What is scripted for a number of calls begins anew.
+    fn spend_nothing(&mut self) {
+        self.spent.clear();
+        self.lost.clear();
+    }
+
     fn eligibility_answer(&mut self, view: View<'_>) -> Answer {
         let entries = self.account.as_ref().map(|it| it.eligibility(view)).unwrap_or_default();
         let turn = view.script.shuffle().then_some(self.eligibility_answers);

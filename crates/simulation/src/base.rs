@@ -2,14 +2,17 @@
 //! operation is awaited to its end before anything else happens, so that a seed gives the
 //! same history over either.
 
+use std::fs::OpenOptions;
 use std::future::Future;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use onboarding::{OnboardingId, Policy};
-use store::{MemoryStore, SqliteStore};
+use store::{HistoryRow, MemoryStore, SqliteStore, StoreError, Stored};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -75,7 +78,7 @@ pub(crate) struct Database {
     url: String,
     /// One thread drives it, while one operation is awaited and at no other time.
     pub(crate) runtime: Runtime,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Awaits an operation of a store that was opened to its end, before anything else happens.
@@ -140,6 +143,24 @@ impl Opened {
         }
     }
 
+    /// An onboarding, and what happened to it after a version.
+    pub(crate) fn load_with_history(
+        &self,
+        id: OnboardingId,
+        after_version: u64,
+    ) -> Result<Option<(Stored, Vec<HistoryRow>)>, StoreError> {
+        match self {
+            Self::Memory(_) => {
+                let Some(stored) = ask!(self, load(id))? else { return Ok(None) };
+                Ok(Some((stored, ask!(self, history(id, after_version, usize::MAX))?)))
+            }
+            Self::Sqlite(connected) => {
+                let runtime = &connected.database.runtime;
+                runtime.block_on(connected.store.load_with_history(id, after_version))
+            }
+        }
+    }
+
     /// Makes an onboarding's row unreadable.
     pub(crate) fn damage(&self, id: OnboardingId) {
         match self {
@@ -154,18 +175,52 @@ impl Opened {
 
 /// In memory where the machine has a file system there: what the disk does is not tried here.
 const MEMORY_FOLDER: &str = "/dev/shm";
+/// The database's file in its folder.
+const FILE: &str = "gangway.db";
+/// What SQLite keeps beside it until the next process comes.
+const LOG: &str = "gangway.db-wal";
 
 impl Database {
+    /// A new database with the schema, as a copy of one that was migrated: what the migrations
+    /// do is tried elsewhere.
     fn new() -> Self {
+        let database = Self::empty();
+        let template = TEMPLATE.get_or_init(template);
+        for (name, bytes) in template {
+            let path = database.folder.path().join(name);
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            let written = file.and_then(|mut file| file.write_all(bytes));
+            written.expect("a file can be made in a folder of its own");
+        }
+        database
+    }
+
+    fn empty() -> Self {
         let in_memory = Path::new(MEMORY_FOLDER);
         let folder = if in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
         let folder = tempfile::Builder::new().prefix("simulation-").tempdir_in(folder);
         let folder = folder.expect("a folder for the database can be made");
         let runtime = Builder::new_current_thread().enable_time().build();
         Self {
-            url: format!("sqlite:{}", folder.path().join("gangway.db").display()),
+            url: format!("sqlite:{}", folder.path().join(FILE).display()),
             runtime: runtime.expect("a runtime without input and output needs nothing"),
-            _folder: folder,
+            folder,
         }
     }
+}
+
+/// The files of a database that was opened once, by name.
+type Template = Vec<(&'static str, Vec<u8>)>;
+
+static TEMPLATE: OnceLock<Template> = OnceLock::new();
+
+fn template() -> Template {
+    let database = Database::empty();
+    let opened = database.runtime.block_on(SqliteStore::open(&database.url, Policy::default()));
+    let opened = opened.expect("the file is in a folder of its own");
+    // Nobody writes to it, so what is there now fits together.
+    let read = |name| std::fs::read(database.folder.path().join(name)).map(|bytes| (name, bytes));
+    let files = [FILE, LOG].map(|name| read(name).expect("SQLite keeps both while it is open"));
+    drop(opened);
+    files.into()
 }

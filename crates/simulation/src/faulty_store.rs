@@ -9,8 +9,8 @@ use onboarding::{
 };
 use store::{
     Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    DocumentDigest, HistoryRow, ListRequest, ProfileContent, ProviderGate, Store, StoreError,
-    Stored, StoredTask, Worker,
+    DocumentDigest, HistoryRow, ListRequest, NotesDue, ProfileContent, ProviderGate, Store,
+    StoreError, Stored, StoredTask, Worker,
 };
 
 use crate::base::{Opened, ask};
@@ -260,6 +260,11 @@ impl Store for FaultyStore {
         limit: usize,
     ) -> Result<Vec<StoredTask>, StoreError> {
         ask!(&self.inner, tasks(id, limit))
+    }
+
+    async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {
+        let read = || ask!(&self.inner, notes_due(now, limit));
+        self.read(Operation::ReadNotes, read).await
     }
 
     async fn history(

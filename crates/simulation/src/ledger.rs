@@ -350,11 +350,11 @@ impl State {
         let Some(mut watched) = self.ledger.watched.remove(&id) else { return };
         self.ledger.changes += 1;
         let after = watched.replayed.version;
-        let rows = ask!(&self.store, history(id, after, usize::MAX));
-        for row in rows.expect("the store can be read") {
+        let read = self.store.load_with_history(id, after).expect("the store can be read");
+        let (stored, rows) = read.unzip();
+        for row in rows.into_iter().flatten() {
             self.follow_row(&mut watched, &row, process);
         }
-        let stored = ask!(&self.store, load(id)).expect("the store can be read");
         if stored.is_none_or(|stored| stored.onboarding != watched.replayed) {
             self.ledger.violated("I1", "the replay of history is not what is stored");
         }

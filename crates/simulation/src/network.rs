@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use engine::Upload;
-use onboarding::{Effect, Eligibility, Failure, FailureClass, Profile, Timestamp, UserLocator};
+use onboarding::{
+    Effect, Eligibility, Failure, FailureClass, Profile, Region, Shown, Timestamp, UserLocator,
+};
 
 use crate::chance::{Chance, Purpose};
 use crate::coverage::{Operation, Point};
@@ -85,8 +87,8 @@ impl Fate {
             }
         }
         // A refusal of anything else holds the onboarding, which ends its history early.
-        let is_status = matches!(request, Request::Status);
-        let refusals = plan.rate(Trouble::OddRefusal) / if is_status { 1 } else { 4 };
+        let is_look = matches!(request, Request::Status | Request::ReadUser);
+        let refusals = plan.rate(Trouble::OddRefusal) / if is_look { 1 } else { 4 };
         if chance.permille(refusals) {
             return Self::Refused;
         }
@@ -288,7 +290,9 @@ impl Line {
     async fn word(&self, user: &UserLocator, request: Request) -> Result<Word, Failure> {
         match self.call(user, request).await? {
             Answer::Word(word) => Ok(word),
-            Answer::Done | Answer::Document(_) => unreachable!("the model answers with a word"),
+            Answer::Done | Answer::Document(_) | Answer::Shown(_) => {
+                unreachable!("the model answers with a word")
+            }
         }
     }
 }
@@ -304,6 +308,24 @@ impl engine::Provider for Line {
         self.call(user, Request::Consent(accepted_at)).await.map(drop)
     }
 
+    async fn accept_terms(
+        &self,
+        user: &UserLocator,
+        accepted_at: Timestamp,
+        region: &Region,
+    ) -> Result<(), Failure> {
+        self.call(user, Request::Terms(accepted_at, region.clone())).await.map(drop)
+    }
+
+    async fn read_user(&self, user: &UserLocator) -> Result<Shown, Failure> {
+        match self.call(user, Request::ReadUser).await? {
+            Answer::Shown(shown) => Ok(shown),
+            Answer::Done | Answer::Document(_) | Answer::Word(_) => {
+                unreachable!("the model answers with what it has")
+            }
+        }
+    }
+
     async fn register_user(&self, user: &UserLocator, profile: &Profile) -> Result<(), Failure> {
         let mut profile = profile.to_value();
         if self.is_planted(Planted::SendTheFirstProfile) {
@@ -317,7 +339,9 @@ impl engine::Provider for Line {
         let request = Request::Upload(upload.document_type, upload.bytes);
         match self.call(user, request).await? {
             Answer::Document(id) => Ok(id),
-            Answer::Done | Answer::Word(_) => unreachable!("the model answers with a document"),
+            Answer::Done | Answer::Shown(_) | Answer::Word(_) => {
+                unreachable!("the model answers with a document")
+            }
         }
     }
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use onboarding::{
-    DocumentType, Effect, Eligibility, Failure, FailureClass, Product, ProductStatus, Section,
-    Timestamp,
+    DocumentType, Effect, Eligibility, Failure, FailureClass, Product, ProductStatus, Region,
+    Section, Shown, Timestamp,
 };
 use serde_json::Value;
 
@@ -21,7 +21,9 @@ pub(crate) const REFUSED_NAME: &str = "Refuse";
 /// What a call asks of the provider.
 pub(crate) enum Request {
     Consent(Timestamp),
+    Terms(Timestamp, Region),
     Register(Value),
+    ReadUser,
     Upload(DocumentType, Vec<u8>),
     Trigger,
     Status,
@@ -31,7 +33,9 @@ impl Request {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Consent(_) => "accept-privacy-policy",
+            Self::Terms(..) => "accept-terms",
             Self::Register(_) => "register-user",
+            Self::ReadUser => "read-user",
             Self::Upload(..) => "upload-document",
             Self::Trigger => "trigger-verification",
             Self::Status => "check-status",
@@ -41,8 +45,8 @@ impl Request {
     /// Whether it may change what the provider keeps of the user's data.
     pub(crate) const fn changes_record(&self) -> bool {
         match self {
-            Self::Consent(_) | Self::Register(_) | Self::Upload(..) => true,
-            Self::Trigger | Self::Status => false,
+            Self::Consent(_) | Self::Terms(..) | Self::Register(_) | Self::Upload(..) => true,
+            Self::ReadUser | Self::Trigger | Self::Status => false,
         }
     }
 }
@@ -51,6 +55,7 @@ impl Request {
 pub(crate) enum Answer {
     Done,
     Document(String),
+    Shown(Shown),
     Word(Vec<Eligibility>),
 }
 
@@ -73,6 +78,7 @@ pub(crate) struct Account {
     pub(crate) profile: Option<Value>,
     pub(crate) consent: Option<Timestamp>,
     is_consent_valid: bool,
+    pub(crate) terms: Option<(Timestamp, Region)>,
     pub(crate) documents: BTreeMap<DocumentType, Vec<u8>>,
     expired: BTreeSet<DocumentType>,
     /// What it forgot by itself, and was not sent since.
@@ -98,6 +104,8 @@ struct Character {
     poisonous_until_ms: u64,
     /// How often what was supplied is asked for again.
     picky: u32,
+    /// A section that goes astray when it comes for the first time.
+    strays: Option<Section>,
 }
 
 #[derive(Clone)]
@@ -142,6 +150,9 @@ impl Character {
                 0
             },
             picky: if chance.permille(150) { 1 + u32::from(chance.permille(300)) * 4 } else { 0 },
+            strays: chance
+                .permille(plan.rate(Trouble::Forgotten) * 2)
+                .then(|| chance.one_of(Section::KNOWN)),
         }
     }
 }
@@ -187,6 +198,7 @@ impl Provider {
             profile: None,
             consent: None,
             is_consent_valid: false,
+            terms: None,
             documents: BTreeMap::new(),
             expired: BTreeSet::new(),
             lost: Lost::default(),
@@ -228,7 +240,24 @@ impl Provider {
         }
         match request {
             Request::Consent(accepted_at) => account.accept(*accepted_at, self.sequence),
-            Request::Register(profile) => account.register(profile, self.sequence),
+            Request::Terms(accepted_at, region) => {
+                account.accept_terms(*accepted_at, region, self.sequence)
+            }
+            Request::Register(profile) => {
+                let answer = account.register(profile, self.sequence)?;
+                if !self.is_calm && account.lets_a_section_stray() {
+                    coverage.trouble(Trouble::Forgotten);
+                }
+                Ok(answer)
+            }
+            Request::ReadUser => {
+                let mut shown = account.known()?.shown();
+                if !self.is_calm && chance.permille(self.unknown_words) {
+                    coverage.trouble(Trouble::UnknownWord);
+                    leave_something_out(&mut shown, chance);
+                }
+                Ok(Answer::Shown(shown))
+            }
             Request::Upload(kind, bytes) => account.upload(kind, bytes, self.sequence),
             Request::Trigger => {
                 account.known()?.trigger(now_ms);
@@ -273,6 +302,7 @@ impl Provider {
         account.is_known = false;
         account.lost.profile |= account.profile.take().is_some();
         account.lost.consent |= account.consent.take().is_some();
+        account.terms = None;
         account.lost.documents.extend(std::mem::take(&mut account.documents).into_keys());
         account.standings.clear();
         was_known
@@ -341,6 +371,18 @@ impl Account {
         Ok(Answer::Done)
     }
 
+    fn accept_terms(
+        &mut self,
+        accepted_at: Timestamp,
+        region: &Region,
+        sequence: u64,
+    ) -> Result<Answer, Failure> {
+        self.is_known = true;
+        self.told_at = sequence;
+        self.terms = Some((accepted_at, region.clone()));
+        Ok(Answer::Done)
+    }
+
     fn register(&mut self, profile: &Value, sequence: u64) -> Result<Answer, Failure> {
         let name = profile.pointer("/userDetails/firstName").and_then(Value::as_str);
         if name.is_some_and(|name| name.starts_with(REFUSED_NAME)) {
@@ -351,6 +393,29 @@ impl Account {
         self.profile = Some(profile.clone());
         self.lost.profile = false;
         Ok(Answer::Done)
+    }
+
+    /// Loses the section that strays, if it has just come. Answers whether it did.
+    fn lets_a_section_stray(&mut self) -> bool {
+        let name = self.character.strays.as_ref().and_then(Section::field);
+        let profile = self.profile.as_mut().and_then(Value::as_object_mut);
+        let is_lost = profile.zip(name).is_some_and(|(profile, name)| {
+            // Of a record of one section nothing would be left.
+            profile.len() > 1 && profile.remove(name).is_some()
+        });
+        if is_lost {
+            self.character.strays = None;
+            self.lost.profile = true;
+        }
+        is_lost
+    }
+
+    fn shown(&self) -> Shown {
+        Shown {
+            sections: Section::KNOWN.iter().map(|of| (of.clone(), self.has(of))).collect(),
+            privacy_policy: self.consent.map(|_| self.is_consent_valid),
+            terms: self.terms.as_ref().map(|_| true),
+        }
     }
 
     fn upload(
@@ -456,6 +521,15 @@ impl Account {
         };
         self.standings.insert(product.clone(), settled.clone());
         settled
+    }
+}
+
+/// Not everything that it knows is said.
+fn leave_something_out(shown: &mut Shown, chance: &mut Chance) {
+    match chance.below(4) {
+        0 => shown.sections.clear(),
+        1 | 2 => drop(shown.sections.remove(&chance.one_of(Section::KNOWN))),
+        _ => shown.privacy_policy = None,
     }
 }
 

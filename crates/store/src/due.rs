@@ -2,12 +2,12 @@
 
 use onboarding::{
     Call, Context, Event, Lane, Onboarding, Outcome, Policy, Reason, Step, Timestamp, Transition,
-    apply, next_step,
+    apply, next_note, next_step,
 };
 use tracing::error;
 
 /// What can't be done now, though it says that it is due, is looked at again after this long.
-const POSTPONED_MS: u64 = 60 * 60_000;
+pub(crate) const POSTPONED_MS: u64 = 60 * 60_000;
 
 /// The next call: what it draws on, and its earliest time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +58,12 @@ pub(crate) fn due(onboarding: &Onboarding, policy: &Policy) -> Option<Due> {
         Step::Call { call, due_at } => Some(Due { lane: call.lane(), at: due_at }),
         Step::WaitForPerson | Step::Nothing => None,
     }
+}
+
+/// When the next note is due; `None` while there is nothing to note.
+pub(crate) fn note_at(onboarding: &Onboarding, policy: &Policy) -> Option<Timestamp> {
+    // When it is due does not depend on the time of asking.
+    next_note(onboarding, policy, onboarding.updated_at).map(|note| note.due_at)
 }
 
 /// The call that is due now, if one is.

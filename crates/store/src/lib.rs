@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use onboarding::{
-    Call, DocumentType, Event, Lane, Onboarding, OnboardingId, Policy, Revision, State, Task,
+    Area, Call, DocumentType, Event, Lane, Onboarding, OnboardingId, Policy, Revision, State, Task,
     Timestamp, Transition, UserLocator,
 };
 
@@ -347,8 +347,19 @@ pub struct StoredTask {
     pub user: UserLocator,
     /// The onboarding.
     pub onboarding_id: OnboardingId,
+    /// Where the user lives, as coarsely as the requirements need it.
+    pub area: Option<Area>,
     /// The task.
     pub task: Task,
+}
+
+/// Onboardings whose next note (see [`onboarding::next_note`]) has fallen due.
+#[derive(Debug, Default)]
+pub struct NotesDue {
+    /// They, as they are stored now.
+    pub due: Vec<Stored>,
+    /// When the next one falls due after these; not later than now if the limit left some.
+    pub next_at: Option<Timestamp>,
 }
 
 /// Whether the provider takes our calls at all, over all onboardings and restarts.
@@ -506,6 +517,14 @@ pub trait Store: Send + Sync + 'static {
         id: Option<OnboardingId>,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<StoredTask>, StoreError>> + Send;
+
+    /// Onboardings of which something is to be noted by now, at most `limit` of them. Nothing is
+    /// claimed: of workers who note the same at once, the version lets one win.
+    fn notes_due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<NotesDue, StoreError>> + Send;
 
     /// The history of an onboarding after a version, in order.
     fn history(

@@ -12,8 +12,8 @@ use crate::budget::Pace;
 use crate::due::{self, Due, Found, Ready};
 use crate::{
     Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    DocumentDigest, HistoryRow, Lease, ListRequest, PersonalData, ProfileContent, ProviderGate,
-    SAME_FILE_MAX, Store, StoreError, Stored, StoredTask, Worker,
+    DocumentDigest, HistoryRow, Lease, ListRequest, NotesDue, PersonalData, ProfileContent,
+    ProviderGate, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask, Worker,
 };
 
 /// A store in memory. Clones share what is stored, as processes share a database.
@@ -74,6 +74,7 @@ struct Row {
     is_damaged: bool,
     due: Option<Due>,
     lease: Option<Lease>,
+    note_at: Option<Timestamp>,
     history: Vec<HistoryRow>,
     tasks: BTreeMap<u32, TaskRow>,
     profile: Option<ProfileContent>,
@@ -125,6 +126,7 @@ impl Row {
         self.onboarding = onboarding;
         self.is_damaged = false;
         self.due = due::due(&self.onboarding, policy);
+        self.note_at = due::note_at(&self.onboarding, policy);
         if crate::lets_go_of_contents(&event) {
             self.delete_contents_not_held();
         }
@@ -196,6 +198,7 @@ impl Tables {
                     is_damaged: false,
                     due: None,
                     lease: None,
+                    note_at: None,
                     history: Vec::new(),
                     tasks: BTreeMap::new(),
                     profile: None,
@@ -462,9 +465,29 @@ impl Store for MemoryStore {
         let tasks = tasks.into_iter().take(limit).map(|(row, stored)| StoredTask {
             user: row.user.clone(),
             onboarding_id: row.onboarding.id,
+            area: row.onboarding.area().cloned(),
             task: stored.task.clone(),
         });
         Ok(tasks.collect())
+    }
+
+    async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {
+        let mut tables = self.tables();
+        for row in &mut tables.rows {
+            if row.note_at.is_some_and(|at| at <= now) {
+                row.note_at = if row.is_damaged {
+                    Some(now.plus_ms(due::POSTPONED_MS))
+                } else {
+                    due::note_at(&row.onboarding, &self.policy)
+                };
+            }
+        }
+        let mut noted: Vec<(Timestamp, &Row)> =
+            tables.rows.iter().filter_map(|row| Some((row.note_at?, row))).collect();
+        noted.sort_by_key(|(at, _)| *at);
+        let count = noted.iter().take(limit).filter(|(at, _)| *at <= now).count();
+        let next_at = noted.get(count).map(|(at, _)| *at);
+        Ok(NotesDue { due: noted[..count].iter().map(|(_, row)| row.stored()).collect(), next_at })
     }
 
     async fn history(

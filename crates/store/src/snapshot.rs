@@ -25,21 +25,31 @@ pub type Upgrade = fn(&mut Map<String, Value>);
 
 impl Snapshot for Onboarding {
     const NAME: &'static str = "onboarding";
+
+    /// What comes after verified, which those of schema 1 know nothing of.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}];
 }
 
 impl Snapshot for Event {
     const NAME: &'static str = "event";
 
-    /// Acknowledgements came to carry an epoch, which those of schema 1 lack.
-    const UPGRADES: &'static [Upgrade] = &[|_| {}];
+    /// Acknowledgements came to carry an epoch, which those of schema 1 lack; then edits what the
+    /// requirements go by, and consents their evidence.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}];
 }
 
 impl Snapshot for Task {
     const NAME: &'static str = "task";
+
+    /// Due dates, reminders and rounds, which those of schema 1 have none of.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}];
 }
 
 impl Snapshot for Policy {
     const NAME: &'static str = "policy";
+
+    /// What schema 1 does not name is off: history of that time replays as it was.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}];
 }
 
 /// The JSON of the current schema; the same text for the same value.
@@ -116,7 +126,10 @@ mod tests {
 
     #[test]
     fn every_schema_of_an_onboarding_can_be_read() {
-        check::<Onboarding>(&[include_str!("../tests/snapshots/onboarding-1.json")]);
+        check::<Onboarding>(&[
+            include_str!("../tests/snapshots/onboarding-1.json"),
+            include_str!("../tests/snapshots/onboarding-2.json"),
+        ]);
     }
 
     #[test]
@@ -124,17 +137,24 @@ mod tests {
         check::<Event>(&[
             include_str!("../tests/snapshots/event-1.json"),
             include_str!("../tests/snapshots/event-2.json"),
+            include_str!("../tests/snapshots/event-3.json"),
         ]);
     }
 
     #[test]
     fn every_schema_of_a_task_can_be_read() {
-        check::<Task>(&[include_str!("../tests/snapshots/task-1.json")]);
+        check::<Task>(&[
+            include_str!("../tests/snapshots/task-1.json"),
+            include_str!("../tests/snapshots/task-2.json"),
+        ]);
     }
 
     #[test]
     fn every_schema_of_a_policy_can_be_read() {
-        check::<Policy>(&[include_str!("../tests/snapshots/policy-1.json")]);
+        check::<Policy>(&[
+            include_str!("../tests/snapshots/policy-1.json"),
+            include_str!("../tests/snapshots/policy-2.json"),
+        ]);
     }
 
     /// A kind that came to its schema by two changes.

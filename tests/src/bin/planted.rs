@@ -17,7 +17,8 @@ enum Fate {
         in_time: Duration,
     },
     Survived,
-    /// It proves nothing: it does not apply, or what it makes of the code is no program.
+    /// It proves nothing: it does not apply, what it makes of the code is no program, or a check
+    /// has no end, which a busy machine explains as well.
     Broken(String),
 }
 
@@ -69,6 +70,7 @@ fn passes_unpatched(tree: &Tree, chosen: &[Fault]) -> bool {
         let said = match &outcome {
             Outcome::Passed => format!("passes in {:.1} s", took.as_secs_f64()),
             Outcome::Failed(test) => format!("FAILED: {test}; see {}", log.display()),
+            Outcome::NoEnd => format!("HAS NO END; see {}", log.display()),
             Outcome::NotBuilt => format!("DOES NOT COMPILE; see {}", log.display()),
         };
         println!("without a fault, {:<10} {said}", check.as_str());
@@ -85,6 +87,13 @@ fn plant(tree: &Tree, fault: &Fault) -> Fate {
         match by.run(tree.path(), tree.target(), &log) {
             (Outcome::Passed, _) => {}
             (Outcome::Failed(test), in_time) => return Fate::Caught { by: *by, test, in_time },
+            (Outcome::NoEnd, took) => {
+                return Fate::Broken(format!(
+                    "no end within {} s; see {}",
+                    took.as_secs(),
+                    log.display()
+                ));
+            }
             (Outcome::NotBuilt, _) => {
                 return Fate::Broken(format!("it does not compile; see {}", log.display()));
             }

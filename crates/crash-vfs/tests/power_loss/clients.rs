@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crash_vfs::Chance;
 use onboarding::{
     Call, Context, DocumentType, Eligibility, Event, Onboarding, OnboardingId, Outcome, Product,
-    ProductStatus, Revision, Section, Timestamp, Transition, UserLocator, apply,
+    ProductStatus, Revision, Section, Shown, Timestamp, Transition, UserLocator, apply,
 };
 use store::{
     Actor, Budgets, ClaimAfter, ClaimRequest, Claimed, Commit, Committed, PersonalData,
@@ -149,6 +149,7 @@ impl Clients {
                 document_type: DocumentType::IdPassport,
                 revision: Revision(next(document.map(|document| document.revision))),
                 expires_at: None,
+                duplicates: Vec::new(),
             },
             8 => Event::Held { reason: "drawn".into() },
             9 | 10 => Event::Resumed { reason: "drawn".into() },
@@ -250,7 +251,13 @@ fn user(id: OnboardingId) -> UserLocator {
 
 fn profile_set(revision: u32) -> Event {
     let sections = BTreeSet::from([Section::UserDetails]);
-    Event::ProfileSet { revision: Revision(revision), present: sections.clone(), changed: sections }
+    Event::ProfileSet {
+        revision: Revision(revision),
+        present: sections.clone(),
+        changed: sections,
+        area: None,
+        verified_on: None,
+    }
 }
 
 /// An empty profile, of another length in each revision.
@@ -287,7 +294,11 @@ fn answer_to(claimed: &Claimed, status: ProductStatus) -> Event {
         Call::AcceptPrivacyPolicy { revision } => {
             Event::PrivacyPolicyAccepted { revision: *revision, epoch }
         }
+        Call::AcceptTerms { revision } => {
+            Event::TermsAccepted { revision: *revision, epoch: claimed.stored.onboarding.epoch }
+        }
         Call::RegisterUser { revision } => Event::UserRegistered { revision: *revision, epoch },
+        Call::ReadUser { epoch } => Event::UserRead { epoch: *epoch, shown: Shown::default() },
         Call::UploadDocument { document_type, revision } => Event::DocumentUploaded {
             document_type: document_type.clone(),
             revision: *revision,

@@ -1,8 +1,9 @@
 //! The provider's quickstart page, replayed: each of its calls, and each of its answers.
 
-use crossmint::{DocumentUpload, LegalAcceptance, LegalDocument, LegalRegion};
-use onboarding::Timestamp;
-use onboarding::{Date, DocumentType, Eligibility, Product, ProductStatus, Profile, Section};
+use crossmint::{DocumentUpload, LegalAcceptance, LegalDocument};
+use onboarding::{
+    Date, DocumentType, Eligibility, Product, ProductStatus, Profile, Region, Section, Timestamp,
+};
 
 use crate::server::{Request, Server, answer, user};
 
@@ -141,7 +142,7 @@ async fn the_calls_beside_the_page_are_sent_as_the_reference_has_them() {
     client.user(&user).await.unwrap();
     let policy = accepted(LegalDocument::CrossmintPrivacyPolicy, None);
     client.accept_legal_document(&user, policy).await.unwrap();
-    let terms = accepted(LegalDocument::Other("new-terms".into()), Some(LegalRegion::Worldwide));
+    let terms = accepted(LegalDocument::Other("new-terms".into()), Some(Region::Worldwide));
     client.accept_legal_document(&user, terms).await.unwrap();
     client.document("doc/19").await.unwrap();
     let external = crossmint::ExternalWallet {

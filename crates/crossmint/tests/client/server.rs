@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crossmint::{ApiKey, Client, Settings};
+use crossmint::{ApiForm, ApiKey, Client, Settings};
 use onboarding::{Failure, UserLocator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -90,7 +90,7 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Settings for this server, with time-outs that no test waits long for.
+    /// Settings for this server, for the quickstart's form of the API.
     pub fn settings(&self) -> Settings {
         settings(&self.origin)
     }
@@ -106,8 +106,10 @@ impl Drop for Server {
     }
 }
 
+/// Settings for the quickstart's form of the API, with time-outs that no test waits long for.
 pub fn settings(origin: &str) -> Settings {
     let mut settings = Settings::new(origin, ApiKey::new("sk_staging_test"));
+    settings.api = ApiForm::Quickstart;
     settings.call_timeout_ms = 10_000;
     settings
 }

@@ -1,6 +1,8 @@
 //! What the provider leaves open, and what the client makes of each form.
 
-use crossmint::{DocumentData, DocumentReference, DocumentUpload, LegalDocument, UserPresence};
+use crossmint::{
+    ApiForm, DocumentData, DocumentReference, DocumentUpload, LegalDocument, UserPresence,
+};
 use onboarding::{DocumentType, Eligibility, ProductStatus, Profile};
 use serde_json::{Value, json};
 
@@ -223,6 +225,35 @@ async fn every_form_of_a_user_is_read() {
     }
 }
 
+#[tokio::test]
+async fn what_is_shown_of_a_user_is_what_was_said_and_no_more() {
+    let policy =
+        |valid: &str| format!(r#"{{"type":"crossmint-privacy-policy","acceptedAt":"x"{valid}}}"#);
+    let (valid, invalid) =
+        (policy(r#","isValidVersion":true"#), policy(r#","isValidVersion":false"#));
+    for (body, expected) in [
+        ("{}".to_owned(), "{}"),
+        (
+            r#"{"userDetails":true,"kycData":false,"dueDiligence":"yes"}"#.to_owned(),
+            r#"{"sections":{"user-details":true,"kyc-data":false}}"#,
+        ),
+        (format!(r#"{{"legalDocuments":{valid}}}"#), r#"{"privacyPolicy":true}"#),
+        (format!(r#"{{"legalDocuments":[{invalid}]}}"#), r#"{"privacyPolicy":false}"#),
+        (format!(r#"{{"legalDocuments":[{}]}}"#, policy("")), "{}"),
+        // An acceptance of an older text does not undo that of the one in force.
+        (format!(r#"{{"legalDocuments":[{valid},{invalid}]}}"#), r#"{"privacyPolicy":true}"#),
+        (
+            r#"{"legalDocuments":[{"type":"crossmint-terms-of-service","isValidVersion":true}]}"#
+                .to_owned(),
+            r#"{"terms":true}"#,
+        ),
+    ] {
+        let server = Server::start(vec![answer(200, &body)]).await;
+        let shown = server.client().user(&user()).await.unwrap().shown();
+        assert_eq!(serde_json::to_string(&shown).unwrap(), expected, "{body}");
+    }
+}
+
 fn word(document: &LegalDocument) -> &str {
     match document {
         LegalDocument::CrossmintPrivacyPolicy => "crossmint-privacy-policy",
@@ -279,7 +310,7 @@ async fn the_form_that_worked_is_remembered() {
         let replies = vec![refused("a"), answer(200, DONE), answer(201, DONE), refused("b")];
         let server = Server::start(replies).await;
         let settings = server.settings();
-        let settings = crossmint::Settings { document_reference: start, ..settings };
+        let settings = crossmint::Settings { document_reference: Some(start), ..settings };
         let client = crossmint::Client::new(settings).unwrap();
         let failure = client.upload_document(&user(), upload()).await.unwrap_err();
         assert_eq!(line(&failure), "400 transient None");
@@ -369,10 +400,35 @@ async fn only_a_plain_400_says_anything_about_the_form() {
 }
 
 #[tokio::test]
+async fn an_upload_has_the_form_of_the_api_unless_its_parts_are_set_apart() {
+    use {DocumentData as Data, DocumentReference as Named};
+    let url = |body: &str| body.replace("JVBERi0=", "data:application/pdf;base64,JVBERi0=");
+    for (api, named, data, expected) in [
+        (ApiForm::Quickstart, None, None, TOP.to_owned()),
+        (ApiForm::Current, None, None, url(NESTED)),
+        (ApiForm::Quickstart, Some(Named::Reference), None, NESTED.to_owned()),
+        (ApiForm::Quickstart, None, Some(Data::DataUrl), url(TOP)),
+        (ApiForm::Current, Some(Named::UserLocator), None, url(TOP)),
+        (ApiForm::Current, None, Some(Data::Base64), NESTED.to_owned()),
+    ] {
+        let server = Server::start(vec![answer(201, DONE)]).await;
+        let settings = crossmint::Settings {
+            api,
+            document_reference: named,
+            document_data: data,
+            ..server.settings()
+        };
+        let client = crossmint::Client::new(settings).unwrap();
+        client.upload_document(&user(), upload()).await.unwrap();
+        assert_eq!(bodies(&server), [expected], "{api:?} {named:?} {data:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_file_goes_as_a_data_url_when_set_so() {
     let server = Server::start(vec![answer(201, DONE)]).await;
     let settings =
-        crossmint::Settings { document_data: DocumentData::DataUrl, ..server.settings() };
+        crossmint::Settings { document_data: Some(DocumentData::DataUrl), ..server.settings() };
     crossmint::Client::new(settings).unwrap().upload_document(&user(), upload()).await.unwrap();
     let expected = TOP.replace("JVBERi0=", "data:application/pdf;base64,JVBERi0=");
     assert_eq!(bodies(&server), [expected]);

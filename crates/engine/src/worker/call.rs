@@ -1,7 +1,8 @@
 //! One claimed call: read what is to be sent, send it, and say what happened.
 
 use onboarding::{
-    Call, DocumentType, Effect, Event, Failure, FailureClass, OnboardingId, Profile, Revision,
+    Call, Consent, DocumentType, Effect, Event, Failure, FailureClass, Onboarding, OnboardingId,
+    Profile, Region, Revision,
 };
 use store::{Store, StoreError, Stored};
 use tokio::sync::SemaphorePermit;
@@ -64,15 +65,17 @@ impl<S: Store, P: Provider> Worker<S, P> {
         call: &Call,
         clock: &impl Clock,
     ) -> Result<Event, Unsuccessful> {
-        let (user, epoch) = (&stored.user, Some(stored.onboarding.epoch));
+        let user = &stored.user;
         match call {
             Call::AcceptPrivacyPolicy { revision } => {
-                let consent = stored.onboarding.consent.as_ref();
-                let consent = consent.ok_or_else(|| not_held("the consent"))?;
-                self.provider.accept_privacy_policy(user, consent.accepted_at).await?;
-                Ok(Event::PrivacyPolicyAccepted { revision: *revision, epoch })
+                self.accept_privacy_policy(stored, *revision).await
             }
+            Call::AcceptTerms { revision } => self.accept_terms(stored, *revision).await,
             Call::RegisterUser { revision } => self.register_user(stored, *revision).await,
+            Call::ReadUser { epoch } => {
+                let shown = self.provider.read_user(user).await?;
+                Ok(Event::UserRead { epoch: *epoch, shown })
+            }
             Call::UploadDocument { document_type, revision } => {
                 let _one_of_few = self.room_for_a_document(clock).await?;
                 self.upload_document(stored, document_type, *revision).await
@@ -86,6 +89,44 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 Ok(Event::StatusChecked { epoch: *epoch, eligibility })
             }
         }
+    }
+
+    async fn accept_privacy_policy(
+        &self,
+        stored: &Stored,
+        revision: Revision,
+    ) -> Result<Event, Unsuccessful> {
+        let consent = self.consent(stored, revision, |held| held.consent).await?;
+        self.provider.accept_privacy_policy(&stored.user, consent.accepted_at).await?;
+        Ok(Event::PrivacyPolicyAccepted { revision, epoch: Some(stored.onboarding.epoch) })
+    }
+
+    async fn accept_terms(
+        &self,
+        stored: &Stored,
+        revision: Revision,
+    ) -> Result<Event, Unsuccessful> {
+        let terms = self.consent(stored, revision, |held| held.terms).await?;
+        let region = terms.region.unwrap_or(Region::Worldwide);
+        self.provider.accept_terms(&stored.user, terms.accepted_at, &region).await?;
+        Ok(Event::TermsAccepted { revision, epoch: stored.onboarding.epoch })
+    }
+
+    /// The acceptance that is held now, if it is still the one that was claimed.
+    async fn consent(
+        &self,
+        stored: &Stored,
+        revision: Revision,
+        of: fn(Onboarding) -> Option<Consent>,
+    ) -> Result<Consent, Unsuccessful> {
+        let held = self.store.load(stored.onboarding.id).await;
+        let held = held.map_err(|error| unreadable(&error, "restore it from a backup"))?;
+        let consent = held.and_then(|held| of(held.onboarding));
+        let consent = consent.ok_or_else(|| not_held("the consent"))?;
+        if consent.revision != revision {
+            return Err(replaced());
+        }
+        Ok(consent)
     }
 
     async fn register_user(

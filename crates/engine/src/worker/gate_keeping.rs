@@ -107,8 +107,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
 /// corrected; a look holds no data, and only an operator can find out why it is refused.
 fn held_for_it(call: Call, reason: String) -> Event {
     match call {
-        Call::CheckStatus { .. } => Event::Held { reason },
+        Call::ReadUser { .. } | Call::CheckStatus { .. } => Event::Held { reason },
         Call::AcceptPrivacyPolicy { .. }
+        | Call::AcceptTerms { .. }
         | Call::RegisterUser { .. }
         | Call::UploadDocument { .. }
         | Call::TriggerVerification { .. } => {

@@ -2,6 +2,7 @@
 
 mod call;
 mod gate_keeping;
+mod noting;
 mod record;
 
 use std::collections::BTreeSet;
@@ -62,6 +63,10 @@ pub struct Worker<S, P> {
     in_call: InCall,
     documents_in_memory: Semaphore,
     stopping: CancellationToken,
+}
+
+fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    one.into_iter().chain(other).min()
 }
 
 /// A claim, and whether it probes a closed provider.
@@ -203,8 +208,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
         now: Timestamp,
         limit: usize,
     ) -> Result<(Vec<Errand>, Option<Timestamp>), StoreError> {
+        let note_at = self.note(now).await?;
         let (is_probe, claims) = match self.with_gate(|gate| gate.passage(now)) {
-            Passage::Shut(until) => return Ok((Vec::new(), Some(until))),
+            Passage::Shut(until) => return Ok((Vec::new(), earliest(Some(until), note_at))),
             Passage::Free => (false, self.store.claim(self.request(now, limit, None)).await?),
             Passage::Probe(probe) => {
                 (true, self.store.claim(self.request(now, 1, Some(probe))).await?)
@@ -222,7 +228,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
         if is_probe && !errands.is_empty() {
             self.with_gate(Gate::probe_begun);
         }
-        Ok((errands, next_at))
+        Ok((errands, earliest(next_at, note_at)))
     }
 
     fn request(&self, now: Timestamp, limit: usize, only: Option<Probe>) -> ClaimRequest {

@@ -1,15 +1,15 @@
 //! Edits while a call is in flight: its answer acknowledges what was sent and nothing else.
 
+use engine::{Added, Edit, Settings};
 use onboarding::{DocumentType, Event, Revision, State, UserLocator};
-
-use store::Store;
+use store::{Store, WorkerId};
 
 use crate::failing_store::{FailingStore, Place};
 use crate::latch::Latch;
 use crate::provider::{
     ACCEPT, Fault, REGISTER, STATUS, TRIGGER, UPLOAD, asks_for, pending, verified,
 };
-use crate::world::{DAY, MINUTE, START, World, date, png};
+use crate::world::{DAY, MINUTE, START, World, added, date, png, settings};
 
 /// A world in which one call of one user waits, and then something happens.
 struct Interrupted {
@@ -234,6 +234,33 @@ async fn a_document_newer_than_the_one_claimed_is_sent_with_its_own_expiry() {
     assert_eq!(world.state(&user).await, State::Verified);
     assert_eq!(world.onboarding(&user).await.retry, None);
     world.check_nothing_is_lost(&user).await;
+}
+
+#[tokio::test]
+async fn a_worker_that_stood_still_past_its_lease_does_not_send_an_older_consent() {
+    let world = World::new();
+    let first = world.add_user(1).await;
+    world.clock.advance(1);
+    let user = world.add_user(2).await;
+    let latch = Latch::default();
+    world.provider.fault_of(&first, ACCEPT, 1, Fault::Waits(latch.clone()));
+    // It claims the calls of both, and makes one after the other.
+    let stalled = world.worker().await;
+    let meanwhile = async {
+        latch.reached().await;
+        let newer = br#"{"privacyPolicyAcceptedAt":"2026-05-02T09:05:00Z"}"#;
+        let unasked = Added { verify: false, ..added(2) };
+        world.edit(&user, Edit::Patch(newer), unasked).await;
+        world.clock.advance(settings().worker.lease_ms + 1);
+        let other = store::Worker { id: WorkerId(2), ..settings().worker };
+        let other = world.worker_with(Settings { worker: other, ..settings() }).await;
+        world.settle_for(&other, MINUTE).await;
+        latch.release();
+    };
+    let (stepped, ()) = tokio::join!(stalled.step(world.clock.time()), meanwhile);
+    assert_eq!(stepped.unwrap().calls, 2);
+    world.check_nothing_is_lost(&user).await;
+    assert_eq!(world.provider.calls_of(&user), [ACCEPT, REGISTER, TRIGGER]);
 }
 
 #[tokio::test]

@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, UserLocator};
 use store::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
-    ListRequest, MemoryStore, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
+    ListRequest, MemoryStore, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored,
+    StoredTask,
 };
 
 use crate::latch::Latch;
@@ -234,6 +235,10 @@ impl Store for FailingStore {
         limit: usize,
     ) -> Result<Vec<StoredTask>, StoreError> {
         self.inner.tasks(id, limit).await
+    }
+
+    async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {
+        self.inner.notes_due(now, limit).await
     }
 
     async fn history(

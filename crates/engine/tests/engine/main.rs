@@ -15,6 +15,7 @@ mod intake;
 mod latch;
 mod privacy;
 mod provider;
+mod refusals;
 mod restart;
 mod road;
 mod run;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine::{Provider, Upload};
 use onboarding::{
     Date, DocumentType, Effect, Eligibility, Failure, FailureClass, Product, ProductStatus,
-    Profile, Section, Timestamp, UserLocator,
+    Profile, Region, Section, Shown, Timestamp, UserLocator,
 };
 use tokio::sync::watch;
 
@@ -14,6 +14,8 @@ use crate::latch::Latch;
 use crate::world::{TestClock, in_time};
 
 pub const ACCEPT: &str = "accept-privacy-policy";
+pub const TERMS: &str = "accept-terms";
+pub const READ_USER: &str = "read-user";
 pub const REGISTER: &str = "register-user";
 pub const UPLOAD: &str = "upload-document";
 pub const TRIGGER: &str = "trigger-verification";
@@ -52,6 +54,9 @@ pub struct Sent {
 pub struct Record {
     pub profile: Option<serde_json::Value>,
     pub consent: Option<Timestamp>,
+    pub terms: Option<(Timestamp, Region)>,
+    /// What it shows of the user instead of what it has.
+    pub shows: Option<Shown>,
     pub documents: BTreeMap<DocumentType, HeldDocument>,
     /// The triggers that took effect.
     pub triggers: u32,
@@ -152,6 +157,7 @@ impl ScriptedProvider {
             let record = ledger.record(user);
             record.profile = None;
             record.consent = None;
+            record.terms = None;
             record.documents.clear();
             record.word = None;
         });
@@ -286,6 +292,19 @@ impl Record {
         if self.profile.is_some() { Ok(self) } else { Err(failure(FailureClass::NotFound)) }
     }
 
+    /// What it has of the user, by the names of what it was sent.
+    fn shown(&self) -> Shown {
+        let is_held = |section: &Section| {
+            let field = section.field().and_then(|name| self.profile.as_ref()?.get(name));
+            (section.clone(), field.is_some())
+        };
+        Shown {
+            sections: Section::KNOWN.iter().map(is_held).collect(),
+            privacy_policy: self.consent.map(|_| true),
+            terms: self.terms.as_ref().map(|_| true),
+        }
+    }
+
     fn say_next(&mut self) -> Vec<Eligibility> {
         let next = self.next_words.pop_front().or_else(|| self.word.clone());
         self.word.insert(next.unwrap_or_else(verified)).clone()
@@ -301,6 +320,27 @@ impl Provider for ScriptedProvider {
         self.call(user, ACCEPT, |record| {
             record.consent = Some(accepted_at);
             Ok(())
+        })
+        .await
+    }
+
+    async fn accept_terms(
+        &self,
+        user: &UserLocator,
+        accepted_at: Timestamp,
+        region: &Region,
+    ) -> Result<(), Failure> {
+        self.call(user, TERMS, |record| {
+            record.terms = Some((accepted_at, region.clone()));
+            Ok(())
+        })
+        .await
+    }
+
+    async fn read_user(&self, user: &UserLocator) -> Result<Shown, Failure> {
+        self.call(user, READ_USER, |record| {
+            let record = record.known()?;
+            Ok(record.shows.clone().unwrap_or_else(|| record.shown()))
         })
         .await
     }

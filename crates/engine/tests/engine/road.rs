@@ -88,13 +88,15 @@ async fn a_user_in_review_is_polled_at_the_policys_times_and_for_ever() {
 }
 
 #[tokio::test]
-async fn rejected_is_the_end_of_the_road() {
+async fn a_rejected_user_is_looked_at_every_month_and_never_triggered() {
     let world = World::new();
     let user = world.add_user(1).await;
     world.provider.will_say(&user, [says(ProductStatus::Rejected)]);
     let worker = world.worker().await;
-    world.settle_for(&worker, 30 * DAY).await;
+    world.settle_for(&worker, 23 * DAY).await;
     assert_eq!(world.provider.calls_of(&user), [ACCEPT, REGISTER, TRIGGER]);
+    world.settle_for(&worker, 8 * DAY).await;
+    assert_eq!(world.provider.calls_of(&user), [ACCEPT, REGISTER, TRIGGER, STATUS]);
     assert_eq!(world.state(&user).await, State::Rejected);
 }
 

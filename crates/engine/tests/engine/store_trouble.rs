@@ -1,5 +1,7 @@
 //! A store that can't be used for a while: no answer is lost, and none recorded twice.
 
+use std::time::{Duration, Instant};
+
 use onboarding::{Event, FailureClass, Policy, State};
 use store::{ProviderGate, Store};
 
@@ -79,13 +81,16 @@ async fn a_look_that_was_stored_though_nobody_could_tell_counts_as_one_look() {
 }
 
 #[tokio::test]
-async fn a_store_that_can_not_be_claimed_from_is_tried_again() {
+async fn a_store_that_can_not_be_claimed_from_is_tried_again_ever_later() {
     let world = world();
     let user = world.add_user(1).await;
     world.store.fail_claims(3);
+    let began = Instant::now();
     let running = Running::start(&world, world.worker().await);
     world.until_state(&user, State::Verified).await;
     running.stop().await;
+    let pauses = Duration::from_millis(100 + 200 + 400);
+    assert!(began.elapsed() >= pauses, "{:?}", began.elapsed());
 }
 
 #[tokio::test]

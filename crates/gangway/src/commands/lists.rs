@@ -1,7 +1,7 @@
 //! `gangway users`, `tasks` and `history`: the lists.
 
 use engine::IntakeError;
-use onboarding::{OnboardingId, Status, TaskView, UserLocator};
+use onboarding::{OnboardingId, Policy, Status, TaskView, Timestamp, UserLocator};
 use serde::Serialize;
 use serde_json::Value;
 use store::{HistoryRow, ListRequest, SqliteStore, Store as _, StoredTask};
@@ -39,7 +39,7 @@ pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-fn users_table(statuses: &[Status], now: onboarding::Timestamp) -> String {
+fn users_table(statuses: &[Status], now: Timestamp) -> String {
     let mut table = Table::new(&["USER", "STATE", "SINCE", "WAITING ON", "NEXT STEP", "PRODUCTS"]);
     for status in statuses {
         let products = status.products.iter();
@@ -66,9 +66,11 @@ struct UserTask {
     task: TaskView,
 }
 
-impl From<StoredTask> for UserTask {
-    fn from(StoredTask { user, onboarding_id, task }: StoredTask) -> Self {
-        Self { user: user.as_str().to_owned(), task: TaskView::of(onboarding_id, &task) }
+impl UserTask {
+    fn of(stored: StoredTask, policy: &Policy, now: Timestamp) -> Self {
+        let StoredTask { user, onboarding_id, area, task } = stored;
+        let task = TaskView::of(onboarding_id, area.as_ref(), &task, policy, now);
+        Self { user: user.as_str().to_owned(), task }
     }
 }
 
@@ -81,8 +83,10 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
         None => None,
     };
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let tasks = store.tasks(id, limit).await?.into_iter().map(UserTask::from);
-    let tasks: Vec<UserTask> = tasks.collect();
+    let now = clock::now();
+    let stored = store.tasks(id, limit).await?.into_iter();
+    let tasks: Vec<UserTask> =
+        stored.map(|stored| UserTask::of(stored, &settings.policy, now)).collect();
     if args.output.json {
         print_json(&tasks)?;
         return Ok(Exit::Done);
@@ -91,7 +95,6 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
         note("none");
         return Ok(Exit::Done);
     }
-    let now = clock::now();
     let mut table =
         Table::new(&["USER", "TASK", "NAME", "STATE", "ROUND", "OPEN FOR", "SUPPLIED BY"]);
     for UserTask { user, task } in &tasks {

@@ -6,6 +6,7 @@ mod document;
 mod lists;
 mod operate;
 mod report;
+mod requirements;
 mod sandbox;
 mod serve;
 mod standstill;
@@ -20,7 +21,9 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 use onboarding::Event;
 
-use crate::cli::{Cli, Command, DocumentCommand, UserCommand};
+use crate::cli::{
+    self, Cli, Command, DocumentCommand, RequirementsCommand, TaskCommand, UserCommand,
+};
 use crate::demo;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -33,6 +36,12 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Config(config) if config.template => config::template(),
         Command::Config(config) => config::show(&loaded?, config.output.json),
         Command::Doctor(doctor) => doctor::run(loaded, doctor).await,
+        Command::Requirements(RequirementsCommand::Check(check)) => {
+            requirements::check(&loaded?.settings, check).await
+        }
+        Command::Requirements(RequirementsCommand::Show(output)) => {
+            requirements::show(&loaded?.settings, output.json)
+        }
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
         Command::Demo(args) => demo(args).await,
         Command::Serve => serve::run(&loaded?.settings).await,
@@ -49,6 +58,14 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Status(status) => status::run(&loaded?.settings, status).await,
         Command::Users(users) => lists::users(&loaded?.settings, users).await,
         Command::Tasks(tasks) => lists::tasks(&loaded?.settings, tasks).await,
+        Command::Task(TaskCommand::Waive(waive)) => {
+            let cli::TaskWaive { user, number, reason, output } = waive;
+            let event = Event::TaskWaived { number, reason };
+            operate::tell(&loaded?.settings, &user, event, &output).await
+        }
+        Command::Reopen(cli::WithReason { user, reason, output }) => {
+            operate::tell(&loaded?.settings, &user, Event::Reopened { reason }, &output).await
+        }
         Command::History(history) => lists::history(&loaded?.settings, history).await,
         Command::Hold(operate) => {
             operate::run(&loaded?.settings, operate, |reason| Event::Held { reason }).await
@@ -70,7 +87,7 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
     }
 }
 
-async fn demo(args: crate::cli::Demo) -> Result<Exit, Error> {
+async fn demo(args: cli::Demo) -> Result<Exit, Error> {
     let is_as_expected = demo::run(&args.files, args.keep.as_deref()).await.map_err(Error::Demo)?;
     Ok(if is_as_expected { Exit::Done } else { Exit::Failed })
 }

@@ -18,7 +18,8 @@ pub(super) async fn set(settings: &Settings, args: cli::Edit) -> Result<Exit, Er
     let user: UserLocator = args.user.locator.parse()?;
     let file = read(&args.file, JSON_BYTES_MAX)?;
     let store = database::created(settings).await?;
-    let intake = Intake::new(Arc::clone(&store), Actor::Cli);
+    let intake = Intake::new(Arc::clone(&store), Actor::Cli)
+        .with_requirements(Arc::clone(&settings.requirements));
     let now = clock::now();
     let added = added(settings, &args, now);
     let settled = intake.edit_user(&user, Edit::Replace(&file), added, now).await?;
@@ -30,7 +31,8 @@ pub(super) async fn patch(settings: &Settings, args: cli::Edit) -> Result<Exit, 
     let user: UserLocator = args.user.locator.parse()?;
     let file = read(&args.file, JSON_BYTES_MAX)?;
     let store = database::existing(settings).await?;
-    let intake = Intake::new(Arc::clone(&store), Actor::Cli);
+    let intake = Intake::new(Arc::clone(&store), Actor::Cli)
+        .with_requirements(Arc::clone(&settings.requirements));
     let now = clock::now();
     let added = added(settings, &args, now);
     let settled = intake.edit_user(&user, Edit::Patch(&file), added, now).await?;

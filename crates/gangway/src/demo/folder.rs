@@ -86,6 +86,7 @@ impl Folder {
              [crossmint]\n\
              url = \"{origin}\"\n\
              api_key = \"sk_staging_demo\"\n\
+             api = \"quickstart\"\n\
              writes_per_minute = {CALLS_PER_MINUTE}\n\
              reads_per_minute = {CALLS_PER_MINUTE}\n\n\
              [store]\n\

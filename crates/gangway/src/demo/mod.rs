@@ -54,7 +54,9 @@ pub(crate) async fn run(files: &Path, keep: Option<&Path>) -> Result<bool> {
     let mut signals = Signals::listen()?;
     let cast = Cast::load(files)?;
     let folder = Folder::new(keep)?;
+    // Its people come from the quickstart page: they have neither nationality nor consent.
     let sandbox = sandbox::start(sandbox::Settings {
+        profile: sandbox::Profile::Quickstart,
         scenario: cast.scenario()?,
         ..sandbox::Settings::default()
     })

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crossmint::{ApiKey, DocumentData, DocumentReference};
-use onboarding::Product;
+use crossmint::{ApiForm, ApiKey, DocumentData, DocumentReference};
+use onboarding::{Product, REMINDERS_MAX};
 use tracing_subscriber::filter::Targets;
 
 use super::{LogFormat, Settings, duration};
@@ -43,6 +43,8 @@ pub(super) enum Kind {
     Duration(fn(&mut Settings, u64)),
     Choice(&'static [Word]),
     Products(fn(&mut Settings, BTreeSet<Product>)),
+    /// The times before something is due at which a person is reminded of it.
+    Reminders(fn(&mut Settings, Vec<u64>)),
 }
 
 /// A word that is taken, and what it does to the settings.
@@ -77,6 +79,7 @@ impl Key {
             }
             Kind::Choice(words) => words.iter().find(|(word, _)| *word == text)?.1(settings),
             Kind::Products(set) => set(settings, products(text)?),
+            Kind::Reminders(set) => set(settings, reminders(text)?),
         }
         Some(())
     }
@@ -91,7 +94,7 @@ impl Key {
             | Kind::Choice(_) => value.as_str().map(str::to_owned),
             Kind::Switch(_) => value.as_bool().map(|switch| switch.to_string()),
             Kind::Count { .. } => value.as_integer().map(|count| count.to_string()),
-            Kind::Products(_) => {
+            Kind::Products(_) | Kind::Reminders(_) => {
                 let words: Option<Vec<&str>> =
                     value.as_array()?.iter().map(toml::Value::as_str).collect();
                 words.map(|words| words.join(","))
@@ -112,6 +115,9 @@ impl Key {
                 words.join(" or ")
             }
             Kind::Products(_) => "a list of products, such as onramp and offramp".to_owned(),
+            Kind::Reminders(_) => format!(
+                "a list of at most {REMINDERS_MAX} durations, such as 7d and 0s (when it is due)"
+            ),
         }
     }
 
@@ -124,7 +130,7 @@ impl Key {
             | Kind::Duration(_)
             | Kind::Choice(_) => toml::Value::from(text).to_string(),
             Kind::Switch(_) | Kind::Count { .. } => text.to_owned(),
-            Kind::Products(_) => {
+            Kind::Products(_) | Kind::Reminders(_) => {
                 let words: Vec<String> =
                     text.split(',').map(|word| format!("\"{word}\"")).collect();
                 format!("[{}]", words.join(", "))
@@ -142,6 +148,18 @@ fn products(text: &str) -> Option<BTreeSet<Product>> {
         return None;
     }
     Some(words.into_iter().map(Product::from).collect())
+}
+
+/// Durations up to the longest, and 0 among them.
+fn reminders(text: &str) -> Option<Vec<u64>> {
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    let times: Option<Vec<u64>> = text
+        .split(',')
+        .map(|word| duration::parse(word.trim()).filter(|ms| *ms <= DURATION_MS_MAX))
+        .collect();
+    times.filter(|times| times.len() <= REMINDERS_MAX)
 }
 
 /// Whether `url` may be shown: what is no origin could hold a password. Which hosts are right
@@ -207,23 +225,34 @@ pub(crate) static KEYS: &[Key] = &[
         "Calls a minute that only ask. 0 = unlimited.",
     ),
     key(
-        "crossmint.document_reference",
-        "user-locator",
+        "crossmint.api",
+        "current",
         Kind::Choice(&[
-            ("user-locator", |s| s.crossmint.document_reference = DocumentReference::UserLocator),
-            ("reference", |s| s.crossmint.document_reference = DocumentReference::Reference),
+            ("current", |s| s.crossmint.api = ApiForm::Current),
+            ("quickstart", |s| s.crossmint.api = ApiForm::Quickstart),
         ]),
-        "How an upload names its user: user-locator (the quickstart) or reference (the API\n\
-         reference). When one is refused, the next try takes the other.",
+        "The form of the provider's API: current (as it is documented today, with the privacy\n\
+         policy, the terms of service, and a look at what is held) or quickstart (the oldest page).",
     ),
-    key(
-        "crossmint.document_data",
-        "base64",
+    unset(
+        "crossmint.document_reference",
         Kind::Choice(&[
-            ("base64", |s| s.crossmint.document_data = DocumentData::Base64),
-            ("data-url", |s| s.crossmint.document_data = DocumentData::DataUrl),
+            ("reference", |s| s.crossmint.document_reference = Some(DocumentReference::Reference)),
+            ("user-locator", |s| {
+                s.crossmint.document_reference = Some(DocumentReference::UserLocator);
+            }),
         ]),
-        "How an upload carries its file: base64 (the quickstart) or data-url.",
+        "How an upload names its user, if not as crossmint.api has it: reference (current) or\n\
+         user-locator (quickstart). When one is refused, the next try takes the other.",
+    ),
+    unset(
+        "crossmint.document_data",
+        Kind::Choice(&[
+            ("data-url", |s| s.crossmint.document_data = Some(DocumentData::DataUrl)),
+            ("base64", |s| s.crossmint.document_data = Some(DocumentData::Base64)),
+        ]),
+        "How an upload carries its file, if not as crossmint.api has it: data-url (current) or\n\
+         base64 (quickstart).",
     ),
     key(
         "crossmint.connect_timeout",
@@ -287,6 +316,12 @@ pub(crate) static KEYS: &[Key] = &[
         "regulated-transfer,onramp,offramp",
         Kind::Products(|s, products| s.products_wanted = products),
         "The products of a new user for whom nobody says.",
+    ),
+    unset(
+        "requirements.file",
+        Kind::Text(|s, path| s.requirements_file = Some(path.into())),
+        "A file that replaces what is built in of what the provider asks of whom, as a whole:\n\
+         config/requirements.toml is that, and docs/requirements.md explains it.",
     ),
     key(
         "documents.bytes_min",
@@ -361,6 +396,67 @@ pub(crate) static KEYS: &[Key] = &[
         "How many looks in a row may give an answer that can't be understood before it is held.",
     ),
     key(
+        "policy.resends_max",
+        "1",
+        count(0, TIMES_MAX, |s, count| s.policy.resends_max = count),
+        "How often the profile is sent again when the provider acknowledged it and does not\n\
+         show a section of it, before the onboarding is held.",
+    ),
+    key(
+        "policy.rejected_recheck",
+        "30d",
+        Kind::Duration(|s, ms| s.policy.rejected_recheck_ms = ms),
+        "The time between looks at a user whom the provider refused.",
+    ),
+    key(
+        "policy.due.consent",
+        "7d",
+        Kind::Duration(|s, ms| s.policy.task_due.consent_ms = ms),
+        "How long a person has for a task: to accept a legal text,",
+    ),
+    key(
+        "policy.due.data",
+        "14d",
+        Kind::Duration(|s, ms| s.policy.task_due.data_ms = ms),
+        "to give data,",
+    ),
+    key(
+        "policy.due.document",
+        "14d",
+        Kind::Duration(|s, ms| s.policy.task_due.document_ms = ms),
+        "to give a document,",
+    ),
+    key(
+        "policy.due.operator",
+        "1d",
+        Kind::Duration(|s, ms| s.policy.task_due.operator_ms = ms),
+        "and, for an operator, to find out what the provider means.",
+    ),
+    key(
+        "policy.due.reminders",
+        "7d,1d,0s",
+        Kind::Reminders(|s, times| s.policy.reminders_ms = times),
+        "How long before a task is due a person is reminded of it; 0s is when it becomes overdue.",
+    ),
+    key(
+        "policy.renewal.lead",
+        "30d",
+        Kind::Duration(|s, ms| s.policy.renewal_lead_ms = ms),
+        "How long before a verified user's document, verification or consent runs out a task\n\
+         asks for a newer one.",
+    ),
+    key(
+        "policy.renewal.verification_valid",
+        "365d",
+        Kind::Duration(|s, ms| s.policy.verification_valid_ms = ms),
+        "How long a verification counts that verificationHistory names.",
+    ),
+    unset(
+        "policy.renewal.consent_valid",
+        Kind::Duration(|s, ms| s.policy.consent_valid_ms = ms),
+        "How long a consent counts. For ever, unless it is set.",
+    ),
+    key(
         "policy.retry.initial",
         "1s",
         Kind::Duration(|s, ms| s.policy.retry.initial_ms = ms),
@@ -421,6 +517,25 @@ pub(crate) static KEYS: &[Key] = &[
         "10",
         count(0, 100, |s, percent| s.policy.slow_poll.jitter_percent = percent),
         "",
+    ),
+    key(
+        "texts.language",
+        "en",
+        Kind::Form {
+            expected: "the tag of a language, such as en, de or de-AT",
+            set: |s, tag| {
+                s.texts.language = tag.parse().ok()?;
+                Some(())
+            },
+        },
+        "The language of tasks and reminders where nobody says: en, de, es, fr, or one that\n\
+         texts.dir adds.",
+    ),
+    unset(
+        "texts.dir",
+        Kind::Text(|s, path| s.texts.dir = Some(path.into())),
+        "A folder of files that replace texts or add languages, each named by its language\n\
+         (de.toml, pt-BR.toml). config/texts has all texts; a file may hold a part of them.",
     ),
     key(
         "log.format",

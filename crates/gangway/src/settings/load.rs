@@ -112,6 +112,8 @@ pub(crate) fn load(inputs: Inputs) -> Result<Loaded, Problems> {
     // Checks of keys against each other would speak of values that nobody gave.
     if reading.problems.is_empty() {
         reading.problems = reading.settings.check();
+        reading.problems.extend(reading.settings.texts.read());
+        reading.problems.extend(reading.settings.read_requirements());
     }
     let Reading { settings, said, problems } = reading;
     if problems.is_empty() { Ok(Loaded { settings, file, said }) } else { Err(Problems(problems)) }
@@ -302,8 +304,17 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_rules_and_of_the_client() {
         let settings = load(Inputs::default()).ok().unwrap().settings;
-        assert_eq!(settings.policy, onboarding::Policy::default());
+        let current = onboarding::Policy {
+            accepts: onboarding::Requirements::default().accepts(),
+            confirm_registration: true,
+            ..onboarding::Policy::default()
+        };
+        assert_eq!(settings.policy, current);
+        let set = vec![("--set", "crossmint.api".to_owned(), "quickstart".to_owned())];
+        let quickstart = load(Inputs { flags: set, ..Inputs::default() }).ok().unwrap().settings;
+        assert_eq!(quickstart.policy, onboarding::Policy::default());
         let client = crossmint::Settings::new("", crossmint::ApiKey::new(""));
+        assert_eq!(settings.crossmint.api, client.api);
         assert_eq!(settings.crossmint.document_reference, client.document_reference);
         assert_eq!(settings.crossmint.document_data, client.document_data);
         assert_eq!(settings.crossmint.connect_timeout_ms, client.connect_timeout_ms);
@@ -437,7 +448,7 @@ mod tests {
                 "[crossmint]\napi_key = 5",
                 "crossmint.api_key (file FILE): expected a text that is not empty",
             ),
-            ("crossmint = 5", "unknown key crossmint (file FILE); did you mean crossmint.url?"),
+            ("crossmint = 5", "unknown key crossmint (file FILE); did you mean crossmint.api?"),
             (
                 "[log]\nfilter = 'info,engine=loud'",
                 "log.filter (file FILE): expected a level, such as info, or levels by module, such as info,engine=debug",
@@ -453,6 +464,30 @@ mod tests {
         ] {
             assert_eq!(problems_of_file(text), [expected], "{text}");
         }
+    }
+
+    #[test]
+    fn texts_are_read_with_the_settings_and_every_mistake_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().to_str().unwrap();
+        let texts = |tag: &str| inputs(&[("GANGWAY_TEXTS__DIR", dir)], &[("texts.language", tag)]);
+        std::fs::write(folder.path().join("pt.toml"), "[who]\nuser = \"Sua vez.\"").unwrap();
+        let settings = load(texts("pt-BR")).ok().unwrap().settings.texts;
+        assert_eq!(settings.all().who(&settings.language, "user").as_str(), "Sua vez.");
+        let problems = problems_of(texts("it"));
+        assert_eq!(
+            problems,
+            ["texts.language: there are no texts in that language; there are de, en, es, fr, pt, \
+                 and texts.dir may add more"]
+        );
+        std::fs::write(folder.path().join("pt.toml"), "[who]\nuser = 1\nnobody = 2").unwrap();
+        assert_eq!(problems_of(texts("pt-BR")).len(), 2);
+        assert_eq!(
+            problems_of(texts("deutsch")),
+            [
+                "texts.language (flag --set): expected the tag of a language, such as en, de or de-AT"
+            ]
+        );
     }
 
     #[test]

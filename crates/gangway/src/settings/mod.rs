@@ -7,14 +7,18 @@
 pub(crate) mod duration;
 mod keys;
 mod load;
+mod requirements;
 mod template;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossmint::ApiKey;
 use documents::Limits;
-use onboarding::{Policy, Product};
+use onboarding::texts::{Language, Texts};
+use onboarding::{Policy, Product, Requirements};
 use store::Budgets;
 
 pub(crate) use load::{Inputs, Loaded, Problems, load};
@@ -35,12 +39,55 @@ pub(crate) struct Settings {
     pub(crate) worker: WorkerSettings,
     /// The products of a new user for whom nobody says.
     pub(crate) products_wanted: BTreeSet<Product>,
+    /// The file that replaces the built-in table of requirements.
+    requirements_file: Option<PathBuf>,
+    /// The table of requirements in force.
+    pub(crate) requirements: Arc<Requirements>,
     /// The limits of documents.
     pub(crate) documents: Limits,
     /// The times and limits of the rules.
     pub(crate) policy: Policy,
+    /// What is said to people.
+    pub(crate) texts: TextSettings,
     /// The log.
     pub(crate) log: LogSettings,
+}
+
+/// What is said to people, and in which language if nobody says.
+#[derive(Clone, Debug)]
+pub(crate) struct TextSettings {
+    /// The language of those for whom nobody says.
+    pub(crate) language: Language,
+    /// The folder that replaces texts.
+    dir: Option<PathBuf>,
+    /// What was read there.
+    read: Option<Texts>,
+}
+
+impl TextSettings {
+    /// Every text.
+    pub(crate) fn all(&self) -> &Texts {
+        self.read.as_ref().unwrap_or_else(|| Texts::embedded())
+    }
+
+    /// Reads the folder, and says everything that is wrong.
+    fn read(&mut self) -> Vec<String> {
+        if let Some(dir) = &self.dir {
+            match texts::read(dir) {
+                Ok(read) => self.read = Some(read),
+                Err(problems) => return problems,
+            }
+        }
+        if self.all().speaks(&self.language) {
+            return Vec::new();
+        }
+        let spoken: Vec<&str> = self.all().languages().map(Language::as_str).collect();
+        vec![format!(
+            "texts.language: there are no texts in that language; there are {}, and texts.dir may \
+             add more",
+            spoken.join(", ")
+        )]
+    }
 }
 
 /// What the worker is told.
@@ -103,8 +150,11 @@ impl Settings {
             store_url: String::new(),
             worker: WorkerSettings { concurrency: 0, lease_ms: 0, shutdown_grace_ms: 0 },
             products_wanted: BTreeSet::new(),
+            requirements_file: None,
+            requirements: Arc::new(Requirements::default()),
             documents: Limits::DEFAULT,
             policy: Policy::default(),
+            texts: TextSettings { language: Language::english(), dir: None, read: None },
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
     }

@@ -3,7 +3,7 @@
 //! Its lists of words grow without notice, and its rules for countries change.
 //! Sources: the quickstart, the newer reference and the provider's own samples.
 
-use super::{Profile, UserDetails, rules};
+use super::{Profile, UserDetails, phone, places, rules};
 use crate::names::unknown;
 use crate::problem::Problems;
 use crate::time::{Date, Timestamp};
@@ -50,15 +50,13 @@ pub(super) fn find(profile: &Profile, today: Date, problems: &mut Problems) {
     find_unknown_words(profile, problems);
     find_old_verifications(profile, today, problems);
     find_ssn_form(profile, problems);
-    match &profile.user_details {
-        Some(details) if details.lives_in_us() => {
-            find_unknown_state(profile, problems);
-            if !problems.has_errors() {
-                find_us_gaps(profile, problems);
-            }
-        }
-        Some(_) => find_income_outside_us(profile, problems),
-        None => {}
+    find_odd_phone(profile, problems);
+    let Some(details) = &profile.user_details else { return };
+    find_unknown_state(&details.country_of_residence, profile, problems);
+    if !details.lives_in_us() {
+        find_income_outside_us(profile, problems);
+    } else if !problems.has_errors() {
+        find_us_gaps(profile, problems);
     }
 }
 
@@ -113,12 +111,27 @@ fn find_ssn_form(profile: &Profile, problems: &mut Problems) {
     }
 }
 
-fn find_unknown_state(profile: &Profile, problems: &mut Problems) {
-    let Some(kyc) = &profile.kyc_data else { return };
-    let state = kyc.address_of_residence.state_or_region.as_ref();
-    if state.is_some_and(|state| rules::us_state(state).is_none()) {
-        problems.warn(STATE, "is no US state or territory; give its two letters");
+fn find_odd_phone(profile: &Profile, problems: &mut Problems) {
+    let number = profile.kyc_data.as_ref().and_then(|kyc| kyc.phone_number.as_ref());
+    if number.is_some_and(|number| !phone::is_possible(number)) {
+        problems.warn(PHONE, "is no number that its country's plan has; check its digits");
     }
+}
+
+fn find_unknown_state(country: &str, profile: &Profile, problems: &mut Problems) {
+    let Some(kyc) = &profile.kyc_data else { return };
+    let Some(state) = &kyc.address_of_residence.state_or_region else { return };
+    if places::may_be_part(country, state) {
+        return;
+    }
+    problems.warn(
+        STATE,
+        match country {
+            "US" => "is no US state or territory; give its two letters",
+            "CA" => "is no province or territory of Canada; give its two letters",
+            _ => "is no region of the country by ISO 3166-2, so the provider may not know it",
+        },
+    );
 }
 
 fn find_us_gaps(profile: &Profile, problems: &mut Problems) {

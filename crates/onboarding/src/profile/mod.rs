@@ -3,6 +3,8 @@
 //! Field order is the provider's page's, so that what is sent reads as the page does.
 
 mod doubts;
+mod phone;
+mod places;
 mod read;
 mod rules;
 #[cfg(test)]
@@ -16,9 +18,10 @@ use serde_json::Value;
 use crate::json::Fields;
 use crate::problem::{Checked, Problems};
 use crate::product::Section;
-use crate::time::Date;
+use crate::time::{Date, Timestamp};
 use crate::{json, names};
 
+pub(crate) use places::{country, state};
 pub(crate) use read::read_profile;
 #[cfg(test)]
 pub(crate) use tests::{any_json, full_json};
@@ -77,6 +80,17 @@ impl Profile {
         problems.checked(profile)
     }
 
+    /// The day of the older of the verifications that it names.
+    #[must_use]
+    pub fn verified_on(&self) -> Option<Date> {
+        let history = self.verification_history.as_ref()?;
+        [&history.id_verification_timestamp, &history.liveness_verification_timestamp]
+            .into_iter()
+            .filter_map(|time| Timestamp::parse(time).ok())
+            .min()
+            .map(Timestamp::date)
+    }
+
     /// This profile as JSON, the form that patches are merged into.
     #[must_use]
     pub fn to_value(&self) -> Value {
@@ -107,7 +121,7 @@ pub struct KycData {
     pub nationality: Option<String>,
     /// Where the user lives; its country is `userDetails.countryOfResidence`.
     pub address_of_residence: Address,
-    /// Must equal the onramp payment's receipt e-mail.
+    /// Must equal the onramp payment's receipt e-mail. Its domain is in lower case.
     pub email: String,
     /// E.164.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,7 +145,7 @@ pub struct Address {
     pub line2: Option<String>,
     /// City.
     pub city: String,
-    /// State or region; two letters in the US.
+    /// State or region; a code in the US and Canada.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_or_region: Option<String>,
     /// Postal code.

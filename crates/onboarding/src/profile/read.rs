@@ -2,7 +2,7 @@
 
 use super::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, UserDetails, VerificationHistory,
-    doubts, rules,
+    doubts, phone, places, rules,
 };
 use crate::json::Fields;
 use crate::time::Date;
@@ -10,15 +10,17 @@ use crate::time::Date;
 /// The sections that could be read. Whatever else was given is among the problems.
 pub(crate) fn read_profile(fields: &mut Fields<'_>, today: Date) -> Profile {
     let mut profile = sections(fields, today);
-    settle_us_state(&mut profile);
+    settle_state(&mut profile);
     doubts::find(&profile, today, fields.problems());
     profile
 }
 
 fn sections(fields: &mut Fields<'_>, today: Date) -> Profile {
+    let user_details = fields.object("userDetails").and_then(|f| user_details(f, today));
+    let residence = user_details.as_ref().map(|details| details.country_of_residence.as_str());
     Profile {
-        user_details: fields.object("userDetails").and_then(|f| user_details(f, today)),
-        kyc_data: fields.object("kycData").and_then(kyc_data),
+        kyc_data: fields.object("kycData").and_then(|f| kyc_data(f, residence)),
+        user_details,
         due_diligence: fields.object("dueDiligence").and_then(due_diligence),
         verification_history: fields
             .object("verificationHistory")
@@ -32,7 +34,7 @@ fn user_details(mut fields: Fields<'_>, today: Date) -> Option<UserDetails> {
     let first_name = fields.required("firstName", rules::any);
     let last_name = fields.required("lastName", rules::any);
     let date_of_birth = fields.required("dateOfBirth", |text| rules::date_of_birth(text, today));
-    let country_of_residence = fields.required("countryOfResidence", rules::country);
+    let country_of_residence = fields.required("countryOfResidence", places::country);
     Some(UserDetails {
         first_name: first_name?,
         last_name: last_name?,
@@ -41,11 +43,11 @@ fn user_details(mut fields: Fields<'_>, today: Date) -> Option<UserDetails> {
     })
 }
 
-fn kyc_data(mut fields: Fields<'_>) -> Option<KycData> {
-    let nationality = fields.optional("nationality", rules::country);
+fn kyc_data(mut fields: Fields<'_>, residence: Option<&str>) -> Option<KycData> {
+    let nationality = fields.optional("nationality", places::country);
     let address_of_residence = fields.required_object("addressOfResidence").and_then(address);
     let email = fields.required("email", rules::email);
-    let phone_number = fields.optional("phoneNumber", rules::phone);
+    let phone_number = fields.optional("phoneNumber", |text| phone::number(text, residence));
     let identity_document = fields.object("identityDocument").and_then(identity_document);
     let ip_addresses = fields.list("ipAddresses", rules::any);
     Some(KycData {
@@ -70,7 +72,7 @@ fn address(mut fields: Fields<'_>) -> Option<Address> {
 fn identity_document(mut fields: Fields<'_>) -> Option<IdentityDocument> {
     let kind = fields.required("type", rules::any);
     let number = fields.required("number", rules::any);
-    let issuing_country_code = fields.optional("issuingCountryCode", rules::country);
+    let issuing_country_code = fields.optional("issuingCountryCode", places::country);
     let (kind, number) = (kind?, number?);
     let ssn = if kind == "ssn" { rules::ssn(&number) } else { None };
     Some(IdentityDocument { kind, number: ssn.unwrap_or(number), issuing_country_code })
@@ -102,14 +104,12 @@ fn verification_history(mut fields: Fields<'_>, today: Date) -> Option<Verificat
     })
 }
 
-/// The provider decides by the two letters of a US state, so a name becomes them.
-fn settle_us_state(profile: &mut Profile) {
-    if !profile.user_details.as_ref().is_some_and(UserDetails::lives_in_us) {
-        return;
-    }
-    if let Some(kyc_data) = &mut profile.kyc_data
+/// The provider decides by the code of a state, so a name becomes it.
+fn settle_state(profile: &mut Profile) {
+    if let Some(details) = &profile.user_details
+        && let Some(kyc_data) = &mut profile.kyc_data
         && let Some(state) = &mut kyc_data.address_of_residence.state_or_region
-        && let Some(code) = rules::us_state(state)
+        && let Some(code) = places::state(&details.country_of_residence, state)
     {
         *state = code.to_owned();
     }

@@ -2,7 +2,7 @@
 //!
 //! Every rule gets a text that is trimmed and not empty; normal forms stay as they are.
 
-use crate::locator::{is_e164, is_email};
+use crate::locator::is_email;
 use crate::time::{Date, Timestamp};
 
 /// Nobody is known to have grown older than 122.
@@ -10,7 +10,7 @@ const AGE_YEARS_MAX: i32 = 130;
 /// How many digits a US social security number has.
 const SSN_DIGITS: usize = 9;
 
-pub(super) type Ruled = Result<String, &'static str>;
+pub(crate) type Ruled = Result<String, &'static str>;
 
 /// Kept as it was given, as what the provider takes is not known; but it has to be seen, and to
 /// read as it is written.
@@ -37,14 +37,6 @@ const fn is_invisible(c: char) -> bool {
     )
 }
 
-pub(super) fn country(text: &str) -> Ruled {
-    let code = text.to_ascii_uppercase();
-    match rust_iso3166::from_alpha2(&code) {
-        Some(_) => Ok(code),
-        None => Err("must be an ISO 3166-1 alpha-2 country code, such as DE or GB"),
-    }
-}
-
 pub(super) fn date_of_birth(text: &str, today: Date) -> Ruled {
     let born = Date::parse(text).map_err(|_| "must be a day that exists, as YYYY-MM-DD")?;
     if born > today {
@@ -56,21 +48,13 @@ pub(super) fn date_of_birth(text: &str, today: Date) -> Ruled {
     Ok(text.to_owned())
 }
 
+/// The domain means the same in either case; before it, only the mailbox's owner knows.
 pub(super) fn email(text: &str) -> Ruled {
-    if is_email(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("must be one e-mail address, such as ilse@example.org, and nothing else")
-    }
-}
-
-pub(super) fn phone(text: &str) -> Ruled {
-    let digits: String =
-        text.chars().filter(|c| !c.is_whitespace() && !"-()[]".contains(*c)).collect();
-    if is_e164(&digits) {
-        Ok(digits)
-    } else {
-        Err("must be a phone number in E.164 form: + and 7 to 15 digits with the country code")
+    match text.rsplit_once('@') {
+        Some((mailbox, domain)) if is_email(text) => {
+            Ok(format!("{mailbox}@{}", domain.to_ascii_lowercase()))
+        }
+        _ => Err("must be one e-mail address, such as ilse@example.org, and nothing else"),
     }
 }
 
@@ -91,15 +75,4 @@ pub(super) fn ssn(text: &str) -> Option<String> {
     let digits: String = text.chars().filter(|c| !"- ".contains(*c)).collect();
     let is_ssn = digits.len() == SSN_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_ssn.then(|| format!("{}-{}-{}", &digits[..3], &digits[3..5], &digits[5..]))
-}
-
-/// The two letters of a US state or territory, given them or its English name.
-pub(super) fn us_state(text: &str) -> Option<&'static str> {
-    rust_iso3166::US
-        .subdivisions()?
-        .iter()
-        .find(|state| {
-            state.region_code.eq_ignore_ascii_case(text) || state.name.eq_ignore_ascii_case(text)
-        })
-        .map(|state| state.region_code)
 }

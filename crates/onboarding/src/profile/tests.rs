@@ -103,8 +103,11 @@ fn what_is_given_loosely_is_brought_to_its_normal_form() {
         ("/userDetails/lastName", "علی\u{200C}پور", "علی\u{200C}پور"),
         ("/userDetails/countryOfResidence", "us", "US"),
         ("/kycData/nationality", " de", "DE"),
-        ("/kycData/email", " Ilse@Example.org ", "Ilse@Example.org"),
+        ("/userDetails/countryOfResidence", "usa", "US"),
+        ("/kycData/nationality", "Germany", "DE"),
+        ("/kycData/email", " Ilse@Example.ORG ", "Ilse@example.org"),
         ("/kycData/phoneNumber", "+49 (30) 111-222", "+4930111222"),
+        ("/kycData/phoneNumber", "(312) 555-0100", "+13125550100"),
         ("/kycData/addressOfResidence/stateOrRegion", "new york", "NY"),
         ("/kycData/addressOfResidence/stateOrRegion", "tx", "TX"),
         ("/kycData/identityDocument/number", "123456789", "123-45-6789"),
@@ -119,7 +122,7 @@ fn what_is_given_loosely_is_brought_to_its_normal_form() {
 }
 
 #[test]
-fn only_ssns_and_us_states_are_rewritten() {
+fn only_ssns_and_states_of_america_are_rewritten() {
     for (place, value, pointer) in [
         ("/kycData/identityDocument/type", "id", "/kycData/identityDocument/number"),
         ("/userDetails/countryOfResidence", "IN", "/kycData/addressOfResidence/stateOrRegion"),
@@ -128,6 +131,33 @@ fn only_ssns_and_us_states_are_rewritten() {
         *profile.pointer_mut(pointer).unwrap() = "123456789".into();
         let kept = accept(&profile).value.to_value();
         assert_eq!(kept.pointer(pointer), Some(&"123456789".into()), "{pointer}");
+    }
+}
+
+#[test]
+fn a_number_and_a_state_are_read_by_the_country_of_residence() {
+    for (country, phone, expected, state, code) in [
+        ("Germany", "030 111222", "+4930111222", "Berlin", "Berlin"),
+        ("CAN", "416 555 0123", "+14165550123", "Ontario", "ON"),
+        ("it", "06 1234 5678", "+390612345678", "Roma", "Roma"),
+        ("usa", "+49 (0)30 111222", "+4930111222", "new york", "NY"),
+    ] {
+        let mut profile = with("/userDetails/countryOfResidence", country.into());
+        profile["kycData"]["phoneNumber"] = phone.into();
+        profile["kycData"]["addressOfResidence"]["stateOrRegion"] = state.into();
+        profile["dueDiligence"] = full_json()["dueDiligence"].clone();
+        let kyc = accept(&profile).value.kyc_data.unwrap();
+        assert_eq!(kyc.phone_number.as_deref(), Some(expected), "{country}");
+        assert_eq!(kyc.address_of_residence.state_or_region.as_deref(), Some(code), "{country}");
+    }
+}
+
+#[test]
+fn names_stay_as_they_were_given() {
+    for name in ["Zoë", "Zoe\u{308}", "李", "علی\u{200C}پور", "O’Brien-Nuñez", "d'Été  Š", "ﬁ"]
+    {
+        let taken = accept(&with("/userDetails/lastName", name.into())).value;
+        assert_eq!(taken.user_details.unwrap().last_name, name);
     }
 }
 
@@ -167,7 +197,7 @@ fn a_bad_value_is_refused_at_its_place() {
         ("/userDetails/dateOfBirth", json!("1895-05-02"), "must not be more than 130 years ago"),
         (
             "/userDetails/countryOfResidence",
-            json!("UK"),
+            json!("Great"),
             "must be an ISO 3166-1 alpha-2 country code, such as DE or GB",
         ),
         (
@@ -365,6 +395,21 @@ fn what_the_provider_alone_can_judge_is_a_warning() {
             "is no US state or territory; give its two letters".to_owned(),
         ),
         (
+            "/userDetails/countryOfResidence",
+            json!("CA"),
+            "/kycData/addressOfResidence/stateOrRegion",
+            "is no province or territory of Canada; give its two letters\n\
+             warning at /dueDiligence/estimatedYearlyIncome: may be refused by the provider \
+             outside the US; leave it out there"
+                .to_owned(),
+        ),
+        (
+            "/kycData/phoneNumber",
+            json!("+1 555 0100"),
+            "/kycData/phoneNumber",
+            "is no number that its country's plan has; check its digits".to_owned(),
+        ),
+        (
             "/kycData/addressOfResidence/stateOrRegion",
             Value::Null,
             "/kycData/addressOfResidence/stateOrRegion",
@@ -384,7 +429,7 @@ fn what_the_provider_alone_can_judge_is_a_warning() {
         ),
         (
             "/userDetails/countryOfResidence",
-            json!("DE"),
+            json!("AX"),
             "/dueDiligence/estimatedYearlyIncome",
             "may be refused by the provider outside the US; leave it out there".to_owned(),
         ),
@@ -482,6 +527,15 @@ fn any_text() -> impl Strategy<Value = String> {
             "2025-01-01T00:00:00Z",
             "ilse@example.org",
             "+49 (30) 111-222",
+            "+49 (0)30 111222",
+            "030 111222",
+            "312-555-0100",
+            "usa",
+            "Germany",
+            "ca",
+            "Ontario",
+            "Bavaria",
+            "Ilse@EXAMPLE.org",
             "ssn",
             "123456789",
             "California",

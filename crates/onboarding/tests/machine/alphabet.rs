@@ -2,12 +2,14 @@
 //! order and out of order, for the exploration of all that can be reached.
 
 use onboarding::{
-    Call, DocumentType, Effect, Event, FailureClass, Onboarding, Product, Revision, Section,
+    Call, DocumentType, Effect, Event, FailureClass, Onboarding, Product, ProductStatus,
+    Regression, Request, Revision, Section,
 };
 
 use crate::events::{
-    accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn, erased,
-    failed, held, in_epoch, profile_set, registered, resumed, retried, triggered, uploaded, wanted,
+    START, accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn,
+    erased, failed, held, in_epoch, profile_set, registered, reminded, renewal_opened, reopened,
+    resumed, retried, terms_accepted, terms_given, triggered, uploaded, user_read, waived, wanted,
 };
 use crate::provider::Verdict;
 
@@ -38,12 +40,28 @@ pub fn events(onboarding: &Onboarding) -> Vec<Event> {
         cancelled(),
         erased(),
         wanted(&[Product::Onramp]),
+        reopened(),
     ];
+    events.push(never_happened());
+    events.extend(onboarding.regressions.untold.iter().cloned().map(Event::ProductRegressed));
+    for number in [onboarding.task_count, onboarding.task_count + 1] {
+        events.extend([waived(number), reminded(number, 1)]);
+    }
     events.extend(edits(onboarding));
     events.extend(acknowledgements(onboarding));
     events.extend(answers(onboarding));
     events.extend(failures(onboarding));
     events
+}
+
+/// A regression that the provider never told of.
+fn never_happened() -> Event {
+    Event::ProductRegressed(Regression {
+        product: Product::Offramp,
+        verified_since: START,
+        status: ProductStatus::Rejected,
+        observed_at: START,
+    })
 }
 
 /// The next edit of each thing, and one that follows a revision that we do not hold.
@@ -62,8 +80,12 @@ fn edits(onboarding: &Onboarding) -> Vec<Event> {
     if in_bounds(profile) {
         events.push(profile_set(profile, &[Section::KycData]));
     }
+    // The terms are like the consent: beside it they would double all that can be reached.
+    if onboarding.terms.is_none() && onboarding.consent.is_none() {
+        events.push(terms_given(1));
+    }
     // One consent and one document are enough to meet every state with each.
-    if consent == 1 {
+    if consent == 1 && onboarding.terms.is_none() {
         events.push(consent_given(consent));
     }
     if document == 1 {
@@ -82,6 +104,12 @@ fn acknowledgements(onboarding: &Onboarding) -> Vec<Event> {
         })
         .flat_map(|event| [in_epoch(onboarding.epoch.wrapping_sub(1), event.clone()), event])
         .chain([
+            terms_accepted(1, onboarding.epoch),
+            terms_accepted(1, onboarding.epoch.wrapping_sub(1)),
+            user_read(onboarding.epoch, &[]),
+            user_read(onboarding.epoch, &[Section::KycData]),
+            user_read(onboarding.epoch.wrapping_sub(1), &[]),
+            renewal_opened(Request::RenewConsent),
             begun(onboarding.verification.triggers),
             begun(onboarding.verification.triggers + 1),
         ])
@@ -119,6 +147,8 @@ fn failures(onboarding: &Onboarding) -> Vec<Event> {
         Call::UploadDocument { document_type: PASSPORT, revision: revision(document) },
         Call::TriggerVerification { trigger: onboarding.verification.triggers },
         Call::CheckStatus { epoch: onboarding.epoch },
+        Call::AcceptTerms { revision: revision(held.terms) },
+        Call::ReadUser { epoch: onboarding.epoch },
         Call::RegisterUser { revision: Revision(NEVER_HELD) },
     ];
     let effects = [Effect::None, Effect::Unknown];

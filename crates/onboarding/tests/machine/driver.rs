@@ -7,7 +7,8 @@ use onboarding::{
 };
 
 use crate::events::{
-    START, accepted, begun, checked, failed, registered, triggered, uploaded, wanted,
+    START, accepted, begun, checked, failed, registered, terms_accepted, triggered, uploaded,
+    user_read, wanted,
 };
 use crate::invariants::check_invariants;
 
@@ -110,6 +111,10 @@ impl Driver {
             Call::UploadDocument { document_type, revision } => {
                 Some(uploaded(&document_type, revision.0))
             }
+            Call::AcceptTerms { revision } => {
+                Some(terms_accepted(revision.0, self.onboarding.epoch))
+            }
+            Call::ReadUser { epoch } => Some(user_read(epoch, &[])),
             Call::TriggerVerification { .. } | Call::CheckStatus { .. } => None,
         }
     }

@@ -1,8 +1,8 @@
 //! Short names for events, so that a test reads as what happened.
 
 use onboarding::{
-    Call, DocumentType, Effect, Eligibility, Event, Failure, FailureClass, Product, ProductStatus,
-    Revision, Section, Timestamp,
+    Call, DocumentType, Effect, Eligibility, Event, Evidence, Failure, FailureClass, LegalText,
+    Product, ProductStatus, Request, Revision, Section, Shown, Timestamp,
 };
 
 /// Every test starts at this moment; nothing depends on today.
@@ -14,6 +14,8 @@ pub fn profile_set(revision: u32, changed: &[Section]) -> Event {
         revision: Revision(revision),
         present: [Section::UserDetails, Section::KycData].iter().chain(changed).cloned().collect(),
         changed: changed.iter().cloned().collect(),
+        area: None,
+        verified_on: None,
     }
 }
 
@@ -22,7 +24,21 @@ pub fn wanted(products: &[Product]) -> Event {
 }
 
 pub fn consent_given(revision: u32) -> Event {
-    Event::ConsentGiven { revision: Revision(revision), accepted_at: START }
+    legal_text_accepted(LegalText::PrivacyPolicy, revision)
+}
+
+pub fn terms_given(revision: u32) -> Event {
+    legal_text_accepted(LegalText::TermsOfService, revision)
+}
+
+fn legal_text_accepted(text: LegalText, revision: u32) -> Event {
+    Event::ConsentGiven {
+        text,
+        revision: Revision(revision),
+        accepted_at: START,
+        region: None,
+        evidence: Evidence::default(),
+    }
 }
 
 pub fn document_added(document_type: &DocumentType, revision: u32) -> Event {
@@ -30,6 +46,7 @@ pub fn document_added(document_type: &DocumentType, revision: u32) -> Event {
         document_type: document_type.clone(),
         revision: Revision(revision),
         expires_at: None,
+        duplicates: Vec::new(),
     }
 }
 
@@ -39,6 +56,32 @@ pub fn document_withdrawn(document_type: &DocumentType) -> Event {
 
 pub fn accepted(revision: u32) -> Event {
     Event::PrivacyPolicyAccepted { revision: Revision(revision), epoch: None }
+}
+
+pub fn terms_accepted(revision: u32, epoch: u32) -> Event {
+    Event::TermsAccepted { revision: Revision(revision), epoch }
+}
+
+/// The provider shows what it holds; `hidden` are the sections that it says it has not.
+pub fn user_read(epoch: u32, hidden: &[Section]) -> Event {
+    let sections = Section::KNOWN.iter().map(|it| (it.clone(), !hidden.contains(it))).collect();
+    Event::UserRead { epoch, shown: Shown { sections, ..Shown::default() } }
+}
+
+pub fn waived(number: u32) -> Event {
+    Event::TaskWaived { number, reason: "agreed by telephone".to_owned() }
+}
+
+pub fn reminded(number: u32, passed: u32) -> Event {
+    Event::TaskReminded { number, passed }
+}
+
+pub fn renewal_opened(request: Request) -> Event {
+    Event::RenewalOpened { request }
+}
+
+pub fn reopened() -> Event {
+    Event::Reopened { reason: "the provider was wrong".to_owned() }
 }
 
 pub fn registered(revision: u32) -> Event {
@@ -61,6 +104,9 @@ pub fn in_epoch(sent_in: u32, mut acknowledgement: Event) -> Event {
     | Event::DocumentUploaded { epoch, .. } = &mut acknowledgement
     {
         *epoch = Some(sent_in);
+    }
+    if let Event::TermsAccepted { epoch, .. } = &mut acknowledgement {
+        *epoch = sent_in;
     }
     acknowledgement
 }

@@ -26,7 +26,7 @@ pub struct Exploration {
 }
 
 /// More onboardings than this mean that a bound of the alphabet is missing.
-const ONBOARDINGS_MAX: usize = 10_000;
+const ONBOARDINGS_MAX: usize = 40_000;
 
 /// The exploration, done once for all tests of this run.
 pub fn exploration() -> &'static Exploration {
@@ -65,7 +65,14 @@ fn explore() -> Exploration {
 
 /// Small limits, so that each is reached soon.
 fn policy() -> Policy {
-    Policy { rounds_max: 1, forgotten_max: 1, unclear_polls_max: 0, ..Policy::default() }
+    Policy {
+        rounds_max: 1,
+        forgotten_max: 1,
+        unclear_polls_max: 0,
+        confirm_registration: true,
+        resends_max: 0,
+        ..Policy::default()
+    }
 }
 
 /// The event's word, with the class when it reports a failure.
@@ -81,6 +88,13 @@ pub fn word(event: &Event) -> String {
         | Event::DocumentWithdrawn { .. }
         | Event::VerificationRequested
         | Event::PrivacyPolicyAccepted { .. }
+        | Event::TermsAccepted { .. }
+        | Event::UserRead { .. }
+        | Event::ProductRegressed(_)
+        | Event::TaskReminded { .. }
+        | Event::RenewalOpened { .. }
+        | Event::TaskWaived { .. }
+        | Event::Reopened { .. }
         | Event::UserRegistered { .. }
         | Event::DocumentUploaded { .. }
         | Event::TriggerBegun { .. }
@@ -115,5 +129,7 @@ fn gist(onboarding: &Onboarding) -> String {
     let acknowledged = onboarding.acknowledged_revisions();
     let judged = verification.triggered_with.as_ref().map(|with| *with == acknowledged);
     let taken_back = onboarding.documents.values().any(|document| !document.is_at_hand());
-    format!("{facts:?}{doubt:?}{asked:?}{judged:?}{observed:?}{taken_back}")
+    let renewals = onboarding.renewals.len();
+    let regressed = !onboarding.regressions.untold.is_empty();
+    format!("{facts:?}{doubt:?}{asked:?}{judged:?}{observed:?}{taken_back}{renewals}{regressed}")
 }

@@ -85,6 +85,10 @@ fn asks_for(word: &Eligibility, request: &Request) -> bool {
         Request::Consent => word.status == ProductStatus::PendingPrivacyPolicy,
         Request::Data(section) => is_asking(word) && word.missing_data.contains(section),
         Request::Document(name) => is_asking(word) && document(name),
+        Request::RenewDocument(_)
+        | Request::RenewVerification
+        | Request::RenewConsent
+        | Request::RenewTerms => false,
         Request::Operator(name) => {
             is_asking(word)
                 && (document(name)
@@ -160,6 +164,10 @@ pub fn check_not_poorer(has: &Revisions, told: &Revisions) -> Result<(), String>
     ensure(
         has.consent >= told.consent,
         "I4: the provider's consent is older than what it was sent",
+    )?;
+    ensure(
+        has.terms >= told.terms,
+        "I4: the provider's acceptance of the terms is older than what it was sent",
     )?;
     let documents = told
         .documents

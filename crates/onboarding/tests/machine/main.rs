@@ -9,6 +9,7 @@ mod invariants;
 mod page;
 mod properties;
 mod provider;
+mod status;
 mod table;
 mod words;
 mod world;

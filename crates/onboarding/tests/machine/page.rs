@@ -102,7 +102,7 @@ fn identifier(state: State) -> String {
 }
 
 /// Every reason; that none is missing shows in the table's test that all of these are met.
-pub const REASONS: [Reason; 15] = [
+pub const REASONS: [Reason; 18] = [
     Reason::Ended,
     Reason::NotTheNextRevision,
     Reason::AlreadyAcknowledged,
@@ -118,6 +118,9 @@ pub const REASONS: [Reason; 15] = [
     Reason::HeldByOperator,
     Reason::NotBegun,
     Reason::NotTheAwaitedCall,
+    Reason::NotDueYet,
+    Reason::NoSuchOpenTask,
+    Reason::NotRejected,
 ];
 
 /// Each reason for which an event is ignored, and what it means.
@@ -151,6 +154,9 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::HeldByOperator => "an operator stopped it, and only resuming lets it go on",
         Reason::NotHeld => "there is nothing to resume",
         Reason::NotBegun => "an onboarding begins with a profile, a consent or wanted products",
+        Reason::NotDueYet => "its time has not come, or its cause is gone",
+        Reason::NoSuchOpenTask => "there is no such task, or nobody has to act on it any more",
+        Reason::NotRejected => "the provider has not refused the user",
         Reason::NotTheAwaitedCall => "the call that failed is not one that is waited for any more",
     }
 }

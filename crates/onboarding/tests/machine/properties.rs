@@ -302,6 +302,7 @@ fn planted_i3_is_caught() {
                 expires_at: None,
                 provider_document_id: None,
                 content_held: true,
+                duplicates: Vec::new(),
             };
             onboarding.documents.insert(DocumentType::IdPassport, document);
         }),
@@ -341,6 +342,7 @@ fn planted_i4_a_provider_that_lost_something_is_caught() {
     let revisions = |number: u32| Revisions {
         profile: Some(Revision(number)),
         consent: Some(Revision(number)),
+        terms: Some(Revision(number)),
         documents: [(passport.clone(), Revision(number))].into(),
     };
     assert_eq!(check_not_poorer(&revisions(2), &revisions(2)), Ok(()));

@@ -7,7 +7,10 @@ use onboarding::{
     ProductStatus, Revision, Revisions, Section,
 };
 
-use crate::events::{accepted, checked, failure, lacking, registered, triggered, uploaded, word};
+use crate::events::{
+    accepted, checked, failure, lacking, registered, terms_accepted, triggered, uploaded,
+    user_read, word,
+};
 
 /// What the provider makes of a trigger, or of a review that ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +100,14 @@ impl Provider {
                 self.has.consent = Some(*revision);
                 Ok(accepted(revision.0))
             }
+            Call::AcceptTerms { revision } => {
+                self.has.terms = Some(*revision);
+                Ok(terms_accepted(revision.0, 0))
+            }
+            Call::ReadUser { epoch } => {
+                self.known_user()?;
+                Ok(user_read(*epoch, &[]))
+            }
             Call::RegisterUser { revision } => {
                 self.has.profile = Some(*revision);
                 Ok(registered(revision.0))
@@ -175,5 +186,9 @@ pub fn supply(onboarding: &Onboarding) -> Option<Event> {
             document_added(&passport, next(current))
         }
         Request::Operator(_) => Event::VerificationRequested,
+        renewal @ (Request::RenewDocument(_)
+        | Request::RenewVerification
+        | Request::RenewConsent
+        | Request::RenewTerms) => panic!("the provider asks for no renewal: {renewal:?}"),
     })
 }

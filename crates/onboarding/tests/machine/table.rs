@@ -9,7 +9,7 @@ use crate::exploration::{Cell, exploration};
 use crate::page::REASONS;
 
 /// Every event, and a failure once for each class.
-const EVENTS: [&str; 22] = [
+const EVENTS: [&str; 29] = [
     "call-failed (not-found)",
     "call-failed (provider-closed)",
     "call-failed (rate-limited)",
@@ -23,11 +23,18 @@ const EVENTS: [&str; 22] = [
     "erased",
     "held",
     "privacy-policy-accepted",
+    "product-regressed",
     "profile-set",
+    "renewal-opened",
+    "reopened",
     "resumed",
     "retried",
     "status-checked",
+    "task-reminded",
+    "task-waived",
+    "terms-accepted",
     "trigger-begun",
+    "user-read",
     "user-registered",
     "verification-requested",
     "verification-triggered",
@@ -35,7 +42,7 @@ const EVENTS: [&str; 22] = [
 ];
 
 /// What says what became of a call.
-const ANSWERS: [&str; 10] = [
+const ANSWERS: [&str; 12] = [
     "call-failed (not-found)",
     "call-failed (provider-closed)",
     "call-failed (rate-limited)",
@@ -44,6 +51,8 @@ const ANSWERS: [&str; 10] = [
     "document-uploaded",
     "privacy-policy-accepted",
     "status-checked",
+    "terms-accepted",
+    "user-read",
     "user-registered",
     "verification-triggered",
 ];

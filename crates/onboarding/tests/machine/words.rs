@@ -2,11 +2,12 @@
 //! nobody can read, and programs that wait for what never comes.
 
 use onboarding::{
-    Ended, HoldCause, Lane, LocatorKind, OnboardingId, Revision, Section, State, TaskState,
-    WaitingOn,
+    Ended, Event, FailureClass, HoldCause, Lane, LocatorKind, OnboardingId, Reason, Revision,
+    Section, State, TaskState, WaitingOn,
 };
 
 use crate::behaviour::PASSPORT;
+use crate::events::profile_set;
 
 #[test]
 fn each_word_is_the_documented_one() {
@@ -33,6 +34,12 @@ fn each_word_is_the_documented_one() {
         (LocatorKind::PhoneNumber.as_str(), "phoneNumber"),
         (LocatorKind::Twitter.as_str(), "twitter"),
         (PASSPORT.as_str(), "id-passport"),
+        (Reason::AlreadySo.as_str(), "already-so"),
+        (Reason::NothingNewToVerify.as_str(), "nothing-new-to-verify"),
+        (FailureClass::RateLimited.as_str(), "rate-limited"),
+        (FailureClass::ProviderClosed.as_str(), "provider-closed"),
+        (Event::VerificationRequested.name(), "verification-requested"),
+        (profile_set(1, &[]).name(), "profile-set"),
     ]);
 }
 
@@ -44,6 +51,13 @@ fn a_state_is_found_by_its_word_and_by_no_other() {
         assert_eq!(format!("{state:>24}").len(), 24, "columns stay straight");
     }
     assert_eq!(State::from_word("done"), None);
+}
+
+#[test]
+fn at_rest_is_whatever_nobody_calls_about_but_for_a_slow_recheck() {
+    let at_rest = State::ALL.into_iter().filter(|state| state.is_at_rest());
+    let words: Vec<&str> = at_rest.map(State::as_str).collect();
+    assert_eq!(words, ["requires-data", "verified", "rejected", "held", "cancelled", "erased"]);
 }
 
 #[test]

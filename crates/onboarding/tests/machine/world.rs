@@ -203,8 +203,12 @@ impl World {
     fn shows_loss(&self, call: &Call) -> bool {
         let verification = &self.driver.onboarding.verification;
         match call {
-            Call::AcceptPrivacyPolicy { .. } | Call::RegisterUser { .. } => false,
-            Call::UploadDocument { .. } | Call::TriggerVerification { .. } => true,
+            Call::AcceptPrivacyPolicy { .. }
+            | Call::AcceptTerms { .. }
+            | Call::RegisterUser { .. } => false,
+            Call::ReadUser { .. }
+            | Call::UploadDocument { .. }
+            | Call::TriggerVerification { .. } => true,
             Call::CheckStatus { .. } => {
                 verification.in_doubt.is_none() || verification.triggered_with.is_some()
             }
@@ -256,6 +260,13 @@ impl World {
             | Event::DocumentWithdrawn { .. }
             | Event::VerificationRequested
             | Event::PrivacyPolicyAccepted { .. }
+            | Event::TermsAccepted { .. }
+            | Event::UserRead { .. }
+            | Event::ProductRegressed(_)
+            | Event::TaskReminded { .. }
+            | Event::RenewalOpened { .. }
+            | Event::TaskWaived { .. }
+            | Event::Reopened { .. }
             | Event::UserRegistered { .. }
             | Event::DocumentUploaded { .. }
             | Event::TriggerBegun { .. }
@@ -348,11 +359,13 @@ fn failure_of(call: &Call, failure: Failure) -> Event {
 /// status by refusing it, too.
 fn is_no_such_user(call: &Call, failure: &Failure) -> bool {
     match call {
-        Call::AcceptPrivacyPolicy { .. } | Call::RegisterUser { .. } => false,
+        Call::AcceptPrivacyPolicy { .. } | Call::AcceptTerms { .. } | Call::RegisterUser { .. } => {
+            false
+        }
         Call::UploadDocument { .. } | Call::TriggerVerification { .. } => {
             failure.class == FailureClass::NotFound
         }
-        Call::CheckStatus { .. } => {
+        Call::ReadUser { .. } | Call::CheckStatus { .. } => {
             [FailureClass::NotFound, FailureClass::Refused].contains(&failure.class)
         }
     }

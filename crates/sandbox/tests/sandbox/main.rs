@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 mod admin;
+mod current;
 mod documentation;
 mod faults;
 mod lifecycle;

@@ -155,7 +155,13 @@ pub(crate) fn blank(number: u128, now: Timestamp) -> Stored {
 
 pub(crate) fn profile_set(revision: u32) -> Event {
     let sections = BTreeSet::from([Section::UserDetails]);
-    Event::ProfileSet { revision: Revision(revision), present: sections.clone(), changed: sections }
+    Event::ProfileSet {
+        revision: Revision(revision),
+        present: sections.clone(),
+        changed: sections,
+        area: None,
+        verified_on: None,
+    }
 }
 
 pub(crate) fn passport_added(revision: u32) -> Event {
@@ -163,6 +169,7 @@ pub(crate) fn passport_added(revision: u32) -> Event {
         document_type: DocumentType::IdPassport,
         revision: Revision(revision),
         expires_at: None,
+        duplicates: Vec::new(),
     }
 }
 
@@ -203,6 +210,10 @@ pub(crate) fn answer(call: &Call, status: ProductStatus) -> Event {
     match call {
         Call::AcceptPrivacyPolicy { revision } => {
             Event::PrivacyPolicyAccepted { revision: *revision, epoch: None }
+        }
+        Call::AcceptTerms { revision } => Event::TermsAccepted { revision: *revision, epoch: 0 },
+        Call::ReadUser { epoch } => {
+            Event::UserRead { epoch: *epoch, shown: onboarding::Shown::default() }
         }
         Call::RegisterUser { revision } => {
             Event::UserRegistered { revision: *revision, epoch: None }

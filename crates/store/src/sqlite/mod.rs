@@ -5,6 +5,7 @@ mod claim;
 mod commit;
 mod digests;
 mod log;
+mod notes;
 mod open;
 mod paces;
 mod personal;
@@ -29,7 +30,7 @@ pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
-    ListRequest, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
+    ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
 };
 use presence::Presence;
 use writer::{BATCH_WRITES_MAX, Job, Tx, Write, Writer, ask};
@@ -115,6 +116,24 @@ impl SqliteStore {
     #[cfg(feature = "damage")]
     pub async fn damage(&self, id: OnboardingId) -> Result<(), StoreError> {
         self.write(rows::Damage(id)).await
+    }
+
+    /// An onboarding and what happened to it after a version, of one moment: whoever follows
+    /// every change needs both, and most of what two reads take is their transactions.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    #[cfg(feature = "damage")]
+    pub async fn load_with_history(
+        &self,
+        id: OnboardingId,
+        after_version: u64,
+    ) -> Result<Option<(Stored, Vec<HistoryRow>)>, StoreError> {
+        let mut moment = self.moment().await?;
+        let Some(key) = rows::key_of(&mut moment, id).await? else { return Ok(None) };
+        let stored = rows::stored(&mut moment, key).await?;
+        let rows = rows::history(&mut moment, (key, id), after_version, usize::MAX).await?;
+        Ok(Some((stored, rows)))
     }
 
     async fn write<W: Write>(&self, write: W) -> Result<W::Answer, StoreError> {
@@ -247,6 +266,15 @@ impl Store for SqliteStore {
         limit: usize,
     ) -> Result<Vec<StoredTask>, StoreError> {
         rows::tasks(&mut *self.moment().await?, id, limit).await
+    }
+
+    async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {
+        // Mostly nothing is due, and then nothing is to be written.
+        let next_at = notes::next_at(&mut *self.moment().await?, None).await?;
+        match next_at {
+            Some(at) if at <= now => self.write(notes::DueNotes { now, limit }).await,
+            next_at => Ok(NotesDue { due: Vec::new(), next_at }),
+        }
     }
 
     async fn history(

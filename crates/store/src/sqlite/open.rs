@@ -380,6 +380,7 @@ fn migrations() -> Vec<Migration> {
             "destroyed_in_log",
             include_str!("../../../../migrations/sqlite/0003_destroyed_in_log.sql"),
         ),
+        ("notes", include_str!("../../../../migrations/sqlite/0004_notes.sql")),
         (
             "document_digests",
             include_str!("../../../../migrations/sqlite/0005_document_digests.sql"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use onboarding::{
-    Lane, Onboarding, OnboardingId, Revision, State, Task, TaskState, Timestamp, Transition,
+    Area, Lane, Onboarding, OnboardingId, Revision, State, Task, TaskState, Timestamp, Transition,
     UserLocator,
 };
 use sqlx::SqliteConnection;
@@ -180,17 +180,17 @@ pub(super) async fn tasks(
 }
 
 /// The columns of a task that are read back: when it was opened, its key, the onboarding's key
-/// and id, snapshot.
-type TaskColumns = (i64, i64, i64, Vec<u8>, String);
+/// and id, snapshot, the area of the onboarding's user.
+type TaskColumns = (i64, i64, i64, Vec<u8>, String, Option<String>);
 
 fn read_task(
-    (_, _, key, id, json): TaskColumns,
+    (_, _, key, id, json, area): TaskColumns,
     users: &BTreeMap<i64, UserLocator>,
 ) -> Result<StoredTask, StoreError> {
     let onboarding_id = onboarding_id(&id)?;
     let user = users.get(&key).ok_or_else(|| damaged(onboarding_id, NO_USER))?.clone();
     let task = read(onboarding_id, &json)?;
-    Ok(StoredTask { user, onboarding_id, task })
+    Ok(StoredTask { user, onboarding_id, area: area.map(Area), task })
 }
 
 async fn tasks_after(
@@ -200,7 +200,8 @@ async fn tasks_after(
     row_limit: usize,
 ) -> Result<Vec<TaskColumns>, sqlx::Error> {
     sqlx::query_as(
-        "select t.opened_at, t.key, o.key, o.id, t.snapshot \
+        "select t.opened_at, t.key, o.key, o.id, t.snapshot, \
+         json_extract(o.snapshot, '$.onboarding.profile.area') \
          from tasks t join onboardings o on o.key = t.onboarding_key \
          where t.closed_at is null and (t.opened_at, t.key) > (?1, ?2) \
          and (?3 is null or o.id = ?3) order by t.opened_at, t.key limit ?4",
@@ -258,8 +259,8 @@ pub(super) async fn insert(tx: &mut Tx, onboarding: &Onboarding) -> Result<i64, 
     let due = due::due(onboarding, &tx.policy);
     let key = sqlx::query_scalar(
         "insert into onboardings (id, version, state, state_since_at, snapshot, lane, due_at, \
-         commit_id, created_at, updated_at) \
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) returning key",
+         commit_id, created_at, updated_at, note_at) \
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) returning key",
     )
     .bind(id_bytes(&onboarding.id))
     .bind(column(onboarding.version))
@@ -271,6 +272,7 @@ pub(super) async fn insert(tx: &mut Tx, onboarding: &Onboarding) -> Result<i64, 
     .bind(tx.commit_id)
     .bind(onboarding.created_at.0)
     .bind(onboarding.updated_at.0)
+    .bind(due::note_at(onboarding, &tx.policy).map(|at| at.0))
     .fetch_one(&mut tx.conn)
     .await?;
     tx.mark = Some(key);
@@ -286,7 +288,7 @@ pub(super) async fn update(
     let due = due::due(onboarding, &tx.policy);
     sqlx::query(
         "update onboardings set version = ?2, state = ?3, state_since_at = ?4, snapshot = ?5, \
-         lane = ?6, due_at = ?7, commit_id = ?8, updated_at = ?9 where key = ?1",
+         lane = ?6, due_at = ?7, commit_id = ?8, updated_at = ?9, note_at = ?10 where key = ?1",
     )
     .bind(key)
     .bind(column(onboarding.version))
@@ -297,6 +299,7 @@ pub(super) async fn update(
     .bind(due.map(|due| due.at.0))
     .bind(tx.commit_id)
     .bind(onboarding.updated_at.0)
+    .bind(due::note_at(onboarding, &tx.policy).map(|at| at.0))
     .execute(&mut tx.conn)
     .await?;
     tx.mark = Some(key);

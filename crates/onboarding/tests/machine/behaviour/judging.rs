@@ -153,8 +153,20 @@ fn a_verified_user_of_whom_more_is_asked_falls_back() {
 }
 
 #[test]
-fn a_rejected_user_is_left_alone() {
+fn a_rejected_user_is_looked_at_slowly_and_not_triggered() {
     let mut driver = answered(&onramp(ProductStatus::Rejected));
+    assert_eq!((driver.state(), driver.next_call_name()), (State::Rejected, "check-status"));
+    let wait_ms = driver.due_call().1.ms_since(driver.now);
+    let recheck_ms = driver.policy.rejected_recheck_ms;
+    assert!((recheck_ms * 4 / 5..=recheck_ms).contains(&wait_ms), "{wait_ms}");
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!((driver.state(), driver.onboarding.verification.triggers), (State::Verified, 1));
+}
+
+#[test]
+fn a_rejected_user_is_not_looked_at_where_the_policy_says_so() {
+    let mut driver = answered(&onramp(ProductStatus::Rejected));
+    driver.policy.rejected_recheck_ms = 0;
     assert_eq!((driver.state(), driver.step()), (State::Rejected, Step::WaitForPerson));
     driver.happen(&retried());
     assert_eq!(driver.next_call_name(), "check-status");
@@ -198,6 +210,21 @@ fn what_is_unclear_beside_an_open_task_holds_nobody() {
     }
     assert_eq!(driver.state(), State::RequiresData);
     assert!(driver.wait_ms() > 60_000, "a person needs time, and is not polled for every second");
+}
+
+#[test]
+fn what_is_unclear_beside_a_product_in_review_holds_nobody() {
+    let words = [
+        word(Product::Onramp, ProductStatus::PendingReview),
+        word(Product::Offramp, ProductStatus::NotStarted),
+    ];
+    let mut driver = asked();
+    driver.happen(&wanted(&[Product::Onramp, Product::Offramp]));
+    driver.trigger(&words);
+    for _ in 0..2 * driver.policy.unclear_polls_max {
+        driver.wait_until_due().check(&words);
+    }
+    assert_eq!(driver.state(), State::Polling);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The rules of the state machine, one behaviour a test.
 
+mod afterwards;
 mod failing;
 mod judging;
+mod overtaken;
 mod stopping;
 mod supplying;
 

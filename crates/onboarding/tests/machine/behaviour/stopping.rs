@@ -42,9 +42,10 @@ fn a_refusal_of_each_call_holds_and_a_retry_tries_the_same_call_again() {
             Call::AcceptPrivacyPolicy { revision } => accepted(revision.0),
             Call::RegisterUser { revision } => registered(revision.0),
             Call::UploadDocument { revision, .. } => uploaded(&PASSPORT, revision.0),
-            call @ (Call::TriggerVerification { .. } | Call::CheckStatus { .. }) => {
-                panic!("{call:?}")
-            }
+            call @ (Call::AcceptTerms { .. }
+            | Call::ReadUser { .. }
+            | Call::TriggerVerification { .. }
+            | Call::CheckStatus { .. }) => panic!("{call:?}"),
         };
         driver.happen(&event);
     }

@@ -87,6 +87,19 @@ fn the_first_trigger_waits_until_someone_asks() {
 }
 
 #[test]
+fn nothing_is_triggered_for_whoever_has_no_profile_or_wants_nothing() {
+    let mut no_profile = Driver::wanting_onramp();
+    no_profile.happen(&Event::VerificationRequested);
+    let mut wants_nothing = asked();
+    wants_nothing.happen(&wanted(&[]));
+    for mut driver in [no_profile, wants_nothing] {
+        driver.acknowledge_all();
+        assert_eq!(driver.step(), Step::WaitForPerson);
+        assert_eq!(driver.ignored(&begun(1)), Reason::NothingToTrigger);
+    }
+}
+
+#[test]
 fn it_triggers_again_only_when_every_open_task_is_supplied() {
     let mut driver = answered(&onramp_lacking(&KYC, &["id"]));
     driver.happen(&profile_set(2, &KYC));

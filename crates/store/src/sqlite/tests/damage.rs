@@ -117,6 +117,8 @@ async fn a_database_of_the_first_release_is_read() {
             update tasks set snapshot = json_extract(snapshot, '$.task');
             update policies set policy = json_extract(policy, '$.policy');
             drop table destroyed_in_log;
+            drop index onboardings_noted;
+            alter table onboardings drop column note_at;
             drop table document_digests;
             drop table digest_key;
             delete from _sqlx_migrations where version > 1;",

@@ -1,0 +1,104 @@
+//! What a user accepted of the provider's legal texts, and how that can be shown later.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Event, Region, Revision, Timestamp};
+
+/// A legal text of the provider's that users accept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LegalText {
+    /// The privacy policy, without which most products wait.
+    #[default]
+    PrivacyPolicy,
+    /// The terms of service, which are of a region.
+    TermsOfService,
+}
+
+impl LegalText {
+    pub(crate) const fn is_privacy_policy(&self) -> bool {
+        matches!(self, Self::PrivacyPolicy)
+    }
+}
+
+/// The user's dated acceptance of a legal text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consent {
+    /// Each acceptance is a revision.
+    pub revision: Revision,
+    /// The last one that the provider acknowledged.
+    pub acknowledged: Option<Revision>,
+    /// When the user accepted it.
+    pub accepted_at: Timestamp,
+    /// Whose version of the text it was; of the terms of service only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<Region>,
+    /// How the acceptance can be shown later.
+    #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+    pub evidence: Evidence,
+}
+
+impl Consent {
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.acknowledged == Some(self.revision)
+    }
+}
+
+/// That a user accepted a legal text, as a person or a company tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenConsent {
+    /// Which text.
+    pub text: LegalText,
+    /// When.
+    pub accepted_at: Timestamp,
+    /// Whose version of the terms of service; none for the privacy policy.
+    pub region: Option<Region>,
+    /// How it can be shown later.
+    pub evidence: Evidence,
+}
+
+impl GivenConsent {
+    /// The event that it is to whoever holds `before`; none if that says the same. An acceptance
+    /// of the same time of which nothing more is said is the same.
+    #[must_use]
+    pub fn event_after(self, before: Option<&Consent>) -> Option<Event> {
+        let Self { text, accepted_at, region, evidence } = self;
+        let is_known = before.is_some_and(|held| {
+            held.accepted_at == accepted_at
+                && (evidence.is_empty() || held.evidence == evidence)
+                && (region.is_none() || held.region == region)
+        });
+        let revision = Revision::following(before.map(|held| held.revision));
+        (!is_known).then_some(Event::ConsentGiven { text, revision, accepted_at, region, evidence })
+    }
+}
+
+/// How an acceptance can be shown later. It is kept here, as the provider takes only the time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// The version of the text that was shown, in its own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_version: Option<String>,
+    /// The SHA-256 hash of the text that was shown, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_hash: Option<String>,
+    /// The language in which it was shown, as a BCP 47 tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// How it was given, such as `checkbox`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+}
+
+impl Evidence {
+    /// Whether nothing is known but the time.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.text_version.is_none()
+            && self.text_hash.is_none()
+            && self.language.is_none()
+            && self.method.is_none()
+    }
+}

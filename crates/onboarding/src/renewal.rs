@@ -1,0 +1,150 @@
+//! What runs out after something was verified, and the tasks that ask for a newer one ahead of
+//! time. They decide nothing: the provider has not asked for anything yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::apply::{Context, Reason};
+use crate::onboarding::Onboarding;
+use crate::task::{Due, DueSource, Request, Task, TaskState};
+use crate::{Consent, Policy, Product, ProductStatus, Section, Timestamp};
+
+impl Onboarding {
+    /// What has to be renewed, with the time from which a task asks for it and by when.
+    pub(crate) fn renewals_ahead(&self, policy: &Policy) -> BTreeMap<Request, Ahead> {
+        let mut ahead = BTreeMap::new();
+        if self.products_at_stake().is_empty() {
+            return ahead;
+        }
+        if policy.renewal_lead_ms > 0 {
+            for (request, due) in self.running_out(policy) {
+                let opens_at = due.at.minus_ms(policy.renewal_lead_ms);
+                ahead.insert(request, Ahead { opens_at, due: Some(due) });
+            }
+        }
+        let outdated = [
+            (self.registration.privacy_policy_outdated_since, Request::RenewConsent),
+            (self.registration.terms_outdated_since, Request::RenewTerms),
+        ];
+        for (since, request) in outdated {
+            if let Some(opens_at) = since {
+                let due = policy.due_of(&request, opens_at);
+                ahead.insert(request, Ahead { opens_at, due });
+            }
+        }
+        // What the provider asks for already has a task.
+        ahead.retain(|request, _| !self.is_asked_for(request, policy));
+        ahead
+    }
+
+    fn running_out(&self, policy: &Policy) -> Vec<(Request, Due)> {
+        let mut running_out = Vec::new();
+        for (document_type, document) in &self.documents {
+            if let Some(last_day) = document.expires_at.filter(|_| document.is_at_hand()) {
+                let due = Due { at: last_day.end(), source: DueSource::DocumentExpiry };
+                running_out.push((Request::RenewDocument(document_type.clone()), due));
+            }
+        }
+        let verified_on = self.profile.as_ref().and_then(|profile| profile.verified_on);
+        if let Some(day) = verified_on.filter(|_| policy.verification_valid_ms > 0) {
+            let at = day.start().plus_ms(policy.verification_valid_ms);
+            running_out
+                .push((Request::RenewVerification, Due { at, source: DueSource::VerificationAge }));
+        }
+        if let Some(Consent { accepted_at, .. }) =
+            self.consent.as_ref().filter(|_| policy.consent_valid_ms > 0)
+        {
+            let at = accepted_at.plus_ms(policy.consent_valid_ms);
+            running_out.push((Request::RenewConsent, Due { at, source: DueSource::Consent }));
+        }
+        running_out
+    }
+
+    fn is_asked_for(&self, renewal: &Request, policy: &Policy) -> bool {
+        let accepts = |name: &str, document_type| {
+            let groups = policy.accepts.groups(self.area(), name);
+            groups.iter().any(|group| group.contains(document_type))
+        };
+        self.tasks.iter().any(|task| match renewal {
+            Request::RenewConsent => task.request == Request::Consent,
+            Request::RenewVerification => {
+                task.request == Request::Data(Section::VerificationHistory)
+            }
+            Request::RenewDocument(document_type) => {
+                matches!(&task.request, Request::Document(name) if accepts(name, document_type))
+            }
+            Request::RenewTerms
+            | Request::Consent
+            | Request::Data(_)
+            | Request::Document(_)
+            | Request::Operator(_) => false,
+        })
+    }
+
+    /// The wanted products that are verified, and may not stay so.
+    fn products_at_stake(&self) -> BTreeSet<Product> {
+        self.observed_wanted()
+            .filter(|word| word.status == ProductStatus::Verified)
+            .map(|word| word.product.clone())
+            .collect()
+    }
+
+    /// A renewal's time has come.
+    pub(crate) fn open_renewal(
+        &mut self,
+        request: &Request,
+        cx: &Context<'_>,
+    ) -> Result<(), Reason> {
+        if self.renewals.iter().any(|task| task.request == *request) {
+            return Err(Reason::AlreadySo);
+        }
+        let ahead = self.renewals_ahead(cx.policy);
+        let ahead = ahead.get(request).filter(|ahead| ahead.opens_at <= cx.now);
+        let due = ahead.ok_or(Reason::NotDueYet)?.due;
+        self.task_count += 1;
+        let (products, known) = (self.products_at_stake(), self.held_revisions());
+        let (number, request) = (self.task_count, request.clone());
+        self.renewals.push(Task::new(number, request, products, cx.now, known, due));
+        Ok(())
+    }
+
+    /// Closes the renewals whose cause is gone, and asks again where what was supplied and
+    /// acknowledged runs out as well.
+    pub(crate) fn reconcile_renewals(&mut self, cx: &Context<'_>) {
+        if self.renewals.is_empty() {
+            return;
+        }
+        let ahead = self.renewals_ahead(cx.policy);
+        let (held, acknowledged) = (self.held_revisions(), self.acknowledged_revisions());
+        let stake = self.products_at_stake();
+        let mut renewals = std::mem::take(&mut self.renewals);
+        renewals.retain_mut(|task| {
+            let supplied = self.is_supplied(&task.request, &task.known, cx.policy);
+            task.set_supplied(supplied || task.waived.is_some(), cx);
+            task.products.clone_from(&stake);
+            let is_sent = held == acknowledged;
+            let next = ahead.get(&task.request).filter(|ahead| ahead.opens_at <= cx.now);
+            match next {
+                None => supplied && !is_sent,
+                Some(next) => {
+                    if supplied && is_sent && task.waived.is_none() {
+                        task.known.clone_from(&held);
+                        task.ask_again(next.due, cx);
+                    } else if task.state == TaskState::Open {
+                        task.due = next.due;
+                    }
+                    true
+                }
+            }
+        });
+        self.renewals = renewals;
+    }
+}
+
+/// When a task asks for something to be renewed, and by when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    /// From when on.
+    pub opens_at: Timestamp,
+    /// By when.
+    pub due: Option<Due>,
+}

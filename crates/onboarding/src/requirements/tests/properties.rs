@@ -1,0 +1,138 @@
+//! What must hold of any user, any word of the provider, and any file.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::profile::any_json;
+
+fn any_eligibility() -> impl Strategy<Value = Vec<Eligibility>> {
+    let product = prop::sample::select(vec![
+        "onramp",
+        "offramp",
+        "onramp-light",
+        "regulated-transfer",
+        "staking",
+    ]);
+    let status = prop::sample::select(vec![
+        "requires-data",
+        "requires-data",
+        "requires-data",
+        "pending-privacy-policy",
+        "verified",
+        "rejected",
+        "pending-review",
+        "not-started",
+        "approved",
+    ]);
+    let data = prop::sample::select(vec![
+        "user-details",
+        "kyc-data",
+        "due-diligence",
+        "verification-history",
+        "tax-data",
+    ]);
+    let document = prop::sample::select(vec![
+        "id",
+        "proof-of-address",
+        "proof-of-income",
+        "selfie",
+        "id-passport",
+        "selfie-left",
+    ]);
+    let word =
+        (product, status, prop::collection::vec(data, 0..3), prop::collection::vec(document, 0..3));
+    let word = word.prop_map(|(product, status, data, documents)| Eligibility {
+        product: product.into(),
+        status: status.into(),
+        missing_data: data.into_iter().map(Section::from).collect(),
+        missing_documents: documents.into_iter().map(str::to_owned).collect(),
+    });
+    prop::collection::vec(word, 0..5)
+}
+
+/// A profile as JSON, as a profile has no `Debug`; empty for none.
+fn any_profile() -> impl Strategy<Value = Value> {
+    let country = prop::sample::select(vec!["US", "DE", "ES", "BR", "RU", "CA"]);
+    let state = prop::option::of(prop::sample::select(vec!["NY", "FL", "Nowhere"]));
+    let sections = prop::collection::vec(any::<bool>(), 4);
+    let likely = (country, state, sections).prop_map(|(country, state, sections)| {
+        let mut profile = whole(country, state);
+        for (section, kept) in Section::KNOWN.iter().zip(sections) {
+            if !kept {
+                profile.as_object_mut().unwrap().remove(section.field().unwrap());
+            }
+        }
+        profile
+    });
+    let wild = any_json().prop_map(|json| {
+        Profile::from_value(&json, today()).map_or(json!({}), |read| read.value.to_value())
+    });
+    prop_oneof![4 => likely, 1 => wild]
+}
+
+proptest! {
+    #[test]
+    fn each_entry_of_a_wanted_product_leads_to_exactly_one_need(
+        profile in any_profile(),
+        eligibility in any_eligibility(),
+        wanted in prop::collection::btree_set(prop::sample::select(
+            vec!["onramp", "offramp", "onramp-light", "regulated-transfer", "staking"]), 0..5),
+        documents in prop::collection::btree_set(prop::sample::select(DocumentType::KNOWN.to_vec()), 0..4),
+        enhanced in any::<bool>(),
+    ) {
+        let table = Requirements::default();
+        let profile = parse(&profile);
+        let wanted: BTreeSet<Product> = wanted.into_iter().map(Product::from).collect();
+        let case = Case {
+            wanted: wanted.clone(),
+            profile: profile.as_ref(),
+            documents: documents.into_iter().map(|kind| (kind, None)).collect(),
+            consented: None,
+            diligence: if enhanced { Diligence::Enhanced } else { Diligence::Standard },
+            eligibility: eligibility.clone(),
+            today: today(),
+        };
+        let found = compile(&table, &case);
+        for word in eligibility.iter().filter(|word| wanted.contains(&word.product)) {
+            if word.status != ProductStatus::RequiresData {
+                continue;
+            }
+            let data = word.missing_data.iter().map(Section::as_str);
+            for entry in data.chain(word.missing_documents.iter().map(String::as_str)) {
+                let answering: Vec<&Need> =
+                    found.now.iter().filter(|need| need.asked.contains(entry)).collect();
+                prop_assert_eq!(answering.len(), 1, "{}", entry);
+                prop_assert!(answering[0].products.contains(&word.product));
+                let is_operators = matches!(answering[0].what, What::Operator { .. });
+                prop_assert_eq!(is_operators, ["tax-data", "selfie", "id-passport"].contains(&entry), "{}", entry);
+            }
+        }
+        let all = found.now.iter().chain(&found.later);
+        for need in all {
+            prop_assert!(need.products.is_subset(&wanted));
+            prop_assert!(!need.products.is_empty());
+            prop_assert!(!need.rules.is_empty() || !need.asked.is_empty());
+            if let What::Document { any_of, .. } = &need.what {
+                prop_assert!(any_of.iter().all(|group| !group.missing.is_empty()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_supplied_is_no_longer_missing(
+        country in prop::sample::select(vec!["US", "DE", "ES", "BR"]),
+        state in prop::option::of(prop::sample::select(vec!["NY", "FL"])),
+    ) {
+        let state = if country == "US" { state.or(Some("VA")) } else { None };
+        let mut user = given(whole(country, state), &["onramp", "offramp", "onramp-light", "regulated-transfer"]);
+        user.documents = PASSPORT;
+        prop_assert_eq!(now(&user), Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_file_is_read_or_refused_with_problems(text in "\\PC*") {
+        if let Err(problems) = Requirements::parse(&text) {
+            prop_assert!(problems.has_errors());
+        }
+    }
+}

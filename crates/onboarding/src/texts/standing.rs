@@ -1,0 +1,114 @@
+//! What is said of where a user stands.
+
+use serde::Serialize;
+
+use super::subject::{Standing, Subject, SubjectKind, Usable};
+use super::task;
+use super::voice::{Joint, Phrase, StaffNote, Voice, raw};
+use crate::Date;
+
+/// How it stands with one product, said in sentences.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// Whether it can be used, why or why not, who acts next, by when, and how fresh this is.
+    /// A support person can read it out.
+    pub paragraph: Phrase,
+    /// For staff's eyes only.
+    pub staff_note: StaffNote,
+}
+
+pub(super) fn explain(voice: &Voice<'_>, standing: &Standing, today: Date) -> Explanation {
+    let stuck = standing.stuck.as_ref().map(|cause| voice.word("stuck", cause));
+    let sentences = [
+        Some(usable(voice, standing, today)),
+        why(voice, standing),
+        stuck,
+        Some(who(voice, &standing.who)),
+        tasks(voice, standing, today),
+        by(voice, standing, today),
+        Some(freshness(voice, standing, today)),
+    ];
+    Explanation {
+        paragraph: Phrase::sentences(sentences.into_iter().flatten()),
+        staff_note: staff_note(voice, standing),
+    }
+}
+
+fn usable(voice: &Voice<'_>, standing: &Standing, today: Date) -> Phrase {
+    let product = voice.word("product", &standing.product).capitalised();
+    match standing.usable {
+        Usable::Now => voice.say("usable.now", &[("product", &product)]),
+        Usable::NowUntil(day) => {
+            let date = voice.date(day, today);
+            voice.say("usable.now-until", &[("product", &product), ("date", &date)])
+        }
+        Usable::NotYet => voice.say("usable.not-yet", &[("product", &product)]),
+        Usable::NoLonger => voice.say("usable.no-longer", &[("product", &product)]),
+        Usable::Unavailable => voice.say("usable.unavailable", &[("product", &product)]),
+    }
+}
+
+/// The provider's word, which says no more than that it can be used where it can.
+fn why(voice: &Voice<'_>, standing: &Standing) -> Option<Phrase> {
+    match standing.usable {
+        Usable::Now | Usable::NowUntil(_) => None,
+        Usable::NotYet | Usable::NoLonger | Usable::Unavailable => {
+            Some(voice.word("status", &standing.status))
+        }
+    }
+}
+
+/// A word that is nobody's is an operator's to look into.
+pub(super) fn who(voice: &Voice<'_>, who: &str) -> Phrase {
+    voice.find(&format!("who.{who}"), &[]).unwrap_or_else(|| voice.say("who.operator", &[]))
+}
+
+fn tasks(voice: &Voice<'_>, standing: &Standing, today: Date) -> Option<Phrase> {
+    let titles = for_user(standing).map(|task| task::for_user(voice, task, today).title);
+    let tasks = voice.list(Joint::Phrase, titles)?;
+    Some(voice.say("explain.tasks", &[("tasks", &tasks)]))
+}
+
+/// The earliest date of all.
+fn by(voice: &Voice<'_>, standing: &Standing, today: Date) -> Option<Phrase> {
+    let day = for_user(standing).filter_map(|task| task.due.as_ref()).map(|due| due.on).min()?;
+    let name = if day < today { "explain.overdue" } else { "explain.by" };
+    Some(voice.say(name, &[("date", &voice.date(day, today))]))
+}
+
+fn for_user(standing: &Standing) -> impl Iterator<Item = &Subject> {
+    standing.tasks.iter().filter(|task| task.kind != SubjectKind::Operator)
+}
+
+fn freshness(voice: &Voice<'_>, standing: &Standing, today: Date) -> Phrase {
+    let heard = match standing.observed_at {
+        None => voice.say("explain.never-heard", &[]),
+        Some(at) => voice.say("explain.fresh", &[("date", &voice.time(at, today))]),
+    };
+    let next = standing
+        .next_look_at
+        .map(|at| voice.say("explain.next-look", &[("date", &voice.time(at, today))]));
+    Phrase::sentences([heard].into_iter().chain(next))
+}
+
+fn staff_note(voice: &Voice<'_>, standing: &Standing) -> StaffNote {
+    let (product, status) = (raw(&standing.product), raw(&standing.status));
+    let mut sentences =
+        vec![voice.note("status.word", &[("product", &product), ("status", &status)])];
+    sentences.push(staff_who(voice, &standing.who));
+    if let Some(cause) = &standing.stuck {
+        sentences.push(staff_stuck(voice, cause));
+    }
+    StaffNote(sentences.join(" "))
+}
+
+pub(super) fn staff_who(voice: &Voice<'_>, who: &str) -> String {
+    let name = format!("who.{who}");
+    voice.note(if voice.has_note(&name) { &name } else { "who.operator" }, &[])
+}
+
+pub(super) fn staff_stuck(voice: &Voice<'_>, cause: &str) -> String {
+    let name = format!("stuck.{cause}");
+    voice.note(if voice.has_note(&name) { &name } else { "stuck.other" }, &[])
+}

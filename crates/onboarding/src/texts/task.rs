@@ -1,0 +1,319 @@
+//! What is said of a task.
+
+use serde::Serialize;
+
+use super::subject::{DueBy, Limits, Subject, SubjectKind};
+use super::voice::{Joint, Phrase, StaffNote, Voice, count, raw};
+use crate::Date;
+
+/// What is said of a task: to the user, and to staff.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskText {
+    /// Safe for the user's eyes.
+    #[serde(flatten)]
+    pub user: UserText,
+    /// For staff's eyes only.
+    pub staff_note: StaffNote,
+}
+
+/// What is said of a task to the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UserText {
+    /// A few words.
+    pub title: Phrase,
+    /// What to do, and why again if it is asked for again.
+    pub sentence: Phrase,
+    /// What files are taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Phrase>,
+    /// An example, or our advice; no rule of the provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub example: Option<Phrase>,
+    /// For which products it is needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needed_for: Option<Phrase>,
+    /// By when, or that it is overdue, and where the date comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due: Option<Phrase>,
+}
+
+/// A reminder for the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reminder {
+    /// A subject line.
+    pub title: Phrase,
+    /// What is open, and by when.
+    pub sentence: Phrase,
+}
+
+pub(super) fn for_user(voice: &Voice<'_>, subject: &Subject, today: Date) -> UserText {
+    if subject.kind == SubjectKind::Operator {
+        return operators(voice);
+    }
+    let asks_for_files = !documents_of(subject).is_empty();
+    UserText {
+        title: title(voice, subject),
+        sentence: sentence(voice, subject, today),
+        files: asks_for_files.then(|| files(voice, &subject.limits)).flatten(),
+        example: example(voice, subject),
+        needed_for: needed_for(voice, &subject.products),
+        due: subject.due.as_ref().map(|due| due_sentence(voice, due, today)),
+    }
+}
+
+/// The user has nothing to do, so there is nothing more to tell.
+fn operators(voice: &Voice<'_>) -> UserText {
+    UserText {
+        title: voice.say("task.operator.title", &[]),
+        sentence: voice.say("task.operator.sentence", &[]),
+        files: None,
+        example: None,
+        needed_for: None,
+        due: None,
+    }
+}
+
+pub(super) fn reminder(voice: &Voice<'_>, subject: &Subject, today: Date) -> Reminder {
+    let text = for_user(voice, subject, today);
+    let overdue = subject.due.as_ref().is_some_and(|due| due.on < today);
+    let name = if overdue { "reminder.overdue-title" } else { "reminder.title" };
+    let title = voice.say(name, &[("title", &text.title)]);
+    let open = voice.say("reminder.sentence", &[("sentence", &text.sentence)]);
+    Reminder { title, sentence: Phrase::sentences([open].into_iter().chain(text.due)) }
+}
+
+/// What a renewal is about.
+fn renewed(subject: &Subject) -> &'static str {
+    match subject.name.as_str() {
+        "privacy-policy" => "consent",
+        "terms-of-service" => "terms",
+        "verification-history" | "verification" => "verification",
+        name if is_document(name) || accepted(subject).next().is_some() => "document",
+        _ => "other",
+    }
+}
+
+fn is_document(name: &str) -> bool {
+    ["id", "selfie", "proof-"].iter().any(|kind| name.starts_with(kind))
+}
+
+fn title(voice: &Voice<'_>, subject: &Subject) -> Phrase {
+    let document = voice.word_of("document", &subject.name, "name");
+    match subject.kind {
+        SubjectKind::Consent => voice.say("task.consent.title", &[]),
+        SubjectKind::Terms => voice.say("task.terms.title", &[]),
+        SubjectKind::Data => voice.word_of("task.data", &subject.name, "title"),
+        SubjectKind::Document => document.capitalised(),
+        SubjectKind::Operator => voice.say("task.operator.title", &[]),
+        SubjectKind::Renewal => {
+            let name = format!("task.renewal.{}.title", renewed(subject));
+            voice.say(&name, &[("document", &document)])
+        }
+    }
+}
+
+fn sentence(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
+    let ask = match subject.kind {
+        SubjectKind::Consent => voice.say("task.consent.sentence", &[]),
+        SubjectKind::Terms => voice.say("task.terms.sentence", &[]),
+        SubjectKind::Data => data(voice, subject),
+        SubjectKind::Document => {
+            let documents = documents(voice, subject);
+            voice.say("task.document.sentence", &[("documents", &documents)])
+        }
+        SubjectKind::Operator => voice.say("task.operator.sentence", &[]),
+        SubjectKind::Renewal => renewal(voice, subject, today),
+    };
+    Phrase::sentences(again(voice, subject, today).into_iter().chain([ask]))
+}
+
+fn data(voice: &Voice<'_>, subject: &Subject) -> Phrase {
+    let ask = voice.word_of("task.data", &subject.name, "sentence");
+    let fields = subject.fields.iter().map(|field| field_label(voice, field));
+    let missing = voice
+        .list(Joint::And, fields)
+        .map(|fields| voice.say("task.data.fields", &[("fields", &fields)]));
+    Phrase::sentences([ask].into_iter().chain(missing))
+}
+
+fn renewal(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
+    let documents = documents(voice, subject);
+    let name = format!("task.renewal.{}.sentence", renewed(subject));
+    match subject.valid_until {
+        None => voice.say(&name, &[("documents", &documents)]),
+        Some(day) => {
+            let date = voice.date(day, today);
+            voice.say(&format!("{name}-by"), &[("documents", &documents), ("date", &date)])
+        }
+    }
+}
+
+/// That it was asked for before, if it was.
+fn again(voice: &Voice<'_>, subject: &Subject, today: Date) -> Option<Phrase> {
+    if subject.round < 2 {
+        return None;
+    }
+    let what = match subject.kind {
+        SubjectKind::Consent | SubjectKind::Terms => "consent",
+        SubjectKind::Data => "data",
+        SubjectKind::Document => "document",
+        SubjectKind::Renewal => match renewed(subject) {
+            "document" => "document",
+            "consent" | "terms" => "consent",
+            _ => "data",
+        },
+        SubjectKind::Operator => return None,
+    };
+    Some(match subject.supplied_on {
+        None => voice.say(&format!("again.{what}"), &[]),
+        Some(day) => {
+            let date = voice.date(day, today);
+            voice.say(&format!("again.{what}-of"), &[("date", &date)])
+        }
+    })
+}
+
+/// The groups of document types that meet it; what is asked for itself when none are given.
+fn documents_of(subject: &Subject) -> Vec<Vec<String>> {
+    let asks_for_one = match subject.kind {
+        SubjectKind::Document => true,
+        SubjectKind::Renewal => renewed(subject) == "document",
+        SubjectKind::Consent | SubjectKind::Terms | SubjectKind::Data | SubjectKind::Operator => {
+            false
+        }
+    };
+    if !asks_for_one {
+        return Vec::new();
+    }
+    let groups: Vec<Vec<String>> = accepted(subject).cloned().collect();
+    if groups.is_empty() { vec![vec![subject.name.clone()]] } else { groups }
+}
+
+/// The groups that hold anything.
+fn accepted(subject: &Subject) -> impl Iterator<Item = &Vec<String>> {
+    subject.accepts.iter().filter(|group| !group.is_empty())
+}
+
+/// The alternatives: `a passport or both sides of an ID card`.
+fn documents(voice: &Voice<'_>, subject: &Subject) -> Phrase {
+    let groups = documents_of(subject).into_iter();
+    let groups = groups.filter_map(|group| group_of_documents(voice, &group, subject));
+    voice.list(Joint::Or, groups).unwrap_or_else(|| voice.say("document.other.object", &[]))
+}
+
+fn group_of_documents(voice: &Voice<'_>, group: &[String], subject: &Subject) -> Option<Phrase> {
+    let holds = |side: &str| group.iter().any(|kind| kind == side);
+    let both = holds("id-idcard-front") && holds("id-idcard-back");
+    let card = if lives_in_us(subject) { "id-idcard-us" } else { "id-idcard" };
+    let kinds = group.iter().map(|kind| match kind.as_str() {
+        "id-idcard-front" | "id-idcard-back" if both => card,
+        kind => kind,
+    });
+    voice.list(Joint::And, kinds.map(|kind| voice.word_of("document", kind, "object")))
+}
+
+fn lives_in_us(subject: &Subject) -> bool {
+    subject.area.as_deref().is_some_and(|area| area == "us" || area.starts_with("us-"))
+}
+
+/// A field's label by its dotted name.
+pub(super) fn field_label(voice: &Voice<'_>, field: &str) -> Phrase {
+    voice.find(&format!("field.{field}.whole"), &[]).unwrap_or_else(|| voice.word("field", field))
+}
+
+fn files(voice: &Voice<'_>, limits: &Limits) -> Option<Phrase> {
+    let takes = |media: &str| limits.media_types.iter().any(|taken| taken == media);
+    let known = PICTURES.iter().filter(|(media, _)| takes(media));
+    let types = known.map(|(_, name)| Phrase::fixed(name));
+    let picture =
+        voice.list(Joint::Or, types).map(|types| voice.say("file.picture", &[("types", &types)]));
+    let has_pictures = picture.is_some();
+    let pdf = takes(PDF).then(|| voice.say("file.pdf", &[]));
+    let has_pdf = pdf.is_some();
+    let kinds = voice.list(Joint::Or, picture.into_iter().chain(pdf))?;
+    let kinds = match limits.bytes_max {
+        None => voice.say("file.kinds", &[("kinds", &kinds)]),
+        Some(bytes) => {
+            voice.say("file.kinds-size", &[("kinds", &kinds), ("size", &voice.size(bytes))])
+        }
+    };
+    let pixels = limits.side_pixels_min.filter(|_| has_pictures);
+    let pixels = pixels.map(|pixels| voice.say("file.pixels", &[("pixels", &count(pixels))]));
+    let pages = limits.pages_max.filter(|_| has_pdf).map(|pages| match pages {
+        1 => voice.say("file.one-page", &[]),
+        pages => voice.say("file.pages", &[("pages", &count(pages))]),
+    });
+    Some(Phrase::sentences([kinds].into_iter().chain(pixels).chain(pages)))
+}
+
+/// The pictures by their media types, with the names that are the same in every language.
+const PICTURES: [(&str, &str); 4] =
+    [("image/png", "PNG"), ("image/jpeg", "JPEG"), ("image/heic", "HEIC"), ("image/webp", "WebP")];
+const PDF: &str = "application/pdf";
+
+fn example(voice: &Voice<'_>, subject: &Subject) -> Option<Phrase> {
+    let own = voice.find(&format!("advice.{}", subject.name), &[]);
+    let kind = ["selfie", "id"].into_iter().find(|kind| subject.name.starts_with(kind));
+    let of_kind = || voice.find(&format!("advice.{}", kind.unwrap_or("other")), &[]);
+    own.or_else(of_kind).filter(|advice| !advice.as_str().is_empty())
+}
+
+fn needed_for(voice: &Voice<'_>, products: &[String]) -> Option<Phrase> {
+    let products = products.iter().map(|product| voice.word("product", product));
+    let products = voice.list(Joint::And, products)?;
+    Some(voice.say("needed.for", &[("products", &products)]))
+}
+
+fn due_sentence(voice: &Voice<'_>, due: &DueBy, today: Date) -> Phrase {
+    let name = if due.on < today { "due.overdue" } else { "due.by" };
+    let by = voice.say(name, &[("date", &voice.date(due.on, today))]);
+    Phrase::sentences([by, voice.word("due.source", &due.source)])
+}
+
+pub(super) fn for_staff(voice: &Voice<'_>, subject: &Subject, today: Date) -> StaffNote {
+    let name = raw(&subject.name);
+    let accepts = accepted_words(voice, subject);
+    let about: &[(&str, &str)] = &[("name", &name), ("accepts", &accepts)];
+    let mut sentences = vec![voice.note(&format!("task.{}", subject.kind.as_str()), about)];
+    if !subject.fields.is_empty() {
+        sentences.push(voice.note("task.fields", &[("fields", &raw_list(&subject.fields))]));
+    }
+    if !subject.products.is_empty() {
+        let products = raw_list(&subject.products);
+        sentences.push(voice.note("task.products", &[("products", &products)]));
+    }
+    if subject.round >= 2 {
+        let round = subject.round.to_string();
+        sentences.push(match subject.supplied_on {
+            None => voice.note("task.again", &[("round", &round)]),
+            Some(day) => {
+                let date = voice.date(day, today);
+                voice.note("task.again-of", &[("round", &round), ("date", date.as_str())])
+            }
+        });
+    }
+    if let Some(due) = &subject.due {
+        let (date, source) = (voice.date(due.on, today), raw(&due.source));
+        sentences.push(voice.note("task.due", &[("date", date.as_str()), ("source", &source)]));
+    }
+    StaffNote(sentences.join(" "))
+}
+
+/// What meets it, as the commands take it: `id-passport | id-idcard-front + id-idcard-back`.
+/// For what is no document, the field of the user's file.
+fn accepted_words(voice: &Voice<'_>, subject: &Subject) -> String {
+    let group = |group: &Vec<String>| {
+        group.iter().map(|kind| raw(kind)).collect::<Vec<String>>().join(" + ")
+    };
+    let given: Vec<String> = accepted(subject).map(group).collect();
+    let groups =
+        if given.is_empty() { documents_of(subject).iter().map(group).collect() } else { given };
+    if groups.is_empty() { voice.note("task.nothing-accepted", &[]) } else { groups.join(" | ") }
+}
+
+fn raw_list(words: &[String]) -> String {
+    words.iter().map(|word| raw(word)).collect::<Vec<String>>().join(", ")
+}

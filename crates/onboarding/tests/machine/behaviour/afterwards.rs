@@ -1,0 +1,267 @@
+//! What comes after a verdict, and what people may let pass.
+
+use onboarding::{
+    Date, DueSource, Event, Policy, ProductStatus, Reason, Request, Section, Shown, State,
+    TaskState, next_note,
+};
+
+use super::{KYC, PASSPORT, answered, asked, hold_cause, tasks, verified};
+use crate::driver::Driver;
+use crate::events::{
+    checked, consent_given, document_added, onramp, onramp_lacking, profile_set, registered,
+    reopened, retried, terms_given, uploaded, user_read, waived,
+};
+
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// Records every note that is due by now, and answers the events' words.
+fn note_all(driver: &mut Driver) -> Vec<&'static str> {
+    let mut noted = Vec::new();
+    while let Some(note) = next_note(&driver.onboarding, &driver.policy, driver.now)
+        .filter(|note| note.due_at <= driver.now)
+    {
+        driver.happen(&note.event);
+        noted.push(note.event.name());
+    }
+    noted
+}
+
+fn day_from_now(driver: &Driver, days: u64) -> Date {
+    driver.now.plus_ms(days * DAY_MS).date()
+}
+
+/// Verified with a passport that expires so many days later.
+fn verified_with_passport(days: u64) -> Driver {
+    let mut driver = asked();
+    let expires_at = Some(day_from_now(&driver, days));
+    driver.happen(&passport_until(1, expires_at));
+    driver.trigger(&onramp(ProductStatus::Verified));
+    driver
+}
+
+fn passport_until(revision: u32, until: Option<Date>) -> Event {
+    let mut event = document_added(&PASSPORT, revision);
+    if let Event::DocumentAdded { expires_at, .. } = &mut event {
+        *expires_at = until;
+    }
+    event
+}
+
+#[test]
+fn a_product_that_was_verified_and_is_no_longer_has_an_event_of_its_own() {
+    let mut driver = verified();
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    driver.wait_until_due().check(&onramp_lacking(&KYC, &[]));
+    let since = driver.onboarding.regressions.untold[0].verified_since;
+    assert_eq!(note_all(&mut driver), ["product-regressed"]);
+    let regressions = &driver.onboarding.regressions;
+    assert_eq!((regressions.count, regressions.untold.len()), (1, 0));
+    let standing = regressions.standing.values().next().unwrap();
+    assert_eq!((standing.verified_since, standing.observed_at), (since, driver.now));
+    assert_eq!(standing.status, ProductStatus::RequiresData);
+    driver.happen(&profile_set(2, &KYC));
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert!(driver.onboarding.regressions.standing.is_empty());
+    assert_eq!(note_all(&mut driver), [""; 0]);
+}
+
+#[test]
+fn a_review_after_verified_is_a_regression_and_one_that_ends_at_once_is_none() {
+    let mut driver = verified();
+    driver.wait_until_due().check(&onramp(ProductStatus::PendingReview));
+    assert_eq!(driver.onboarding.regressions.untold.len(), 1);
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!(driver.onboarding.regressions.untold.len(), 0);
+}
+
+#[test]
+fn a_document_that_expires_is_asked_for_ahead_of_time_and_blocks_nothing() {
+    let mut driver = verified_with_passport(100);
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    driver.now = driver.now.plus_ms(71 * DAY_MS);
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    assert_eq!((driver.state(), tasks(&driver).len()), (State::Verified, 0));
+    let task = driver.onboarding.renewals[0].clone();
+    assert_eq!(task.request, Request::RenewDocument(PASSPORT));
+    let due = task.due.unwrap();
+    assert_eq!((due.source, due.at.date()), (DueSource::DocumentExpiry, day_from_now(&driver, 30)));
+    driver.happen(&passport_until(2, Some(day_from_now(&driver, 3_000))));
+    assert_eq!(driver.onboarding.renewals[0].state, TaskState::Supplied);
+    let closing = driver.happen(&uploaded(&PASSPORT, 2));
+    assert!(driver.onboarding.renewals.is_empty());
+    assert_eq!(closing.tasks.last().map(|task| task.state), Some(TaskState::Closed));
+}
+
+#[test]
+fn a_newer_document_that_expires_as_soon_is_asked_for_again() {
+    let mut driver = verified_with_passport(20);
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    driver.happen(&passport_until(2, Some(day_from_now(&driver, 21))));
+    driver.happen(&uploaded(&PASSPORT, 2));
+    let task = &driver.onboarding.renewals[0];
+    assert_eq!((task.state, task.rounds, task.past_rounds.len()), (TaskState::Open, 2, 1));
+}
+
+#[test]
+fn a_waived_renewal_stays_so_until_its_cause_is_gone() {
+    let mut driver = verified_with_passport(20);
+    note_all(&mut driver);
+    let number = driver.onboarding.renewals[0].number;
+    driver.happen(&waived(number));
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    assert_eq!(driver.state(), State::Verified);
+    assert_eq!(driver.onboarding.renewals[0].state, TaskState::Supplied);
+}
+
+#[test]
+fn what_the_provider_asks_for_is_not_asked_for_as_a_renewal_too() {
+    let mut driver = verified_with_passport(20);
+    note_all(&mut driver);
+    driver.wait_until_due().check(&onramp_lacking(&[], &["id"]));
+    assert_eq!(tasks(&driver).len(), 1);
+    assert!(driver.onboarding.renewals.is_empty());
+}
+
+#[test]
+fn an_old_verification_and_a_consent_that_runs_out_are_asked_for_anew() {
+    let mut driver = Driver::wanting_onramp();
+    driver.policy.consent_valid_ms = 50 * DAY_MS;
+    let mut profile = profile_set(1, &[Section::VerificationHistory]);
+    if let Event::ProfileSet { verified_on, .. } = &mut profile {
+        *verified_on = Some(driver.now.minus_ms(340 * DAY_MS).date());
+    }
+    driver.happen(&profile);
+    driver.happen(&consent_given(1));
+    driver.happen(&Event::VerificationRequested);
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    driver.now = driver.now.plus_ms(21 * DAY_MS);
+    assert!(note_all(&mut driver).contains(&"renewal-opened"));
+    let requests: Vec<_> =
+        driver.onboarding.renewals.iter().map(|task| task.request.clone()).collect();
+    assert_eq!(requests, [Request::RenewVerification, Request::RenewConsent]);
+}
+
+#[test]
+fn a_changed_privacy_policy_asks_for_a_new_consent_until_it_is_given() {
+    let mut driver = Driver::wanting_onramp();
+    driver.policy.confirm_registration = true;
+    driver.happen(&consent_given(1));
+    driver.happen(&profile_set(1, &KYC));
+    driver.happen(&Event::VerificationRequested);
+    driver.happen(&crate::events::accepted(1));
+    driver.happen(&registered(1));
+    let outdated = Shown { privacy_policy: Some(false), ..Shown::default() };
+    let epoch = driver.onboarding.epoch;
+    driver.happen(&Event::UserRead { epoch, shown: outdated });
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    assert_eq!(driver.onboarding.renewals[0].request, Request::RenewConsent);
+    driver.happen(&consent_given(2));
+    driver.acknowledge_all();
+    assert!(driver.onboarding.renewals.is_empty());
+}
+
+#[test]
+fn a_person_is_reminded_at_each_time_once_and_after_a_standstill_only_of_the_last() {
+    let policy = Policy::default();
+    let due_ms = policy.task_due.document_ms;
+    let mut driver = answered(&onramp_lacking(&[], &["id"]));
+    let asked_at = driver.now;
+    for (before_ms, passed) in policy.reminders_ms.iter().zip(1..) {
+        driver.now = asked_at.plus_ms(due_ms - before_ms - 1);
+        assert_eq!(note_all(&mut driver), [""; 0]);
+        driver.now = asked_at.plus_ms(due_ms - before_ms);
+        assert_eq!(note_all(&mut driver), ["task-reminded"]);
+        assert_eq!(driver.onboarding.tasks[0].reminders, passed);
+    }
+    assert!(driver.onboarding.tasks[0].is_overdue(driver.now));
+    driver.now = driver.now.plus_ms(100 * DAY_MS);
+    assert_eq!(note_all(&mut driver), [""; 0]);
+
+    let mut late = answered(&onramp_lacking(&[], &["id"]));
+    late.now = late.now.plus_ms(100 * DAY_MS);
+    assert_eq!(note_all(&mut late), ["task-reminded"]);
+    assert_eq!(late.onboarding.tasks[0].reminders, 3);
+}
+
+#[test]
+fn the_rounds_of_a_task_are_remembered_with_their_times() {
+    let mut driver = answered(&onramp_lacking(&KYC, &[]));
+    driver.now = driver.now.plus_ms(DAY_MS);
+    let supplied_at = driver.now;
+    driver.happen(&profile_set(2, &KYC));
+    driver.now = driver.now.plus_ms(DAY_MS);
+    driver.trigger(&onramp_lacking(&KYC, &[]));
+    let task = &driver.onboarding.tasks[0];
+    let round = task.past_rounds[0];
+    assert_eq!((task.rounds, task.past_rounds.len()), (2, 1));
+    assert_eq!((round.supplied_at, round.asked_again_at), (supplied_at, driver.now));
+    assert_eq!(task.asked_at(), driver.now);
+}
+
+#[test]
+fn a_task_that_is_waived_lets_the_provider_judge_and_comes_back_if_it_insists() {
+    let mut driver = answered(&onramp_lacking(&KYC, &["tax-return"]));
+    let [operator, data] = [1, 0].map(|place| driver.onboarding.tasks[place].number);
+    driver.happen(&waived(operator));
+    assert_eq!(driver.state(), State::RequiresData);
+    driver.happen(&waived(data));
+    assert_eq!(driver.next_call_name(), "trigger-verification");
+    assert_eq!(driver.ignored(&waived(data)), Reason::NoSuchOpenTask);
+    driver.trigger(&onramp_lacking(&KYC, &[]));
+    assert_eq!(tasks(&driver), [("data", "kyc-data".to_owned(), TaskState::Open, 2)]);
+    assert_eq!(driver.onboarding.tasks[0].waived, None);
+}
+
+#[test]
+fn a_rejected_user_is_judged_again_only_when_an_operator_says_why() {
+    let mut driver = answered(&onramp(ProductStatus::Rejected));
+    assert_eq!(driver.next_call_name(), "check-status");
+    driver.happen(&reopened());
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!((driver.state(), driver.onboarding.verification.triggers), (State::Verified, 2));
+    assert_eq!(driver.ignored(&reopened()), Reason::NotRejected);
+}
+
+#[test]
+fn a_section_that_the_provider_does_not_show_is_sent_again_and_then_held() {
+    let mut driver = Driver::wanting_onramp();
+    driver.policy.confirm_registration = true;
+    driver.happen(&profile_set(1, &KYC));
+    driver.happen(&Event::VerificationRequested);
+    driver.happen(&registered(1));
+    assert_eq!(driver.next_call_name(), "read-user");
+    driver.happen(&user_read(driver.onboarding.epoch, &KYC));
+    assert_eq!((driver.state(), driver.next_call_name()), (State::Registering, "register-user"));
+    driver.happen(&registered(1));
+    driver.happen(&user_read(driver.onboarding.epoch, &KYC));
+    assert_eq!((driver.state(), hold_cause(&driver)), (State::Held, Some("not-shown")));
+    let message = &driver.onboarding.hold.as_ref().unwrap().message;
+    assert!(message.contains("kyc-data"), "{message}");
+    driver.happen(&retried());
+    assert_eq!(driver.next_call_name(), "register-user");
+    driver.happen(&registered(1));
+    driver.happen(&user_read(driver.onboarding.epoch, &[]));
+    assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
+fn what_the_provider_shows_late_or_unasked_changes_nothing() {
+    let mut driver = verified();
+    let epoch = driver.onboarding.epoch;
+    assert_eq!(driver.ignored(&user_read(epoch, &KYC)), Reason::AlreadySo);
+    assert_eq!(driver.ignored(&user_read(epoch - 1, &KYC)), Reason::StaleObservation);
+    assert_eq!(driver.ignored(&checked(epoch - 1, &[])), Reason::StaleObservation);
+}
+
+#[test]
+fn accepted_terms_are_sent_before_the_profile() {
+    let mut driver = asked();
+    driver.happen(&terms_given(1));
+    assert_eq!((driver.state(), driver.next_call_name()), (State::Registering, "accept-terms"));
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(driver.state(), State::Verified);
+    driver.happen(&terms_given(2));
+    assert_eq!(driver.next_call_name(), "accept-terms");
+}

@@ -1,0 +1,131 @@
+//! What a status shows of the facts.
+
+use onboarding::{
+    Date, DocumentType, Effect, Event, FailureClass, Product, ProductStatus, Revision, Section,
+    Status, WaitingOn,
+};
+
+use crate::behaviour::{KYC, PASSPORT, answered, asked, polling};
+use crate::driver::Driver;
+use crate::events::{
+    cancelled, document_added, document_withdrawn, held, lacking, onramp, onramp_lacking,
+    profile_set, uploaded, wanted, word,
+};
+
+fn status(driver: &Driver) -> Status {
+    let user = "userId:johnd-123".parse().expect("a locator");
+    Status::of(&user, &driver.onboarding, &driver.policy, driver.now)
+}
+
+#[test]
+fn a_status_has_the_providers_word_on_each_product_that_is_wanted_or_named() {
+    let shown = |driver: &Driver| -> Vec<(Product, ProductStatus, bool)> {
+        let products = status(driver).products.into_iter();
+        products.map(|view| (view.product, view.status, view.observed_at.is_some())).collect()
+    };
+    let mut driver = asked();
+    driver.happen(&wanted(&[Product::Onramp, Product::RegulatedTransfer]));
+    assert_eq!(
+        shown(&driver),
+        [
+            (Product::RegulatedTransfer, ProductStatus::NotStarted, false),
+            (Product::Onramp, ProductStatus::NotStarted, false),
+        ]
+    );
+    let offramp = lacking(Product::Offramp, &KYC, &["id"]);
+    driver.trigger(&[word(Product::Onramp, ProductStatus::Verified), offramp]);
+    let unsaid = ProductStatus::Other("not-reported".to_owned());
+    assert_eq!(
+        shown(&driver),
+        [
+            (Product::RegulatedTransfer, unsaid, true),
+            (Product::Onramp, ProductStatus::Verified, true),
+            (Product::Offramp, ProductStatus::RequiresData, true),
+        ]
+    );
+    let offramp = status(&driver).products.pop().unwrap();
+    assert_eq!(offramp.missing_data, [Section::KycData]);
+    assert_eq!(offramp.missing_documents, ["id"]);
+}
+
+#[test]
+fn a_status_lists_the_documents_at_hand_and_which_of_them_the_provider_has() {
+    let proof = DocumentType::ProofOfAddress;
+    let expires_at = Date::parse("2030-01-31").ok();
+    let mut driver = asked();
+    driver.happen(&Event::DocumentAdded {
+        document_type: PASSPORT,
+        revision: Revision(1),
+        expires_at,
+        duplicates: Vec::new(),
+    });
+    driver.happen(&document_added(&proof, 1));
+    driver.happen(&uploaded(&PASSPORT, 1));
+    let shown = |driver: &Driver| -> Vec<_> {
+        let documents = status(driver).documents.into_iter();
+        documents
+            .map(|view| (view.document_type, view.revision.0, view.acknowledged, view.expires_at))
+            .collect()
+    };
+    let passport = (PASSPORT, 1, true, expires_at);
+    assert_eq!(shown(&driver), [passport.clone(), (proof.clone(), 1, false, None)]);
+    driver.happen(&document_withdrawn(&proof));
+    assert_eq!(shown(&driver), [passport]);
+    driver.happen(&document_added(&PASSPORT, 2));
+    assert_eq!(shown(&driver), [(PASSPORT, 2, false, None)]);
+}
+
+#[test]
+fn a_status_says_who_acts_next() {
+    let mut stopped = polling();
+    stopped.happen(&held());
+    let mut ended = polling();
+    ended.happen(&cancelled());
+    let mut unasked = Driver::wanting_onramp();
+    unasked.happen(&profile_set(1, &KYC));
+    unasked.acknowledge_all();
+    for (driver, waiting_on) in [
+        (asked(), WaitingOn::Gangway),
+        (unasked, WaitingOn::User),
+        (polling(), WaitingOn::Provider),
+        (answered(&onramp_lacking(&KYC, &[])), WaitingOn::User),
+        (answered(&onramp_lacking(&KYC, &["tax-return"])), WaitingOn::User),
+        (answered(&onramp_lacking(&[], &["tax-return"])), WaitingOn::Operator),
+        (answered(&onramp(ProductStatus::Verified)), WaitingOn::Nobody),
+        (stopped, WaitingOn::Operator),
+        (ended, WaitingOn::Nobody),
+    ] {
+        assert_eq!(status(&driver).waiting_on, waiting_on, "{}", driver.state());
+    }
+}
+
+#[test]
+fn whoever_lacks_what_a_person_supplied_already_waits_for_an_operator_alone() {
+    let mut driver = answered(&onramp_lacking(&KYC, &["tax-return"]));
+    driver.happen(&profile_set(2, &KYC));
+    assert_eq!(status(&driver).waiting_on, WaitingOn::Operator);
+}
+
+#[test]
+fn a_status_names_the_task_as_the_provider_does_and_what_supplies_it() {
+    let driver = answered(&onramp_lacking(&KYC, &["id"]));
+    let shown = status(&driver);
+    let tasks: Vec<_> =
+        shown.pending_tasks.iter().map(|task| (task.kind, task.name.as_str())).collect();
+    assert_eq!(tasks, [("data", "kyc-data"), ("document", "id")]);
+    assert_eq!(shown.pending_tasks[0].accepts, [["kycData"]]);
+    assert_eq!(shown.pending_tasks[1].id, format!("{}-2", driver.onboarding.id));
+}
+
+#[test]
+fn a_status_counts_the_failures_in_a_row_and_shows_the_last() {
+    let mut driver = asked();
+    assert_eq!((status(&driver).attempt, status(&driver).last_error), (0, None));
+    for _ in 0..2 {
+        driver.wait_until_due().fail(FailureClass::Transient, Effect::None);
+    }
+    let shown = status(&driver);
+    assert_eq!(shown.attempt, 2);
+    assert_eq!(shown.last_error.unwrap().class, FailureClass::Transient);
+    assert_eq!((shown.next_step.step, shown.stalled), ("register-user", false));
+}
