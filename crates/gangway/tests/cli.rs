@@ -334,6 +334,15 @@ fn what_is_wrong_with_a_document_is_told_by_its_flag() {
 }
 
 #[test]
+fn the_page_of_documents_shows_what_the_check_prints() {
+    let page = include_str!("../../../docs/documents.md");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/demo/documents/passport.png");
+    let folder = Folder::new();
+    let told = folder.run(&["document", "check", "--type", "id-passport", "--file", file]);
+    assert!(!told.stdout.is_empty() && page.contains(&told.stdout), "{}", told.stdout);
+}
+
+#[test]
 fn a_document_is_checked_without_a_database() {
     let folder = Folder::new();
     let exif = documents::sample::exif_with_location(6);

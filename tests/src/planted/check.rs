@@ -20,6 +20,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 pub enum Check {
     /// Of the rules: the state machine's behaviour, its exploration and its properties.
     Onboarding,
+    /// Of what is checked of documents.
+    Documents,
     /// Of the client, against a server that answers as it is told.
     Crossmint,
     /// Of the store: the conformance suite, and the tests of SQLite.
@@ -47,8 +49,9 @@ pub enum Outcome {
 }
 
 impl Check {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Onboarding,
+        Self::Documents,
         Self::Crossmint,
         Self::Store,
         Self::Engine,
@@ -61,6 +64,7 @@ impl Check {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Onboarding => "onboarding",
+            Self::Documents => "documents",
             Self::Crossmint => "crossmint",
             Self::Store => "store",
             Self::Engine => "engine",
@@ -79,6 +83,7 @@ impl Check {
     const fn selection(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
             Self::Onboarding => (&["--package", "onboarding"], &[]),
+            Self::Documents => (&["--package", "documents"], &[]),
             Self::Crossmint => (&["--package", "crossmint"], &[]),
             Self::Store => (&["--package", "store"], &[]),
             Self::Engine => (&["--package", "engine"], &[]),

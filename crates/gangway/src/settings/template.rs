@@ -49,4 +49,16 @@ mod tests {
         let file = std::fs::read_to_string(FILE).unwrap();
         assert_eq!(file, template(), "run the test with UPDATE_DOCS=1 to write the file anew");
     }
+
+    #[test]
+    fn the_page_of_documents_names_each_limit_with_its_default() {
+        let page = include_str!("../../../../docs/documents.md");
+        let keys: Vec<_> =
+            super::KEYS.iter().filter(|key| key.name.starts_with("documents.")).collect();
+        assert!(!keys.is_empty());
+        for key in keys {
+            let row = format!("| `{}` | {} |", key.name, key.default.unwrap_or_default());
+            assert!(page.contains(&row), "{row}");
+        }
+    }
 }
