@@ -129,7 +129,7 @@ fn happenings(onboarding: &Onboarding) -> Vec<Event> {
         terms: Some(false),
     };
     let untold = onboarding.regressions.untold.first().cloned();
-    let regression = untold.unwrap_or_else(|| Regression {
+    let regression = untold.unwrap_or(Regression {
         product: Product::Onramp,
         verified_since: NOW,
         status: ProductStatus::Rejected,
