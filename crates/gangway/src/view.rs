@@ -195,13 +195,24 @@ pub(crate) fn detail(event: &Event) -> Value {
     detail
 }
 
+/// A list with room between its elements, so that a long one can be broken over lines.
+fn spaced(value: &Value) -> String {
+    match value.as_array() {
+        Some(elements) => {
+            let elements: Vec<String> = elements.iter().map(ToString::to_string).collect();
+            format!("[{}]", elements.join(", "))
+        }
+        None => value.to_string(),
+    }
+}
+
 /// The fields of an event's detail on one line.
 pub(crate) fn brief(detail: &Value) -> String {
     let fields = detail.as_object().into_iter().flatten();
     fields
         .map(|(name, value)| match value.as_i64().filter(|_| name.ends_with("At")) {
             Some(ms) => format!("{name}={}", Timestamp(ms)),
-            None => format!("{name}={value}"),
+            None => format!("{name}={}", spaced(value)),
         })
         .collect::<Vec<_>>()
         .join(" ")

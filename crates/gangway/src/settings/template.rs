@@ -53,8 +53,7 @@ mod tests {
     #[test]
     fn the_page_of_documents_names_each_limit_with_its_default() {
         let page = include_str!("../../../../docs/documents.md");
-        let keys: Vec<_> =
-            super::KEYS.iter().filter(|key| key.name.starts_with("documents.")).collect();
+        let keys: Vec<_> = KEYS.iter().filter(|key| key.name.starts_with("documents.")).collect();
         assert!(!keys.is_empty());
         for key in keys {
             let row = format!("| `{}` | {} |", key.name, key.default.unwrap_or_default());
