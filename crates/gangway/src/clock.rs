@@ -3,7 +3,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use notifications::SECRET_BYTES;
 use onboarding::{OnboardingId, Timestamp};
+use ring::rand;
 use store::WorkerId;
 use uuid::{NoContext, Uuid};
 
@@ -22,6 +24,27 @@ pub(crate) fn new_onboarding_id(now: Timestamp) -> OnboardingId {
 pub(crate) fn new_worker_id(now: Timestamp) -> WorkerId {
     let (_time, random) = random_uuid(now).as_u64_pair();
     WorkerId(random.cast_signed())
+}
+
+/// The id of an endpoint.
+pub(crate) fn new_endpoint_id() -> String {
+    format!("ep_{:012x}", random_bits() >> 16)
+}
+
+/// The id of a message that tells of nothing.
+pub(crate) fn new_test_id() -> String {
+    format!("evt_test_{:016x}", random_bits())
+}
+
+fn random_bits() -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = random_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// Bytes that nobody can guess.
+pub(crate) fn random_bytes() -> [u8; SECRET_BYTES] {
+    let random = rand::generate(&rand::SystemRandom::new());
+    random.expect("the system has randomness").expose()
 }
 
 fn random_uuid(now: Timestamp) -> Uuid {

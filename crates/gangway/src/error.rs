@@ -44,6 +44,12 @@ pub(crate) enum Error {
     Demo(#[source] anyhow::Error),
     #[error("to destroy the user's personal data for good, say --yes")]
     NotConfirmed,
+    #[error(transparent)]
+    Address(#[from] notifications::BadAddress),
+    #[error(transparent)]
+    Notifications(#[from] notifications::ClientError),
+    #[error("there is no such endpoint; `gangway webhook list` shows them")]
+    NoSuchEndpoint,
     #[error("the output can't be written")]
     Output(#[from] io::Error),
     #[error("the process's signals can't be listened to")]
@@ -74,6 +80,9 @@ impl Error {
             | Self::Scenario(_)
             | Self::Sandbox(_)
             | Self::Demo(_)
+            | Self::Address(_)
+            | Self::Notifications(_)
+            | Self::NoSuchEndpoint
             | Self::Output(_)
             | Self::Signals(_) => Exit::Failed,
         }

@@ -15,6 +15,7 @@ mod status;
 mod user;
 mod verify;
 mod watch;
+pub(crate) mod webhook;
 
 use std::path::Path;
 
@@ -43,6 +44,8 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Requirements(RequirementsCommand::Show(output)) => {
             requirements::show(&loaded?.settings, output.json)
         }
+        Command::Webhook(command) => webhook::run(&loaded?.settings, command).await,
+        Command::Events(events) => webhook::events(&loaded?.settings, events).await,
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
         Command::Demo(args) => demo(args).await,
         Command::Serve => serve::run(&loaded?.settings).await,

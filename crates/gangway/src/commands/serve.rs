@@ -1,8 +1,9 @@
-//! `gangway serve`: the worker.
+//! `gangway serve`: the worker, and beside it what tells others.
 
 use std::sync::Arc;
 
 use engine::Worker;
+use notifications::Dispatcher;
 use store::{SqliteStore, Store as _};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -21,6 +22,9 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     let store = SqliteStore::open_for_worker(&settings.store_url, settings.policy.clone()).await?;
     let store = Arc::new(store);
     store.check_writable().await?;
+    let told = settings.notifications;
+    let sender = notifications::Client::new(told, &notifications::system_lookup())?;
+    let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&store), sender, told));
     let worker = Arc::new(Worker::new(store, client, worker_settings(settings)).await?);
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -29,7 +33,12 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
         "ready"
     );
     let shutdown = CancellationToken::new();
-    let mut running = std::pin::pin!(worker.run(clock::now, shutdown.clone()));
+    let mut running = std::pin::pin!(async {
+        tokio::join!(
+            worker.run(clock::now, shutdown.clone()),
+            dispatcher.run(clock::now, shutdown.clone())
+        );
+    });
     tokio::select! {
         () = &mut running => {}
         () = signals.next() => shutdown.cancel(),

@@ -307,7 +307,10 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "worker.shutdown_grace",
         "10s",
-        Kind::Duration(|s, ms| s.worker.shutdown_grace_ms = ms),
+        Kind::Duration(|s, ms| {
+            s.worker.shutdown_grace_ms = ms;
+            s.notifications.shutdown_grace_ms = ms;
+        }),
         "How long `serve` waits for calls in flight when it is told to stop. What is cut off\n\
          is done again at the next start.",
     ),
@@ -554,6 +557,37 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Text(|s, path| s.texts.dir = Some(path.into())),
         "A folder of files that replace texts or add languages, each named by its language\n\
          (de.toml, pt-BR.toml). config/texts has all texts; a file may hold a part of them.",
+    ),
+    key(
+        "notifications.timeout",
+        "20s",
+        Kind::Duration(|s, ms| s.notifications.timeout_ms = ms),
+        "How long an endpoint of `gangway webhook` may take to answer.",
+    ),
+    key(
+        "notifications.concurrency",
+        "8",
+        count(1, 1_000, |s, count| s.notifications.concurrency = count as usize),
+        "How many notifications are on their way to one endpoint at once; of one user, one is.",
+    ),
+    key(
+        "notifications.warn_after",
+        "1d",
+        Kind::Duration(|s, ms| s.notifications.warn_after_ms = ms),
+        "When nothing has arrived at an endpoint for so long, the log warns,",
+    ),
+    key(
+        "notifications.disable_after",
+        "5d",
+        Kind::Duration(|s, ms| s.notifications.disable_after_ms = ms),
+        "and after so long it is disabled; what it is told of waits until it is enabled.",
+    ),
+    key(
+        "notifications.allow_loopback",
+        "false",
+        Kind::Switch(|s, allow| s.notifications.allow_loopback = allow),
+        "Whether endpoints on this machine are told, by http:// too. For tries alone: what can\n\
+         add endpoints could then reach whatever listens here.",
     ),
     key(
         "log.format",

@@ -51,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) stuck_after: StuckAfter,
     /// What is said to people.
     pub(crate) texts: TextSettings,
+    /// How others are told what happens.
+    pub(crate) notifications: notifications::Settings,
     /// The log.
     pub(crate) log: LogSettings,
 }
@@ -158,6 +160,7 @@ impl Settings {
             policy: Policy::default(),
             stuck_after: StuckAfter::default(),
             texts: TextSettings { language: Language::english(), dir: None, read: None },
+            notifications: notifications::Settings::default(),
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
     }
@@ -218,6 +221,13 @@ impl Settings {
         if self.documents.bytes_max < self.documents.bytes_min {
             problems
                 .push("documents.bytes_max must not be less than documents.bytes_min".to_owned());
+        }
+        let told = &self.notifications;
+        if told.disable_after_ms <= told.warn_after_ms {
+            problems.push(
+                "notifications.disable_after must be longer than notifications.warn_after"
+                    .to_owned(),
+            );
         }
         for (name, curve) in [
             ("retry", &self.policy.retry),

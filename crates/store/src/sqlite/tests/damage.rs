@@ -121,6 +121,10 @@ async fn a_database_of_the_first_release_is_read() {
             alter table onboardings drop column note_at;
             drop table document_digests;
             drop table digest_key;
+            drop table deliveries;
+            drop table endpoint_secrets;
+            drop table endpoints;
+            drop table notifications;
             delete from _sqlx_migrations where version > 1;",
         )
         .await;
