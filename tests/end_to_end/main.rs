@@ -9,6 +9,7 @@ mod golden;
 mod imports;
 mod kill;
 mod personal_data;
+mod provider_page;
 mod quickstart;
 mod scenarios;
 mod serve;

@@ -9,7 +9,7 @@ use onboarding::{
 };
 
 use crate::budget::Pace;
-use crate::due::{self, Due, Found, Ready};
+use crate::due::{self, Due, Found, Queue, Rank, Ready};
 use crate::outbox;
 use crate::{
     About, Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
@@ -301,7 +301,7 @@ impl Tables {
     }
 
     fn claim(&mut self, request: &ClaimRequest, policy: &Policy) -> Vec<Claimed> {
-        let mut candidates: Vec<((bool, bool), Timestamp, usize, Lane)> = self
+        let mut candidates: Vec<(Rank, Timestamp, usize, Lane)> = self
             .rows
             .iter()
             .enumerate()
@@ -310,7 +310,8 @@ impl Tables {
             .filter_map(|(key, row)| Some((key, row, row.due?)))
             .filter(|(_, _, due)| due.at <= request.now)
             .map(|(key, row, due)| {
-                (request.rank(row.onboarding.id, due.lane), due.at, key, due.lane)
+                let queue = Queue::of(due.lane, row.onboarding.state);
+                (request.rank(row.onboarding.id, queue), due.at, key, due.lane)
             })
             .collect();
         candidates.sort_unstable();

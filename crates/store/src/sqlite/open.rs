@@ -385,6 +385,7 @@ fn migrations() -> Vec<Migration> {
             "document_digests",
             include_str!("../../../../migrations/sqlite/0005_document_digests.sql"),
         ),
+        ("rechecks", include_str!("../../../../migrations/sqlite/0006_rechecks.sql")),
         ("notifications", include_str!("../../../../migrations/sqlite/0007_notifications.sql")),
     ]
     .into_iter()
