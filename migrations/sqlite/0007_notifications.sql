@@ -14,6 +14,11 @@ create table notifications (
     check ((onboarding_key is null) = (version is null))
 ) strict;
 
+-- What is looked for: users in long review, and whether that was told since it began.
+create index onboardings_in_review on onboardings (state_since_at) where state = 'polling';
+create index notifications_stuck on notifications (onboarding_key, happened_at)
+    where kind = 'verification.stuck';
+
 -- Who is told, from when on, and how far it has come: `cursor` is the last notification that has
 -- its delivery.
 create table endpoints (

@@ -14,22 +14,30 @@ use serde_json::Value;
 /// The longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Folder(tempfile::TempDir);
+struct Folder {
+    folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
 
 impl Folder {
     fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    fn set(&mut self, variable: &str, value: &str) {
+        self.environment.push((variable.to_owned(), value.to_owned()));
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gangway"));
         command
             .args(arguments)
-            .current_dir(self.0.path())
+            .current_dir(self.folder.path())
             .env_clear()
             .env("GANGWAY_NOTIFICATIONS__ALLOW_LOOPBACK", "true")
             // Nobody listens there; what is told here needs no provider.
             .env("GANGWAY_CROSSMINT__URL", "http://127.0.0.1:9")
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null());
         command
     }
@@ -57,7 +65,7 @@ impl Folder {
     }
 
     fn add_user(&self, name: &str) {
-        std::fs::write(self.0.path().join("user.json"), r#"{"wantedProducts": ["onramp"]}"#)
+        std::fs::write(self.folder.path().join("user.json"), r#"{"wantedProducts": ["onramp"]}"#)
             .unwrap();
         self.run(&["user", "set", name, "--file", "user.json"]);
     }
@@ -316,4 +324,39 @@ fn events_are_listed_after_a_number_and_hold_no_personal_data() {
     assert_eq!(lines(&["events", "--after", "1", "--limit", "1", "--json"]), all[1..2]);
     let plain = folder.said(&["events"]);
     assert!(plain.contains("userId:ada") && !plain.contains("canary"), "{plain}");
+}
+
+#[test]
+fn an_endpoint_of_the_configuration_is_told_while_it_is_there() {
+    let mut folder = Folder::new();
+    let receiver = Receiver::start(200);
+    let secret = Secret::Shared(vec![5; 32]);
+    folder.set("GANGWAY_NOTIFICATIONS__URL", &receiver.url());
+    let talk = folder.refused(&["users"], 1);
+    assert!(talk.contains("notifications.secret is missing"), "{talk}");
+    folder.set("GANGWAY_NOTIFICATIONS__SECRET", "whsec_canary");
+    let talk = folder.refused(&["users"], 1);
+    assert!(talk.contains("a secret is whsec_ and 24 to 64 bytes"), "{talk}");
+    assert!(!talk.contains("canary"), "{talk}");
+    folder.set("GANGWAY_NOTIFICATIONS__SECRET", &secret.to_text());
+    assert!(!folder.said(&["config"]).contains(&secret.to_text()));
+
+    let serving = folder.serve();
+    folder.add_user("userId:ada");
+    let (headers, body) = receiver.wait_for(1).remove(0);
+    let sent_s = headers.timestamp.parse().unwrap();
+    let verifier = Verifier::Shared(vec![5; 32]);
+    assert_eq!(verifier.verify(&headers, body.to_string().as_bytes(), sent_s), Ok(()));
+    drop(serving);
+    folder.set("GANGWAY_NOTIFICATIONS__SECRET", &Secret::Shared(vec![6; 32]).to_text());
+    let serving = folder.serve();
+    folder.said(&["hold", "userId:ada"]);
+    let (headers, _) = receiver.wait_for(2).remove(1);
+    assert_eq!(headers.signature.split(' ').count(), 2, "the secret before signs as well");
+    drop(serving);
+    assert_eq!(folder.json(&["webhook", "list"])[0]["id"], "ep_configured");
+
+    folder.environment.clear();
+    drop(folder.serve());
+    assert_eq!(folder.json(&["webhook", "list"]), Value::Array(Vec::new()));
 }

@@ -137,6 +137,8 @@ impl Dispatcher {
         on_its_way: &BTreeMap<Id, OnItsWay>,
         now: Timestamp,
     ) -> Result<Vec<Errand>, StoreError> {
+        let in_review_since = now.minus_ms(self.settings.stuck_after_ms);
+        while self.store.tell_stuck(in_review_since, now).await? > 0 {}
         let mut errands = Vec::new();
         for endpoint in self.store.endpoints(now).await? {
             if endpoint.disabled.is_some() {

@@ -33,6 +33,8 @@ pub struct Settings {
     pub warn_after_ms: u64,
     /// And for how long before it is disabled.
     pub disable_after_ms: u64,
+    /// For how long the provider reviews a user before others are told.
+    pub stuck_after_ms: u64,
     /// Whether endpoints on this machine may be told, without TLS as well.
     pub allow_loopback: bool,
     /// How long is waited at shutdown for what is on its way.
@@ -47,6 +49,7 @@ impl Default for Settings {
             concurrency: 8,
             warn_after_ms: 24 * HOUR_MS,
             disable_after_ms: 5 * 24 * HOUR_MS,
+            stuck_after_ms: 3 * 24 * HOUR_MS,
             allow_loopback: false,
             shutdown_grace_ms: 10_000,
         }

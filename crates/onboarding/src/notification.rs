@@ -232,10 +232,8 @@ pub(crate) fn notifications(
         }));
     }
     if let Event::RenewalOpened { request: Request::RenewDocument(document_type) } = event {
-        let opened = after.renewals.iter().rev().find(|task| match &task.request {
-            Request::RenewDocument(renewed) => renewed == document_type,
-            _ => false,
-        });
+        let renewal = Request::RenewDocument(document_type.clone());
+        let opened = after.renewals.iter().find(|task| task.request == renewal);
         told.extend(opened.map(|task| Notification::DocumentExpiring {
             document_type: document_type.clone(),
             expires_at: after.documents.get(document_type).and_then(|held| held.expires_at),

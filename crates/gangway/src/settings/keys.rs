@@ -524,8 +524,11 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "stuck.provider_slow",
         "3d",
-        Kind::Duration(|s, ms| s.stuck_after.provider_slow_ms = ms),
-        "`gangway users --stuck` lists a user who was in review for so long,",
+        Kind::Duration(|s, ms| {
+            s.stuck_after.provider_slow_ms = ms;
+            s.notifications.stuck_after_ms = ms;
+        }),
+        "`gangway users --stuck` lists a user who was in review for so long, and others are told,",
     ),
     key(
         "stuck.our_budget",
@@ -557,6 +560,19 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Text(|s, path| s.texts.dir = Some(path.into())),
         "A folder of files that replace texts or add languages, each named by its language\n\
          (de.toml, pt-BR.toml). config/texts has all texts; a file may hold a part of them.",
+    ),
+    unset(
+        "notifications.url",
+        Kind::Text(|s, url| s.endpoint_url = Some(url)),
+        "An endpoint that `serve` tells everything, beside those of `gangway webhook`, which lists\n\
+         it as ep_configured. Without it there is none of that name.",
+    ),
+    unset(
+        "notifications.secret",
+        Kind::Secret(|s, secret| s.endpoint_secret = Some(secret)),
+        "What signs for it: whsec_ and 24 to 64 random bytes in base64, as by\n\
+         echo whsec_$(openssl rand -base64 32). When it changes, the one before signs as well for\n\
+         a day.",
     ),
     key(
         "notifications.timeout",

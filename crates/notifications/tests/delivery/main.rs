@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use notifications::{ATTEMPTS_MAX, Client, Dispatcher, Secret, Settings, Verifier, system_lookup};
 use onboarding::{
-    Context, Event, NotificationKind, Onboarding, OnboardingId, Outcome, Policy, Product,
-    Timestamp, apply,
+    Context, Eligibility, Event, NotificationKind, Onboarding, OnboardingId, Outcome, Policy,
+    Product, ProductStatus, Revision, Section, Timestamp, apply,
 };
 use receiver::{Answer, Receiver};
 use store::{
@@ -31,6 +31,7 @@ const SETTINGS: Settings = Settings {
     concurrency: 8,
     warn_after_ms: DAY_MS,
     disable_after_ms: 5 * DAY_MS,
+    stuck_after_ms: 3 * DAY_MS,
     allow_loopback: true,
     shutdown_grace_ms: 0,
 };
@@ -75,8 +76,6 @@ impl World {
     /// Holds the user, or lets it go on: each changes the state, and is told.
     async fn toggle(&self, user: &str) {
         let locator = user.parse().unwrap();
-        let policy = self.store.policy();
-        let cx = Context { now: self.now, policy };
         let stored = self.store.find(&locator).await.unwrap();
         let (onboarding, event) = match &stored {
             Some(stored) if stored.onboarding.hold.is_some() => {
@@ -89,20 +88,60 @@ impl World {
                 (Onboarding::blank(id, self.now), Event::WantedProductsSet { products: wanted })
             }
         };
-        let Outcome::Changed(transition) = apply(&onboarding, &event, &cx) else {
-            panic!("it changes something")
+        self.happen(user, &onboarding, &[event]).await;
+    }
+
+    /// Applies events to the user's onboarding, and commits each.
+    async fn happen(&self, user: &str, onboarding: &Onboarding, events: &[Event]) {
+        let mut onboarding = onboarding.clone();
+        for event in events {
+            let cx = Context { now: self.now, policy: self.store.policy() };
+            let Outcome::Changed(transition) = apply(&onboarding, event, &cx) else {
+                panic!("{} changes something", event.name())
+            };
+            onboarding = transition.onboarding.clone();
+            let commit = Commit {
+                user: user.parse().unwrap(),
+                id: onboarding.id,
+                transitions: vec![*transition],
+                actor: Actor::Cli,
+                personal: Vec::new(),
+                claim: ClaimAfter::Untouched,
+                now: self.now,
+            };
+            let committed = self.store.commit(commit).await.unwrap();
+            assert!(matches!(committed, Committed::Stored { .. }));
+        }
+    }
+
+    /// Lets the provider judge a user, anew or again, with this word.
+    async fn judged(&self, user: &str, status: ProductStatus) {
+        let word = |status| {
+            let (missing_data, missing_documents) = (Vec::new(), Vec::new());
+            vec![Eligibility { product: Product::Onramp, status, missing_data, missing_documents }]
         };
-        let commit = Commit {
-            user: locator,
-            id: onboarding.id,
-            transitions: vec![*transition],
-            actor: Actor::Cli,
-            personal: Vec::new(),
-            claim: ClaimAfter::Untouched,
-            now: self.now,
-        };
-        let committed = self.store.commit(commit).await.unwrap();
-        assert!(matches!(committed, Committed::Stored { .. }));
+        if let Some(stored) = self.store.find(&user.parse().unwrap()).await.unwrap() {
+            let epoch = stored.onboarding.epoch;
+            let checked = Event::StatusChecked { epoch, eligibility: word(status) };
+            return self.happen(user, &stored.onboarding, &[checked]).await;
+        }
+        let blank = Onboarding::blank(OnboardingId(uuid::Uuid::new_v4()), self.now);
+        let sections = BTreeSet::from([Section::UserDetails]);
+        let begun = [
+            Event::WantedProductsSet { products: BTreeSet::from([Product::Onramp]) },
+            Event::ProfileSet {
+                revision: Revision(1),
+                present: sections.clone(),
+                changed: sections,
+                area: None,
+                verified_on: None,
+            },
+            Event::UserRegistered { revision: Revision(1), epoch: None },
+            Event::VerificationRequested,
+            Event::TriggerBegun { trigger: 1 },
+            Event::VerificationTriggered { trigger: 1, eligibility: word(status) },
+        ];
+        self.happen(user, &blank, &begun).await;
     }
 
     /// Sends what falls due until `until`.
@@ -316,7 +355,7 @@ async fn what_alone_is_refused_is_given_up_at_last_and_the_users_next_one_goes_o
     for number in 0.. {
         // Others arrive meanwhile, so that the endpoint is not to blame.
         receiver.answer(Answer::Status(400));
-        world.pass(world.now.plus_ms(HOUR_MS)).await;
+        world.pass(world.now.plus_ms(12 * HOUR_MS)).await;
         receiver.answer(Answer::Status(200));
         world.toggle(&format!("userId:other-{number}")).await;
         let dispatcher = world.dispatcher();
@@ -326,7 +365,7 @@ async fn what_alone_is_refused_is_given_up_at_last_and_the_users_next_one_goes_o
         if world.store.deliveries("ep_1", given_up, 10).await.unwrap().unwrap().len() == 1 {
             break;
         }
-        assert!(number < 24 * 20, "it is given up some time");
+        assert!(number < 40, "it is given up some time");
     }
     world.pass(world.now.plus_ms(DAY_MS)).await;
     let log = world.store.deliveries("ep_1", None, 10_000).await.unwrap().unwrap();
@@ -452,4 +491,32 @@ async fn an_endpoint_that_is_removed_takes_its_deliveries_with_it() {
     assert_eq!(world.store.pending_deliveries(1).await.unwrap(), 0);
     assert_eq!(world.store.deliveries("ep_1", None, 10).await.unwrap(), None);
     assert_eq!(world.store.next_delivery_at().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_review_that_lasts_too_long_is_told_once_whatever_is_restarted() {
+    let mut world = World::new().await;
+    let receiver = Receiver::start(Answer::Status(200)).await;
+    world.add("ep_1", receiver.url(), Some(vec![NotificationKind::VerificationStuck])).await;
+    world.judged("userId:ada", ProductStatus::PendingReview).await;
+    world.judged("userId:done", ProductStatus::Verified).await;
+    world.pass(NOW.plus_ms(3 * DAY_MS - 1)).await;
+    world.pass(NOW.plus_ms(3 * DAY_MS - 1)).await;
+    assert_eq!(receiver.taken(), []);
+    for _ in 0..3 {
+        world.pass(world.now.plus_ms(DAY_MS)).await;
+        world.reopen().await;
+    }
+    world.pass(world.now).await;
+    let taken = receiver.taken();
+    assert_eq!(taken.len(), 1, "{taken:?}");
+    assert_eq!(taken[0].1["data"]["user"], "userId:ada");
+    assert_eq!(taken[0].1["data"]["since"], NOW.to_string());
+
+    // Another review is told of anew.
+    world.judged("userId:ada", ProductStatus::Verified).await;
+    world.judged("userId:ada", ProductStatus::PendingReview).await;
+    world.pass(world.now.plus_ms(4 * DAY_MS)).await;
+    world.pass(world.now).await;
+    assert_eq!(receiver.taken().len(), 2);
 }

@@ -20,6 +20,24 @@ impl SqliteStore {
         self.write(endpoint).await
     }
 
+    /// Has exactly this endpoint under `id`, or none: new ones are told from now on, and of one
+    /// that is there the URL and the secret are brought up to date. The secret before signs as
+    /// well until `others_until`.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn set_endpoint(
+        &self,
+        id: &str,
+        endpoint: Option<NewEndpoint>,
+        others_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        match endpoint {
+            Some(endpoint) => self.write(Set { endpoint, others_until }).await,
+            None => self.remove_endpoint(id.to_owned()).await.map(drop),
+        }
+    }
+
     /// The endpoints, in the order in which they were added, with the secrets that sign at `now`.
     ///
     /// # Errors
@@ -76,6 +94,40 @@ impl Write for NewEndpoint {
         let Some(key) = key else { return Ok(false) };
         insert_secret(&mut tx.conn, key, &self.secret, self.now).await?;
         Ok(true)
+    }
+}
+
+struct Set {
+    endpoint: NewEndpoint,
+    others_until: Timestamp,
+}
+
+impl Write for Set {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let NewEndpoint { id, url, secret, now, .. } = &self.endpoint;
+        if self.endpoint.run(tx).await? {
+            return Ok(());
+        }
+        sqlx::query("update endpoints set url = ?2 where id = ?1")
+            .bind(id.as_str())
+            .bind(url.as_str())
+            .execute(&mut tx.conn)
+            .await?;
+        let newest: Option<String> = sqlx::query_scalar(
+            "select s.secret from endpoint_secrets s join endpoints e on e.key = s.endpoint_key \
+             where e.id = ?1 order by s.key desc limit 1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&mut tx.conn)
+        .await?;
+        if newest.as_ref() != Some(secret) {
+            let (endpoint, secret) = (id.clone(), secret.clone());
+            let new = NewSecret { endpoint, secret, others_until: self.others_until, now: *now };
+            new.run(tx).await?;
+        }
+        Ok(())
     }
 }
 

@@ -3,8 +3,8 @@
 use onboarding::{Notification, NotificationKind, OnboardingId, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::writer::Tx;
-use super::{personal, rows};
+use super::writer::{Tx, Write};
+use super::{SqliteStore, personal, rows};
 use crate::StoreError;
 use crate::outbox::{self, About, Notified};
 
@@ -28,6 +28,57 @@ pub(super) async fn insert(
     .execute(&mut tx.conn)
     .await?;
     Ok(())
+}
+
+/// At most this many are told of in one transaction.
+const STUCK_AT_ONCE_MAX: usize = 256;
+
+/// The onboardings in review since a time or longer, of which that was not told since: key,
+/// version, since when.
+const STUCK: &str = "select o.key, o.version, o.state_since_at from onboardings o \
+    where o.state = 'polling' and o.state_since_at <= ?1 and not exists \
+    (select 1 from notifications n where n.kind = 'verification.stuck' \
+    and n.onboarding_key = o.key and n.happened_at >= o.state_since_at) \
+    order by o.state_since_at limit ?2";
+
+impl SqliteStore {
+    /// Tells others of the users whom the provider has been reviewing since `since` or longer,
+    /// once a review; answers of how many.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn tell_stuck(&self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        // Mostly there is nobody, and then nothing is to be written.
+        let first: Vec<(i64, i64, i64)> = sqlx::query_as(STUCK)
+            .bind(since.0)
+            .bind(1)
+            .fetch_all(&mut *self.moment().await?)
+            .await?;
+        if first.is_empty() { Ok(0) } else { self.write(TellStuck { since, now }).await }
+    }
+}
+
+struct TellStuck {
+    since: Timestamp,
+    now: Timestamp,
+}
+
+impl Write for TellStuck {
+    type Answer = usize;
+
+    async fn run(&self, tx: &mut Tx) -> Result<usize, StoreError> {
+        let stuck: Vec<(i64, i64, i64)> = sqlx::query_as(STUCK)
+            .bind(self.since.0)
+            .bind(rows::limit(STUCK_AT_ONCE_MAX))
+            .fetch_all(&mut tx.conn)
+            .await?;
+        for (key, version, since) in &stuck {
+            let of = Some((*key, rows::number(*key, *version)?));
+            let told = Notification::VerificationStuck { since: Timestamp(*since) };
+            insert(tx, of, &told, self.now).await?;
+        }
+        Ok(stuck.len())
+    }
 }
 
 /// The columns of a notification that are read: number, the onboarding's key, version and id,

@@ -128,6 +128,7 @@ async fn a_database_of_the_first_release_is_read() {
             drop table endpoint_secrets;
             drop table endpoints;
             drop table notifications;
+            drop index onboardings_in_review;
             delete from _sqlx_migrations where version > 1;",
         )
         .await;
