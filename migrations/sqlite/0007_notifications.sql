@@ -70,3 +70,4 @@ create table deliveries (
 create index deliveries_due on deliveries (endpoint_key, next_at) where state = 'due';
 create index deliveries_pending on deliveries (endpoint_key, stream, seq)
     where state in ('waiting', 'due');
+create index deliveries_settled on deliveries (tried_at) where state in ('delivered', 'given-up');

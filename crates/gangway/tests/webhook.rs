@@ -327,6 +327,35 @@ fn events_are_listed_after_a_number_and_hold_no_personal_data() {
 }
 
 #[test]
+fn the_doctor_warns_of_an_endpoint_at_which_nothing_arrives() {
+    let folder = Folder::new();
+    folder.add_user("userId:ada");
+    let endpoint_checks = || {
+        let output = folder.run(&["doctor", "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = said["checks"].as_array().unwrap().iter();
+        checks.filter(|check| check["check"] == "endpoint").cloned().collect::<Vec<Value>>()
+    };
+    let receiver = Receiver::start(410);
+    let added = folder.json(&["webhook", "add", &receiver.url()]);
+    assert_eq!(endpoint_checks(), Vec::<Value>::new());
+    let serving = folder.serve();
+    folder.said(&["hold", "userId:ada"]);
+    let began = Instant::now();
+    while folder.json(&["webhook", "list"])[0]["state"] != "gone" {
+        assert!(began.elapsed() < PATIENCE, "it is disabled");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(serving);
+    let checks = endpoint_checks();
+    let id = added["id"].as_str().unwrap();
+    assert_eq!((checks.len(), &checks[0]["result"]), (1, &"warn".into()), "{checks:?}");
+    assert!(
+        checks[0]["remedy"].as_str().unwrap().contains(&format!("gangway webhook enable {id}"))
+    );
+}
+
+#[test]
 fn an_endpoint_of_the_configuration_is_told_while_it_is_there() {
     let mut folder = Folder::new();
     let receiver = Receiver::start(200);

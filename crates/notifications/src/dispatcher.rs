@@ -139,6 +139,7 @@ impl Dispatcher {
     ) -> Result<Vec<Errand>, StoreError> {
         let in_review_since = now.minus_ms(self.settings.stuck_after_ms);
         while self.store.tell_stuck(in_review_since, now).await? > 0 {}
+        while self.store.forget_deliveries(now.minus_ms(self.settings.log_kept_ms)).await? {}
         let mut errands = Vec::new();
         for endpoint in self.store.endpoints(now).await? {
             if endpoint.disabled.is_some() {

@@ -35,6 +35,8 @@ pub struct Settings {
     pub disable_after_ms: u64,
     /// For how long the provider reviews a user before others are told.
     pub stuck_after_ms: u64,
+    /// For how long the log has what arrived or was given up.
+    pub log_kept_ms: u64,
     /// Whether endpoints on this machine may be told, without TLS as well.
     pub allow_loopback: bool,
     /// How long is waited at shutdown for what is on its way.
@@ -50,6 +52,7 @@ impl Default for Settings {
             warn_after_ms: 24 * HOUR_MS,
             disable_after_ms: 5 * 24 * HOUR_MS,
             stuck_after_ms: 3 * 24 * HOUR_MS,
+            log_kept_ms: 30 * 24 * HOUR_MS,
             allow_loopback: false,
             shutdown_grace_ms: 10_000,
         }

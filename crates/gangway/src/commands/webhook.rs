@@ -143,7 +143,7 @@ async fn list(settings: &Settings, json: bool) -> Result<Exit, Error> {
     print(&table.render())?;
     for view in &views {
         if let Some(since) = &view.failing_since {
-            note(&format!("{}: nothing arrives since {}", view.id, view::age(since, now)));
+            note(&format!("nothing has arrived at {} for {}", view.id, view::age(since, now)));
         }
     }
     Ok(Exit::Done)

@@ -599,6 +599,12 @@ pub(crate) static KEYS: &[Key] = &[
         "and after so long it is disabled; what it is told of waits until it is enabled.",
     ),
     key(
+        "notifications.log_kept",
+        "30d",
+        Kind::Duration(|s, ms| s.notifications.log_kept_ms = ms),
+        "How long `gangway webhook deliveries` knows of what arrived or was given up.",
+    ),
+    key(
         "notifications.allow_loopback",
         "false",
         Kind::Switch(|s, allow| s.notifications.allow_loopback = allow),

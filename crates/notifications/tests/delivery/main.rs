@@ -32,6 +32,7 @@ const SETTINGS: Settings = Settings {
     warn_after_ms: DAY_MS,
     disable_after_ms: 5 * DAY_MS,
     stuck_after_ms: 3 * DAY_MS,
+    log_kept_ms: 30 * DAY_MS,
     allow_loopback: true,
     shutdown_grace_ms: 0,
 };
@@ -519,4 +520,27 @@ async fn a_review_that_lasts_too_long_is_told_once_whatever_is_restarted() {
     world.pass(world.now.plus_ms(4 * DAY_MS)).await;
     world.pass(world.now).await;
     assert_eq!(receiver.taken().len(), 2);
+}
+
+#[tokio::test]
+async fn the_log_forgets_what_arrived_long_ago_and_it_can_still_be_sent_again() {
+    let mut world = World::new().await;
+    let receiver = Receiver::start(Answer::Status(200)).await;
+    world.add("ep_1", receiver.url(), None).await;
+    world.toggle("userId:ada").await;
+    world.pass(NOW.plus_ms(29 * DAY_MS)).await;
+    world.toggle("userId:ada").await;
+    world.pass(world.now.plus_ms(DAY_MS)).await;
+    let log = async |world: &World| {
+        let log = world.store.deliveries("ep_1", None, 10).await.unwrap().unwrap();
+        log.iter().map(|delivery| delivery.notified.seq).collect::<Vec<u64>>()
+    };
+    assert_eq!(log(&world).await, [2, 1]);
+    world.pass(world.now.plus_ms(1)).await;
+    world.pass(world.now).await;
+    assert_eq!(log(&world).await, [2]);
+    let again = world.store.replay("ep_1".into(), Replay::Range(1, 1), world.now).await.unwrap();
+    assert_eq!(again, Some(1));
+    world.pass(world.now.plus_ms(MINUTE_MS)).await;
+    assert_eq!(receiver.arrived().len(), 3);
 }

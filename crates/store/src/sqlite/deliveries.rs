@@ -89,6 +89,21 @@ impl SqliteStore {
         self.write(Settle { key, tried, settled }).await
     }
 
+    /// Forgets the deliveries that were settled before a time, and answers whether there may be
+    /// more of them. The notifications stay.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn forget_deliveries(&self, before: Timestamp) -> Result<bool, StoreError> {
+        let first: Vec<i64> = sqlx::query_scalar(SETTLED)
+            .bind(before.0)
+            .bind(1)
+            .fetch_all(&mut *self.moment().await?)
+            .await?;
+        // Mostly there is none, and then nothing is to be written.
+        if first.is_empty() { Ok(false) } else { self.write(Forget { before }).await }
+    }
+
     /// The newest deliveries to an endpoint, of one state or all; `None` if there is no such
     /// endpoint.
     ///
@@ -304,6 +319,36 @@ async fn release_next(
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// At most this many are forgotten in one transaction.
+const FORGOTTEN_AT_ONCE_MAX: usize = 1_000;
+
+/// The deliveries that were settled before a time, oldest first.
+const SETTLED: &str = "select key from deliveries where state in ('delivered', 'given-up') \
+    and tried_at < ?1 order by tried_at limit ?2";
+
+struct Forget {
+    before: Timestamp,
+}
+
+impl Write for Forget {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let keys: Vec<i64> = sqlx::query_scalar(SETTLED)
+            .bind(self.before.0)
+            .bind(rows::limit(FORGOTTEN_AT_ONCE_MAX))
+            .fetch_all(&mut tx.conn)
+            .await?;
+        for key in &keys {
+            sqlx::query("delete from deliveries where key = ?1")
+                .bind(*key)
+                .execute(&mut tx.conn)
+                .await?;
+        }
+        Ok(keys.len() == FORGOTTEN_AT_ONCE_MAX)
+    }
 }
 
 /// The columns of a delivery beside its notification: state, attempts, next time, last time,
