@@ -13,3 +13,4 @@ mod provider_page;
 mod quickstart;
 mod scenarios;
 mod serve;
+mod upgrade;
