@@ -137,9 +137,7 @@ impl Dispatcher {
         on_its_way: &BTreeMap<Id, OnItsWay>,
         now: Timestamp,
     ) -> Result<Vec<Errand>, StoreError> {
-        let in_review_since = now.minus_ms(self.settings.stuck_after_ms);
-        while self.store.tell_stuck(in_review_since, now).await? > 0 {}
-        while self.store.forget_deliveries(now.minus_ms(self.settings.log_kept_ms)).await? {}
+        self.keep_up(now).await?;
         let mut errands = Vec::new();
         for endpoint in self.store.endpoints(now).await? {
             if endpoint.disabled.is_some() {
@@ -158,6 +156,15 @@ impl Dispatcher {
                 .extend(due.into_iter().map(|due| Errand { endpoint: Arc::clone(&endpoint), due }));
         }
         Ok(errands)
+    }
+
+    /// Tells what time alone brings about, and forgets what was settled long ago.
+    async fn keep_up(&self, now: Timestamp) -> Result<(), StoreError> {
+        let in_review_since = now.minus_ms(self.settings.stuck_after_ms);
+        while self.store.tell_stuck(in_review_since, now).await? > 0 {}
+        let settled_before = now.minus_ms(self.settings.log_kept_ms);
+        while self.store.forget_deliveries(settled_before).await? {}
+        Ok(())
     }
 
     /// Sends one message, and records what came of it.

@@ -4,6 +4,7 @@ mod config;
 mod consent;
 mod doctor;
 mod document;
+mod events;
 mod explain;
 mod lists;
 mod operate;
@@ -47,7 +48,7 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
             requirements::show(&loaded?.settings, output.json)
         }
         Command::Webhook(command) => webhook::run(&loaded?.settings, command).await,
-        Command::Events(events) => webhook::events(&loaded?.settings, events).await,
+        Command::Events(events) => events::run(&loaded?.settings, events).await,
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
         Command::Demo(args) => demo(args).await,
         Command::Serve => serve::run(&loaded?.settings).await,

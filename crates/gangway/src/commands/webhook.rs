@@ -4,7 +4,7 @@ use notifications::{Client, Message, Outcome, PublicKey, Secret, check_url, even
 use onboarding::{NotificationKind, Timestamp};
 use serde::Serialize;
 use serde_json::json;
-use store::{Delivery, Endpoint, NewEndpoint, NewSecret, Replay, SqliteStore, Store as _};
+use store::{Delivery, Endpoint, NewEndpoint, NewSecret, Replay, SqliteStore};
 
 use crate::cli::{self, WebhookCommand};
 use crate::error::Error;
@@ -283,54 +283,6 @@ async fn replay(settings: &Settings, args: cli::WebhookReplay) -> Result<Exit, E
     let again = store.replay(args.id, what, clock::now()).await?.ok_or(Error::NoSuchEndpoint)?;
     note(&format!("{again} to be sent again by `gangway serve`"));
     Ok(Exit::Done)
-}
-
-/// How many events are read at once.
-const EVENTS_PAGE: usize = 500;
-
-/// How often it is looked for new ones.
-const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(250);
-
-/// `events`: what others are told of, in order.
-pub(super) async fn events(settings: &Settings, args: cli::Events) -> Result<Exit, Error> {
-    let store = database::existing(settings).await?;
-    let mut signals = crate::signals::Signals::listen()?;
-    let mut after = args.after;
-    let mut left =
-        args.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    loop {
-        let page = store.events_after(after, EVENTS_PAGE.min(left)).await?;
-        for notified in &page {
-            after = notified.seq;
-            left -= 1;
-            let mut event = event(notified);
-            if args.output.json {
-                event["id"] = notified.id().into();
-                crate::output::print_json_line(&event)?;
-            } else {
-                let about = notified.about.as_ref();
-                let whose = about.map_or("-".to_owned(), |about| match &about.user {
-                    Some(user) => user.as_str().to_owned(),
-                    None => about.id.to_string(),
-                });
-                let (seq, at) = (notified.seq, notified.at);
-                let kind = notified.kind.as_str();
-                print(&crate::output::plain(&format!(
-                    "{seq}  {at}  {kind}  {whose}  {}",
-                    notified.data
-                )))?;
-            }
-        }
-        if left == 0 || (page.len() < EVENTS_PAGE && !args.follow) {
-            return Ok(Exit::Done);
-        }
-        if page.is_empty() {
-            tokio::select! {
-                () = signals.next() => return Ok(Exit::Done),
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-        }
-    }
 }
 
 /// The kind that a word of the command line names.
