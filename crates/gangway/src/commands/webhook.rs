@@ -1,6 +1,6 @@
 //! `gangway webhook`: who is told what happens, and what arrived.
 
-use notifications::{Client, Message, Outcome, PublicKey, Secret, check_url, event, system_lookup};
+use notifications::{Client, Message, Outcome, PublicKey, Secret, check_url, system_lookup};
 use onboarding::{NotificationKind, Timestamp};
 use serde::Serialize;
 use serde_json::json;
