@@ -261,9 +261,8 @@ async fn what_is_told_is_signed_anew_at_each_try_and_holds_no_personal_data() {
     assert_eq!(arrived.len(), 6);
     let mut sent_at: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for arrived in &arrived {
-        let now_s = arrived.headers.timestamp.parse().unwrap();
         let verifier = Verifier::Shared(bytes.clone());
-        assert_eq!(verifier.verify(&arrived.headers, &arrived.body, now_s), Ok(()));
+        assert_eq!(verifier.verify(&arrived.headers, &arrived.body, NOW.0 / 1_000), Ok(()));
         sent_at.entry(&arrived.headers.id).or_default().insert(&arrived.headers.timestamp);
         let text = String::from_utf8(arrived.body.clone()).unwrap();
         assert!(!text.contains("canary") && !text.contains("4930111222"), "{text}");
