@@ -7,6 +7,8 @@ use onboarding::{OnboardingId, Timestamp};
 use store::WorkerId;
 use uuid::{NoContext, Uuid};
 
+use crate::error::Error;
+
 /// The time now. A clock before 1970 reads as 1970; `gangway doctor` complains of it.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -22,6 +24,13 @@ pub(crate) fn new_onboarding_id(now: Timestamp) -> OnboardingId {
 pub(crate) fn new_worker_id(now: Timestamp) -> WorkerId {
     let (_time, random) = random_uuid(now).as_u64_pair();
     WorkerId(random.cast_signed())
+}
+
+/// Bytes of chance, for a secret.
+pub(crate) fn chance<const BYTES: usize>() -> Result<[u8; BYTES], Error> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(Error::NoChance)?;
+    Ok(bytes)
 }
 
 fn random_uuid(now: Timestamp) -> Uuid {

@@ -1,7 +1,7 @@
 //! A user's status and history for human eyes.
 
 use onboarding::{
-    Event, ForWhom, ProductView, State, Status, TaskState, TaskView, Timestamp, WaitingOn,
+    ForWhom, ProductView, State, Status, TaskState, TaskView, Timestamp, WaitingOn,
 };
 use serde_json::Value;
 use store::Closed;
@@ -184,15 +184,6 @@ fn documents(status: &Status) -> String {
         ]);
     }
     section(status.documents.is_empty(), &table)
-}
-
-/// What an event says, besides its name; never personal data.
-pub(crate) fn detail(event: &Event) -> Value {
-    let mut detail = serde_json::to_value(event).expect("an event is plain JSON");
-    if let Some(fields) = detail.as_object_mut() {
-        fields.remove("event");
-    }
-    detail
 }
 
 /// A list with room between its elements, so that a long one can be broken over lines.

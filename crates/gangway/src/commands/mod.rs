@@ -4,6 +4,7 @@ mod config;
 mod doctor;
 mod document;
 mod explain;
+mod key;
 mod lists;
 mod operate;
 mod report;
@@ -23,7 +24,7 @@ use clap_complete::Shell;
 use onboarding::Event;
 
 use crate::cli::{
-    self, Cli, Command, DocumentCommand, RequirementsCommand, TaskCommand, UserCommand,
+    self, Cli, Command, DocumentCommand, KeyCommand, RequirementsCommand, TaskCommand, UserCommand,
 };
 use crate::demo;
 use crate::error::Error;
@@ -43,6 +44,9 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Requirements(RequirementsCommand::Show(output)) => {
             requirements::show(&loaded?.settings, output.json)
         }
+        Command::Key(KeyCommand::Create(create)) => key::create(&loaded?.settings, create).await,
+        Command::Key(KeyCommand::List(output)) => key::list(&loaded?.settings, output.json).await,
+        Command::Key(KeyCommand::Revoke(revoke)) => key::revoke(&loaded?.settings, revoke).await,
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
         Command::Demo(args) => demo(args).await,
         Command::Serve => serve::run(&loaded?.settings).await,

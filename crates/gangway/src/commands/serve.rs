@@ -1,4 +1,4 @@
-//! `gangway serve`: the worker.
+//! `gangway serve`: the worker, and the HTTP API beside it.
 
 use std::sync::Arc;
 
@@ -21,15 +21,28 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     let store = SqliteStore::open_for_worker(&settings.store_url, settings.policy.clone()).await?;
     let store = Arc::new(store);
     store.check_writable().await?;
-    let worker = Arc::new(Worker::new(store, client, worker_settings(settings)).await?);
+    let worker = Worker::new(Arc::clone(&store), client, worker_settings(settings)).await?;
+    let worker = Arc::new(worker);
+    let shutdown = CancellationToken::new();
+    let api = match settings.api() {
+        Some(config) => Some(server::start(store, config, shutdown.clone()).await?),
+        None => None,
+    };
     info!(
         version = env!("CARGO_PKG_VERSION"),
         store = settings.store_url,
         provider = settings.provider_origin(),
+        http = api.as_ref().map_or("off", |api| &api.origin),
         "ready"
     );
-    let shutdown = CancellationToken::new();
-    let mut running = std::pin::pin!(worker.run(clock::now, shutdown.clone()));
+    let mut running = std::pin::pin!(async {
+        let serving = async {
+            if let Some(api) = api {
+                api.finished().await;
+            }
+        };
+        tokio::join!(worker.run(clock::now, shutdown.clone()), serving);
+    });
     tokio::select! {
         () = &mut running => {}
         () = signals.next() => shutdown.cancel(),

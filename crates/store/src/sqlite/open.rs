@@ -385,6 +385,7 @@ fn migrations() -> Vec<Migration> {
             "document_digests",
             include_str!("../../../../migrations/sqlite/0005_document_digests.sql"),
         ),
+        ("api", include_str!("../../../../migrations/sqlite/0006_api.sql")),
     ]
     .into_iter()
     .zip(1..)
