@@ -2,11 +2,11 @@
 // and bodies. Only the host is another: that of `gangway serve`.
 //
 //   gangway serve &
-//   node docs/examples/quickstart-client.mjs http://127.0.0.1:8080 passport.png
+//   node docs/examples/quickstart-client.mjs http://127.0.0.1:8080 config/demo/documents
 
 import { readFile } from 'node:fs/promises';
 
-const [host, passport, expiresAt = '2035-05-30'] = process.argv.slice(2);
+const [host, folder, expiresAt = '2035-05-30'] = process.argv.slice(2);
 const key = process.env.API_KEY ?? 'none';
 const userLocator = 'userId:johnd-123';
 
@@ -22,6 +22,17 @@ async function call(method, path, body) {
         throw new Error(`${method} was answered with ${response.status}: ${JSON.stringify(answer)}`);
     }
     return answer;
+}
+
+const FILES = {
+    'id-passport': 'passport.png',
+    'proof-of-address': 'proof-of-address.pdf',
+    'proof-of-income': 'proof-of-income.pdf',
+};
+
+async function upload(documentType, more) {
+    const data = (await readFile(`${folder}/${FILES[documentType]}`)).toString('base64');
+    return call('POST', '/documents', { userLocator, documentType, data, ...more });
 }
 
 const userDetails = {
@@ -45,13 +56,7 @@ const kycData = {
 console.log('user', JSON.stringify(await call('PUT', `/users/${userLocator}`, { userDetails, kycData })));
 
 // 2. Upload a document.
-const document = await call('POST', '/documents', {
-    userLocator,
-    documentType: 'id-passport',
-    data: (await readFile(passport)).toString('base64'),
-    expiresAt,
-});
-console.log('document', JSON.stringify(document));
+console.log('document', JSON.stringify(await upload('id-passport', { expiresAt })));
 
 // 3. Run identity verification.
 const trigger = () => call('PUT', `/users/${userLocator}/identity-verification`);
@@ -91,8 +96,7 @@ if (eligibility.some((of) => of.status === 'requires-data')) {
         },
     });
     for (const documentType of missing('missingDocuments')) {
-        const data = (await readFile(passport)).toString('base64');
-        await call('POST', '/documents', { userLocator, documentType, data });
+        await upload(documentType);
     }
     console.log('trigger', JSON.stringify(await trigger()));
     console.log('status', JSON.stringify(await settled()));

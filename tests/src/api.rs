@@ -115,9 +115,8 @@ impl Response {
         let mut lines = head.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
         let headers = lines.filter_map(|line| line.split_once(':'));
-        let headers: Vec<(String, String)> = headers
-            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
-            .collect();
+        let headers: Vec<(String, String)> =
+            headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
         Some(Self { status, headers, body: answer[end + 4..].to_vec() })
     }
 

@@ -1,8 +1,6 @@
 //! A user's status and history for human eyes.
 
-use onboarding::{
-    ForWhom, ProductView, State, Status, TaskState, TaskView, Timestamp, WaitingOn,
-};
+use onboarding::{ForWhom, ProductView, State, Status, TaskState, TaskView, Timestamp, WaitingOn};
 use serde_json::Value;
 use store::Closed;
 
@@ -371,14 +369,14 @@ NO  TASK                              FOR       STATE          DUE              
 
     #[test]
     fn a_time_in_an_events_detail_reads_as_a_time() {
-        let detail = detail(&Event::ConsentGiven {
+        let consent = onboarding::Event::ConsentGiven {
             text: onboarding::LegalText::PrivacyPolicy,
             revision: Revision(1),
             accepted_at: Timestamp(0),
             region: None,
             evidence: onboarding::Evidence::default(),
-        });
-        assert_eq!(brief(&detail), "acceptedAt=1970-01-01T00:00:00.000Z revision=1");
+        };
+        assert_eq!(brief(&consent.detail()), "acceptedAt=1970-01-01T00:00:00.000Z revision=1");
     }
 
     #[test]

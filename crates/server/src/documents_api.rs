@@ -3,15 +3,16 @@
 //! A document's id is the onboarding's and the document's type: it stays when the file is
 //! replaced, as there is one of each type.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Response, StatusCode};
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Response, StatusCode};
+use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use base64::Engine as _;
 use bytes::Bytes;
 use documents::Given;
 use onboarding::{
@@ -23,11 +24,12 @@ use store::{Store as _, StoreError};
 use uuid::Uuid;
 
 use crate::App;
-use crate::extract::{Id, Raw, expected, media_type, media_type_of};
+use crate::extract::{Id, Raw, expected, media_type, media_type_of, object};
 use crate::idempotency::{Answer, once, percent_encoded};
 use crate::problem::{Code, Problem};
 use crate::users::{Change, with_version};
 
+const USER_LOCATOR: &str = "userLocator";
 const FORM: &str = "multipart/form-data";
 /// How a document can be sent.
 pub(crate) const MEDIA_TYPES: &[&str] = &["application/json", FORM];
@@ -51,7 +53,8 @@ pub(crate) struct Upload {
     user_locator: Option<String>,
     /// The same in the provider's newer form.
     #[serde(default)]
-    reference: Option<Reference>,
+    #[schemars(with = "Option<Reference>")]
+    reference: Option<BTreeMap<String, String>>,
     /// What it is.
     document_type: String,
     /// The file in base64, alone or as a data URL.
@@ -63,8 +66,9 @@ pub(crate) struct Upload {
 }
 
 /// Whose a document is, in the provider's newer form.
-#[derive(Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "it is read as a map, as serde would take a list for it, too")]
 struct Reference {
     user_locator: String,
 }
@@ -159,10 +163,7 @@ fn view(
 }
 
 /// `GET`.
-pub(crate) async fn get(
-    State(app): State<App>,
-    Id(id): Id,
-) -> Result<Response<Body>, Problem> {
+pub(crate) async fn get(State(app): State<App>, Id(id): Id) -> Result<Response<Body>, Problem> {
     let none = || Problem::new(Code::NoSuchDocument, "the answer to its upload has its id");
     let (onboarding, kind) = parts_of(&id).ok_or_else(none)?;
     let stored = app.store.load(onboarding).await?.ok_or_else(none)?;
@@ -229,7 +230,10 @@ impl Fields {
             let of_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             let is_word = (1..=TYPE_CHARS_MAX).contains(&word.len()) && word.chars().all(of_word);
             if !is_word {
-                problems.error("/documentType", "must be a word of lower-case letters, digits and dashes, such as id-passport");
+                problems.error(
+                    "/documentType",
+                    "must be a word of lower-case letters, digits and dashes, such as id-passport",
+                );
             }
             is_word.then(|| DocumentType::from(word.as_str()))
         });
@@ -260,27 +264,15 @@ impl Fields {
 
 fn of_json(body: &[u8]) -> Result<Read, Problem> {
     let mut problems = Problems::default();
-    let upload: Upload = serde_json::from_slice(body).map_err(|error| {
-        // What the library says might repeat what it read.
-        let message = if error.is_data() {
-            "must be an object with userLocator, documentType, data and perhaps expiresAt, each a \
-             text, and nothing else"
-                .to_owned()
-        } else {
-            let (line, column) = (error.line(), error.column());
-            format!("must be JSON, and is not from line {line}, column {column} on")
-        };
-        let mut problems = Problems::default();
-        problems.error("", message);
-        Problem::refused(problems)
-    })?;
+    const FIELDS: &str = "userLocator, documentType, data and perhaps expiresAt, each a text";
+    let upload: Upload = object(body, FIELDS)?;
     let user = match (upload.user_locator, upload.reference) {
-        (Some(one), Some(other)) if one != other.user_locator => {
+        (Some(one), Some(other)) if Some(&one) != other.get(USER_LOCATOR) => {
             problems.error("/reference/userLocator", "must be the same as /userLocator");
             Some(one)
         }
         (Some(one), _) => Some(one),
-        (None, reference) => reference.map(|reference| reference.user_locator),
+        (None, reference) => reference.and_then(|mut named| named.remove(USER_LOCATOR)),
     };
     let data = base64_of(&upload.data);
     let bytes = BASE64.decode(data).map(Bytes::from);

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 use engine::Expected;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use onboarding::UserLocator;
+use onboarding::{Problems, UserLocator};
 use serde::de::DeserializeOwned;
 
 use crate::App;
@@ -140,4 +140,21 @@ pub(crate) fn expected(headers: &HeaderMap) -> Result<Expected, Problem> {
             Err(Problem::new(Code::BadRequest, "If-None-Match takes * alone, without If-Match"))
         }
     }
+}
+
+/// A body that is one JSON object of these fields; serde alone would take a list of them, too.
+/// Otherwise what is wrong, without what the library says: that might repeat what it read.
+pub(crate) fn object<T: DeserializeOwned>(body: &[u8], fields: &str) -> Result<T, Problem> {
+    let is_object = body.trim_ascii_start().starts_with(b"{");
+    let message = match serde_json::from_slice(body) {
+        Ok(read) if is_object => return Ok(read),
+        Err(error) if !error.is_data() => {
+            let (line, column) = (error.line(), error.column());
+            format!("must be JSON, and is not from line {line}, column {column} on")
+        }
+        Ok(_) | Err(_) => format!("must be a JSON object with {fields}, and nothing else"),
+    };
+    let mut problems = Problems::default();
+    problems.error("", message);
+    Err(Problem::refused(problems))
 }

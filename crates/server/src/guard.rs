@@ -113,7 +113,7 @@ async fn admit(
     };
     let from = address.map(|address| address.to_string());
     warn!(why = refusal.as_str(), from, route = rule.path, "a request was not let in");
-    if let (Some(address), Refusal::BadKey | Refusal::NoKey) = (address, refusal) {
+    if let (Some(address), Refusal::BadKey) = (address, refusal) {
         sleep(Duration::from_millis(app.access.failed(address))).await;
     }
     Err(match refusal {
@@ -130,7 +130,8 @@ async fn admit(
             Problem::new(Code::Forbidden, detail)
         }
         Refusal::OtherSite => {
-            let detail = "without keys only this machine's own pages may ask; see http.cors_origins";
+            let detail =
+                "without keys only this machine's own pages may ask; see http.cors_origins";
             Problem::new(Code::Forbidden, detail)
         }
     })

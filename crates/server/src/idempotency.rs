@@ -185,8 +185,7 @@ pub(crate) async fn once(
             let detail = "give each request a key of its own; repeat one only as it was";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
-        let mut answer =
-            Answer::restored(&before.answer, user).ok_or_else(Problem::internal)?;
+        let mut answer = Answer::restored(&before.answer, user).ok_or_else(Problem::internal)?;
         answer.about = before.onboarding;
         let mut response = answer.respond();
         let replayed = HeaderName::from_static("idempotency-replayed");

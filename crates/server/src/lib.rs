@@ -209,7 +209,10 @@ fn router(
     let cors = cors(&config.cors_origins);
     let app = App(Arc::new(Inner {
         rates: Rates::new(config.requests_per_minute),
-        rules: routes.iter().map(|route| ((route.path, route.method.clone()), route.rule())).collect(),
+        rules: routes
+            .iter()
+            .map(|route| ((route.path, route.method.clone()), route.rule()))
+            .collect(),
         document: document.to_string(),
         page,
         store,
@@ -240,7 +243,11 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     (!origins.is_empty()).then(|| {
-        CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(Any).expose_headers(Any)
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods(Any)
+            .allow_headers(Any)
+            .expose_headers(Any)
     })
 }
 

@@ -84,8 +84,8 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
     let chain = CertificateDer::pem_file_iter(&tls.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(|error| unusable(&tls.certificate, error.into()))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key)
-        .map_err(|error| unusable(&tls.key, error.into()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| unusable(&tls.key, error.into()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

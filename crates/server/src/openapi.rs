@@ -147,7 +147,9 @@ fn responses(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
         let status = code.status().as_u16().to_string();
         let word = code.as_str();
         let says = match responses.get(&status) {
-            Some(other) => format!("{}, `{word}`", other["description"].as_str().unwrap_or_default()),
+            Some(other) => {
+                format!("{}, `{word}`", other["description"].as_str().unwrap_or_default())
+            }
             None => format!("`{word}`"),
         };
         let content = json!({ MEDIA_TYPE: { "schema": problem } });

@@ -8,13 +8,15 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::App;
-use crate::extract::{Raw, User, UserTask, expected, media_type};
+use crate::extract::{Raw, User, UserTask, expected, media_type, object};
 use crate::idempotency::once;
 use crate::problem::Problem;
 use crate::users::{Change, allowed, edited};
 
 /// The longest reason: it is for a person to read in a table.
 pub(crate) const REASON_CHARS_MAX: usize = 300;
+/// What is in the body.
+const FIELDS: &str = "reason, a text";
 /// The reason of whoever gives none.
 const NO_REASON: &str = "no reason given";
 
@@ -44,7 +46,7 @@ impl Why {
             return Ok(NO_REASON.to_owned());
         }
         media_type(headers, &["application/json"])?;
-        let why: Self = serde_json::from_slice(body).map_err(|_| not_understood())?;
+        let why: Self = object(body, FIELDS)?;
         checked(why.reason.unwrap_or_else(|| NO_REASON.to_owned()))
     }
 }
@@ -52,14 +54,9 @@ impl Why {
 impl Reason {
     fn read(headers: &HeaderMap, body: &[u8]) -> Result<String, Problem> {
         media_type(headers, &["application/json"])?;
-        let why: Self = serde_json::from_slice(body).map_err(|_| not_understood())?;
+        let why: Self = object(body, FIELDS)?;
         checked(why.reason)
     }
-}
-
-/// What the JSON library says might repeat what it read.
-fn not_understood() -> Problem {
-    refused(r#"must be a JSON object such as {"reason": "as asked"}"#, "")
 }
 
 fn checked(reason: String) -> Result<String, Problem> {
@@ -70,13 +67,9 @@ fn checked(reason: String) -> Result<String, Problem> {
     if is_readable {
         return Ok(reason.to_owned());
     }
-    Err(refused("must be 1 to 300 characters on one line", "/reason"))
-}
-
-fn refused(message: &str, pointer: &str) -> Problem {
     let mut problems = Problems::default();
-    problems.error(pointer, message);
-    Problem::refused(problems)
+    problems.error("/reason", "must be 1 to 300 characters on one line");
+    Err(Problem::refused(problems))
 }
 
 async fn tell(

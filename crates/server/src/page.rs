@@ -76,14 +76,17 @@ fn scope(operation: &Value) -> String {
 
 fn parameters(operation: &Value) -> String {
     let Some(parameters) = operation["parameters"].as_array() else { return String::new() };
-    let rows: String = parameters.iter().map(|parameter| {
-        format!(
-            "<tr><td><code>{}</code><td>{}<td>{}",
-            text(&parameter["name"]),
-            text(&parameter["in"]),
-            text(&parameter["description"])
-        )
-    }).collect();
+    let rows: String = parameters
+        .iter()
+        .map(|parameter| {
+            format!(
+                "<tr><td><code>{}</code><td>{}<td>{}",
+                text(&parameter["name"]),
+                text(&parameter["in"]),
+                text(&parameter["description"])
+            )
+        })
+        .collect();
     format!("<table>{rows}</table>")
 }
 
@@ -93,20 +96,29 @@ fn body(operation: &Value) -> String {
 
 fn answers(operation: &Value) -> String {
     let Some(answers) = operation["responses"].as_object() else { return String::new() };
-    let rows: String = answers.iter().map(|(status, answer)| {
-        let content = content(&answer["content"], "");
-        format!("<tr><td><code>{status}</code><td>{}<td>{content}", text(&answer["description"]))
-    }).collect();
+    let rows: String = answers
+        .iter()
+        .map(|(status, answer)| {
+            let content = content(&answer["content"], "");
+            format!(
+                "<tr><td><code>{status}</code><td>{}<td>{content}",
+                text(&answer["description"])
+            )
+        })
+        .collect();
     format!("<table>{rows}</table>")
 }
 
 fn content(content: &Value, before: &str) -> String {
     let Some(types) = content.as_object() else { return String::new() };
-    let types: Vec<String> = types.iter().map(|(media_type, content)| {
-        let schema = text(&content["schema"]["$ref"]);
-        let name = schema.rsplit('/').next().unwrap_or_default();
-        format!("<a href=\"#schema-{name}\">{name}</a> <code>{}</code>", escaped(media_type))
-    }).collect();
+    let types: Vec<String> = types
+        .iter()
+        .map(|(media_type, content)| {
+            let schema = text(&content["schema"]["$ref"]);
+            let name = schema.rsplit('/').next().unwrap_or_default();
+            format!("<a href=\"#schema-{name}\">{name}</a> <code>{}</code>", escaped(media_type))
+        })
+        .collect();
     format!("{before}{}", types.join(", "))
 }
 

@@ -161,13 +161,7 @@ pub(crate) struct Body9457 {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            errors: Vec::new(),
-            retry_after_s: None,
-            allow: None,
-        }
+        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_s: None, allow: None }
     }
 
     /// The same, with the seconds after which it may be tried again.

@@ -75,7 +75,9 @@ impl Registered {
 impl Eligibilities {
     fn of(onboarding: &Onboarding, policy: &Policy) -> Self {
         let wanted = onboarding.wanted.iter();
-        Self { eligibility: wanted.map(|product| of_product(onboarding, policy, product)).collect() }
+        Self {
+            eligibility: wanted.map(|product| of_product(onboarding, policy, product)).collect(),
+        }
     }
 }
 
@@ -83,9 +85,10 @@ impl Eligibilities {
 /// verdict is in review, whether it is at the provider or still here. Otherwise the provider's
 /// last word stands.
 fn of_product(onboarding: &Onboarding, policy: &Policy, product: &Product) -> EligibilityView {
-    let open = onboarding.tasks.iter().filter(|task| {
-        task.state == TaskState::Open && task.products.contains(product)
-    });
+    let open = onboarding
+        .tasks
+        .iter()
+        .filter(|task| task.state == TaskState::Open && task.products.contains(product));
     let (mut missing_data, mut missing_documents) = (Vec::new(), Vec::new());
     for task in open {
         match &task.request {

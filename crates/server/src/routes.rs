@@ -107,7 +107,11 @@ impl Route {
         Self::new((Method::POST, MethodFilter::POST), path, name, it).changing()
     }
 
-    fn delete<T: 'static>(path: &'static str, name: &'static str, it: impl Handler<T, App>) -> Self {
+    fn delete<T: 'static>(
+        path: &'static str,
+        name: &'static str,
+        it: impl Handler<T, App>,
+    ) -> Self {
         Self::new((Method::DELETE, MethodFilter::DELETE), path, name, it).changing()
     }
 
@@ -152,7 +156,7 @@ impl Route {
         Rule { path: self.path, scope: self.scope, body_max: self.body_max }
     }
 
-    fn is_answered_with_the_status(self) -> Self {
+    fn answers_status(self) -> Self {
         self.answers::<users::Edited>(StatusCode::OK, "The status afterwards.")
     }
 }
@@ -187,13 +191,13 @@ fn of_users() -> Vec<Route> {
             .for_scope(Scope::Write)
             .says("Create a user, or replace the user's whole data")
             .takes::<users::UserBody>(&[JSON], JSON_BYTES_MAX)
-            .is_answered_with_the_status()
+            .answers_status()
             .answers::<users::Edited>(StatusCode::CREATED, "The user is new."),
         Route::patch(USER, "patchUser", users::patch)
             .for_scope(Scope::Write)
             .says("Change some of a user's data, by a merge patch (RFC 7396)")
             .takes::<users::UserPatch>(&[users::MERGE_PATCH, JSON], JSON_BYTES_MAX)
-            .is_answered_with_the_status(),
+            .answers_status(),
         Route::get(USER, "getUser", users::get)
             .for_scope(Scope::Read)
             .says("Where a user stands, why, and who must act next")
@@ -253,11 +257,11 @@ fn of_verification() -> Vec<Route> {
 fn of_operators() -> Vec<Route> {
     let lever = |route: Route, says| {
         let route = route.for_scope(Scope::Operate).says(says);
-        route.may_take::<operate::Why>(REASON_BYTES_MAX).is_answered_with_the_status()
+        route.may_take::<operate::Why>(REASON_BYTES_MAX).answers_status()
     };
     let with_reason = |route: Route, says| {
         let route = route.for_scope(Scope::Operate).says(says);
-        route.takes::<operate::Reason>(&[JSON], REASON_BYTES_MAX).is_answered_with_the_status()
+        route.takes::<operate::Reason>(&[JSON], REASON_BYTES_MAX).answers_status()
     };
     vec![
         lever(

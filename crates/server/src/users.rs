@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::http::header::{ETAG, HeaderValue};
+use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use engine::{Added, Edit, Settled};
 use onboarding::texts::Language;
@@ -158,7 +158,11 @@ impl Change {
     }
 
     /// The request as far as it has to be the same to get the same answer.
-    pub(crate) fn of<'a>(&'a self, user: Option<&'a UserLocator>, body: &'a [u8]) -> Repeatable<'a> {
+    pub(crate) fn of<'a>(
+        &'a self,
+        user: Option<&'a UserLocator>,
+        body: &'a [u8],
+    ) -> Repeatable<'a> {
         let Self { client, method, uri, headers } = self;
         let user = user.map(UserLocator::as_str);
         Repeatable { client, headers, method, uri, body, user }

@@ -27,7 +27,8 @@ pub use memory::MemoryStore;
 #[cfg(feature = "fuzzing")]
 pub use snapshot::{Snapshot, Upgrade, read as read_snapshot, write as write_snapshot};
 pub use sqlite::{
-    Answered, ApiKey, CheckedPage, Damage, OpenError, SqliteStore, StoreCheck, path_of, worker_is_running,
+    Answered, ApiKey, CheckedPage, Damage, OpenError, SqliteStore, StoreCheck, path_of,
+    worker_is_running,
 };
 
 /// An onboarding, and the user whose it is.

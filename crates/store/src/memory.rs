@@ -450,10 +450,7 @@ impl Store for MemoryStore {
         Ok(counts)
     }
 
-    async fn tasks(
-        &self,
-        request: TaskRequest,
-    ) -> Result<Vec<StoredTask>, StoreError> {
+    async fn tasks(&self, request: TaskRequest) -> Result<Vec<StoredTask>, StoreError> {
         let TaskRequest { of: id, after, limit } = request;
         let tables = self.tables();
         let rows = tables.rows.iter().filter(|row| id.is_none_or(|id| row.onboarding.id == id));

@@ -90,9 +90,9 @@ pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit,
     while found.len() < limit {
         let request = ListRequest { state: args.state, after, limit: PAGE };
         let page = store.list(request).await?;
-        let stuck = page.iter().filter_map(|stored| {
-            StuckUser::of(&stored.user, &stored.onboarding, &reader, &around)
-        });
+        let stuck = page
+            .iter()
+            .filter_map(|stored| StuckUser::of(&stored.user, &stored.onboarding, &reader, &around));
         found.extend(stuck.take(limit - found.len()));
         match page.last() {
             Some(last) if page.len() == PAGE => after = Some(last.onboarding.id),

@@ -130,7 +130,7 @@ impl SqliteStore {
     /// When it can't be read.
     pub async fn answered(&self, request: [u8; 32]) -> Result<Option<Answered>, StoreError> {
         let mut moment = self.moment().await?;
-        let row: Option<(Vec<u8>, Option<Vec<u8>>, String, i64)> = sqlx::query_as(
+        let row: Option<AnswerColumns> = sqlx::query_as(
             "select a.asked, o.id, a.answer, a.answered_at from answered_requests a \
              left join onboardings o on o.key = a.onboarding_key where a.request = ?1",
         )
@@ -165,8 +165,11 @@ pub(super) async fn erase(conn: &mut SqliteConnection, key: i64) -> Result<(), s
     Ok(())
 }
 
-type KeyColumns =
-    (String, String, Vec<u8>, String, i64, Option<i64>, Option<i64>, Option<i64>);
+/// The columns of an answer: what was asked, the onboarding's id, the answer, its time.
+type AnswerColumns = (Vec<u8>, Option<Vec<u8>>, String, i64);
+
+/// The columns of a key, in the order of [`ApiKey`].
+type KeyColumns = (String, String, Vec<u8>, String, i64, Option<i64>, Option<i64>, Option<i64>);
 
 fn read_key(
     (prefix, name, hash, scopes, created, expires, used, revoked): KeyColumns,

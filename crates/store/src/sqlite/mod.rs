@@ -32,7 +32,8 @@ pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
-    ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask, TaskRequest,
+    ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
+    TaskRequest,
 };
 use presence::Presence;
 use writer::{BATCH_WRITES_MAX, Job, Tx, Write, Writer, ask};

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use onboarding::{DocumentType, Onboarding, OnboardingId, Profile, UserLocator};
 use sqlx::SqliteConnection;
 
-use super::{api, digests};
 use super::rows::revision;
+use super::{api, digests};
 use crate::{DocumentContent, PersonalData, ProfileContent, StoreError};
 
 /// The tables that hold personal data.
