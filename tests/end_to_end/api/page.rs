@@ -70,7 +70,10 @@ fn shows(shown: &Value, found: &Value) -> bool {
         Value::Object(fields) => fields.iter().all(|(name, value)| shows(value, &found[name])),
         Value::Array(values) => {
             found.as_array().is_some_and(|found| found.len() == values.len())
-                && values.iter().zip(found.as_array().unwrap()).all(|(one, other)| shows(one, other))
+                && values
+                    .iter()
+                    .zip(found.as_array().unwrap())
+                    .all(|(one, other)| shows(one, other))
         }
         Value::String(text) if text == "…" => !found.is_null(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => shown == found,

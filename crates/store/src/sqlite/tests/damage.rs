@@ -121,6 +121,8 @@ async fn a_database_of_the_first_release_is_read() {
             alter table onboardings drop column note_at;
             drop table document_digests;
             drop table digest_key;
+            drop table answered_requests;
+            drop table api_keys;
             delete from _sqlx_migrations where version > 1;",
         )
         .await;
