@@ -59,7 +59,7 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run the worker, and serve the HTTP API, until it is told to stop
     ///
-    /// Makes every call that is due, within the provider's limits, and answers at http.listen. Ctrl-C or SIGTERM ends it
+    /// Makes every call that is due, within the provider's limits. Ctrl-C or SIGTERM ends it
     /// once the calls in flight are done; a second one ends it at once. Nothing is lost either
     /// way. One database takes one worker.
     Serve,
