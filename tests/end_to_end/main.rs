@@ -10,6 +10,8 @@ mod golden;
 mod imports;
 mod kill;
 mod personal_data;
+mod provider_page;
 mod quickstart;
 mod scenarios;
 mod serve;
+mod upgrade;

@@ -66,6 +66,9 @@ pub(crate) enum Command {
     /// Give or change a user's data
     #[command(subcommand)]
     User(UserCommand),
+    /// Record what a user accepted of the provider's legal texts
+    #[command(subcommand)]
+    Consent(ConsentCommand),
     /// Give a user's documents
     #[command(subcommand)]
     Document(DocumentCommand),
@@ -160,6 +163,61 @@ pub(crate) enum UserCommand {
     /// merged record.
     #[command(after_help = exit::HELP)]
     Patch(Edit),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConsentCommand {
+    /// Record that a user accepted a legal text, and how that can be shown later
+    ///
+    /// The provider is told the time, and for the terms of service the region; the rest is kept
+    /// here as evidence. It is what `user set` takes as privacyPolicyConsent and
+    /// termsOfServiceConsent, and begins the onboarding of a user who is new.
+    #[command(after_help = exit::HELP)]
+    Record(ConsentRecord),
+}
+
+#[derive(Args)]
+pub(crate) struct ConsentRecord {
+    #[command(flatten)]
+    pub(crate) user: User,
+    /// Which text was accepted
+    #[arg(long, value_name = "TEXT", value_enum, default_value = "privacy-policy")]
+    pub(crate) text: ConsentText,
+    /// When, such as 2026-05-02T09:10:00Z; without it, now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// Whose terms of service: eu, us or worldwide
+    #[arg(long, value_name = "REGION", required_if_eq("text", "terms-of-service"))]
+    pub(crate) region: Option<String>,
+    /// The version of the text that was shown, in its own words
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) text_version: Option<String>,
+    /// The SHA-256 hash of the text that was shown
+    #[arg(long, value_name = "HEX", conflicts_with = "text_file")]
+    pub(crate) text_hash: Option<String>,
+    /// The file of the text that was shown, to take its hash of; - reads standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) text_file: Option<PathBuf>,
+    /// The language in which it was shown, such as de-AT
+    #[arg(long, value_name = "TAG")]
+    pub(crate) language: Option<String>,
+    /// How it was given, such as checkbox
+    #[arg(long, value_name = "HOW")]
+    pub(crate) method: Option<String>,
+    /// The products that the user is onboarded for
+    #[arg(long, value_name = "PRODUCT,…", value_delimiter = ',', value_parser = product)]
+    pub(crate) want: Vec<Product>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+/// A legal text of the provider's.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum ConsentText {
+    /// The privacy policy, which most products need
+    PrivacyPolicy,
+    /// The terms of service, which are of a region
+    TermsOfService,
 }
 
 #[derive(Subcommand)]
@@ -305,9 +363,13 @@ pub(crate) struct Lang {
 }
 
 impl Lang {
-    /// The language, or `configured` if nobody says.
-    pub(crate) fn or(self, configured: &Language) -> Language {
-        self.lang.unwrap_or_else(|| configured.clone())
+    /// The language, or the configured one if nobody says. Says so if there are no texts in it.
+    pub(crate) fn or(self, texts: &settings::TextSettings) -> Language {
+        let Some(language) = self.lang else { return texts.language.clone() };
+        if let Err(unknown) = texts.check(&language) {
+            crate::output::note(&format!("warning: --lang {language}: {unknown}"));
+        }
+        language
     }
 }
 

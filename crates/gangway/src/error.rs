@@ -36,6 +36,8 @@ pub(crate) enum Error {
     UnderWay,
     #[error("{0} can't be read; check the path and its permissions")]
     Read(PathBuf, #[source] io::Error),
+    #[error("{0} is longer than {1} bytes, so it is no legal text; give its hash by --text-hash")]
+    TextTooLong(PathBuf, usize),
     #[error(transparent)]
     Scenario(#[from] sandbox::ScenarioError),
     #[error(transparent)]
@@ -78,6 +80,7 @@ impl Error {
             | Self::Open(_)
             | Self::Store(_)
             | Self::Read(..)
+            | Self::TextTooLong(..)
             | Self::Scenario(_)
             | Self::Sandbox(_)
             | Self::Demo(_)

@@ -108,6 +108,7 @@ fn wrong_usage_exits_with_2() {
         &["document", "add", "userId:ada", "--type", "Pass Port", "--file", "x"],
         &["hold", "userId:ada", "--reason", "two\nlines"],
         &["erase", "userId:ada"],
+        &["consent", "record", "userId:ada", "--text", "cookies"],
     ] {
         assert_eq!(folder.run(arguments).code, 2, "{arguments:?}");
     }
@@ -283,6 +284,57 @@ fn lists_are_json_arrays_without_personal_data() {
     assert_eq!(rows[0]["event"], "wanted-products-set");
     assert_eq!(rows[0]["detail"], serde_json::json!({"products": ["onramp"]}));
     assert_eq!((&rows[1]["version"], &rows[1]["actor"]), (&2.into(), &"cli".into()));
+}
+
+#[test]
+fn a_consent_is_recorded_with_its_evidence_and_may_begin_an_onboarding() {
+    let folder = Folder::new();
+    folder.write("policy.html", "abc");
+    let record = |more: &[&str]| {
+        folder.run(&[&["consent", "record", "userId:ada", "--json"][..], more].concat())
+    };
+    let evidence = ["--language", "de-AT", "--method", "checkbox", "--text-version", "2026-04"];
+    let text = ["--text-file", "policy.html", "--want", "onramp"];
+    let recorded = record(&[&evidence[..], &text].concat());
+    assert_eq!(recorded.code, 0, "{}", recorded.stderr);
+    assert_eq!(recorded.json()["wantedProducts"], serde_json::json!(["onramp"]));
+    let history = folder.run(&["history", "userId:ada", "--json"]).json();
+    let detail = &history[1]["detail"];
+    let hash = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    for (field, expected) in [
+        ("textHash", hash),
+        ("language", "de-AT"),
+        ("method", "checkbox"),
+        ("textVersion", "2026-04"),
+    ] {
+        assert_eq!(detail["evidence"][field], expected, "{history:#}");
+    }
+    let again = ["--text", "terms-of-service", "--region", "eu", "--at", "2026-05-02T09:10:00Z"];
+    assert_eq!(record(&again).code, 0);
+    assert!(record(&again).stderr.starts_with("unchanged: "));
+    for (wrong, code, said) in [
+        (&["--text", "terms-of-service"][..], 2, "--region"),
+        (&["--at", "2999-01-01T00:00:00Z"], 1, "must not be in the future"),
+        (&["--at", "yesterday"], 1, "must be a time that exists"),
+        (&["--text-hash", "beef"], 1, "SHA-256"),
+        (&["--text-hash", hash, "--text-file", "policy.html"], 2, "cannot be used with"),
+        (&["--text-file", "nowhere.html"], 1, "can't be read"),
+    ] {
+        let ended = record(wrong);
+        assert_eq!((ended.code, ended.stderr.contains(said)), (code, true), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_language_without_texts_is_said_to_fall_back() {
+    let folder = Folder::with_ada();
+    for command in [&["status", "userId:ada"][..], &["explain", "userId:ada"], &["tasks"]] {
+        let said = |tag| folder.run(&[command, &["--lang", tag]].concat()).stderr;
+        let warning =
+            "warning: --lang it: there are no texts in that language; there are de, en, es, fr";
+        assert!(said("it").contains(warning), "{command:?}: {}", said("it"));
+        assert!(!said("de-AT").contains("--lang"), "{command:?}");
+    }
 }
 
 /// One pixel: too small for the default limits.

@@ -123,6 +123,15 @@ mod tests {
         assert_eq!(interval_ms(0), None);
     }
 
+    /// As docs/configuration.md reckons.
+    #[test]
+    fn a_look_at_each_of_a_million_users_takes_47_hours_of_reads() {
+        let round_ms = interval_ms(360).unwrap() * 1_000_000;
+        assert_eq!(round_ms / MINUTE_MS, 46 * 60 + 40);
+        let looks_a_minute = 1_000_000 * 10 * MINUTE_MS / (9 * 7 * 24 * 60 * MINUTE_MS);
+        assert_eq!(looks_a_minute, 110);
+    }
+
     #[test]
     fn each_429_halves_the_pace_and_each_calm_minute_doubles_it() {
         let intervals_at = |pace: &Pace, ms: i64| {

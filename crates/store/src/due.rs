@@ -1,13 +1,54 @@
 //! What the rules say of a row's next call; the same for every store.
 
 use onboarding::{
-    Call, Context, Event, Lane, Onboarding, Outcome, Policy, Reason, Step, Timestamp, Transition,
-    apply, next_note, next_step,
+    Call, Context, Event, Lane, Onboarding, Outcome, Policy, Reason, State, Step, Timestamp,
+    Transition, apply, next_note, next_step,
 };
 use tracing::error;
 
 /// What can't be done now, though it says that it is due, is looked at again after this long.
 pub(crate) const POSTPONED_MS: u64 = 60 * 60_000;
+
+/// In one second of so many, what nobody waits for comes first: it has a share of the budget
+/// however many are in review.
+const RECHECKS_FIRST_EVERY_S: i64 = 10;
+
+/// A line in which calls wait for the budget of a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Queue {
+    pub lane: Lane,
+    /// Of looks at users who were judged, one after the other for as long as they are users.
+    pub is_recheck: bool,
+}
+
+impl Queue {
+    /// Every line. What is written is never a recheck.
+    pub const ALL: [Self; 3] = [
+        Self { lane: Lane::Write, is_recheck: false },
+        Self { lane: Lane::Read, is_recheck: false },
+        Self { lane: Lane::Read, is_recheck: true },
+    ];
+
+    /// The one in which a call of `lane` waits for an onboarding in `state`.
+    pub const fn of(lane: Lane, state: State) -> Self {
+        let is_judged = matches!(state, State::Verified | State::Rejected);
+        Self { lane, is_recheck: matches!(lane, Lane::Read) && is_judged }
+    }
+
+    /// Its turn: the smaller is claimed first. After a standstill everybody is overdue, and who is
+    /// judged has been so for longest.
+    pub const fn turn(self, now: Timestamp) -> i8 {
+        let rechecks_first = now.0.div_euclid(1_000).rem_euclid(RECHECKS_FIRST_EVERY_S) == 0;
+        match (self.is_recheck, rechecks_first) {
+            (false, _) => 0,
+            (true, true) => -1,
+            (true, false) => 1,
+        }
+    }
+}
+
+/// What decides between calls that are due, before their times do: the smaller is claimed first.
+pub(crate) type Rank = (bool, bool, i8);
 
 /// The next call: what it draws on, and its earliest time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,6 +23,7 @@ use onboarding::{
 };
 
 pub use budget::Budgets;
+use due::{Queue, Rank};
 pub use memory::MemoryStore;
 #[cfg(feature = "fuzzing")]
 pub use snapshot::{Snapshot, Upgrade, read as read_snapshot, write as write_snapshot};
@@ -267,10 +268,11 @@ impl ClaimRequest {
     }
 
     /// Whether a call is of those that a probe leaves for the end, and of the lane that it does
-    /// not want: the smaller is claimed first.
-    fn rank(&self, id: OnboardingId, lane: Lane) -> (bool, bool) {
-        let Some(probe) = &self.only else { return (false, false) };
-        (probe.avoid.contains(&id), probe.first != lane)
+    /// not want, and its queue's turn: the smaller is claimed first.
+    fn rank(&self, id: OnboardingId, queue: Queue) -> Rank {
+        let turn = queue.turn(self.now);
+        let Some(probe) = &self.only else { return (false, false, turn) };
+        (probe.avoid.contains(&id), probe.first != queue.lane, turn)
     }
 }
 

@@ -9,7 +9,7 @@ use onboarding::{
 };
 
 use crate::budget::Pace;
-use crate::due::{self, Due, Found, Ready};
+use crate::due::{self, Due, Found, Queue, Rank, Ready};
 use crate::{
     Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
     DocumentDigest, HistoryRow, Lease, ListRequest, NotesDue, PersonalData, ProfileContent,
@@ -268,7 +268,7 @@ impl Tables {
     }
 
     fn claim(&mut self, request: &ClaimRequest, policy: &Policy) -> Vec<Claimed> {
-        let mut candidates: Vec<((bool, bool), Timestamp, usize, Lane)> = self
+        let mut candidates: Vec<(Rank, Timestamp, usize, Lane)> = self
             .rows
             .iter()
             .enumerate()
@@ -277,7 +277,8 @@ impl Tables {
             .filter_map(|(key, row)| Some((key, row, row.due?)))
             .filter(|(_, _, due)| due.at <= request.now)
             .map(|(key, row, due)| {
-                (request.rank(row.onboarding.id, due.lane), due.at, key, due.lane)
+                let queue = Queue::of(due.lane, row.onboarding.state);
+                (request.rank(row.onboarding.id, queue), due.at, key, due.lane)
             })
             .collect();
         candidates.sort_unstable();

@@ -25,7 +25,7 @@ pub(super) async fn run(settings: &Settings, args: cli::Explain) -> Result<Exit,
     let store = database::existing(settings).await?;
     let stored = store.find(&user).await?.ok_or(IntakeError::NoSuchUser)?;
     let now = clock::now();
-    let reader = settings.reader(&args.lang.or(&settings.texts.language), now);
+    let reader = settings.reader(&args.lang.or(&settings.texts), now);
     let around = surroundings(settings, &store).await?;
     let status = Status::of(&stored.user, &stored.onboarding, &reader);
     standstill::warn(settings, &store, &status, now).await?;

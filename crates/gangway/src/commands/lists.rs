@@ -66,7 +66,7 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let now = clock::now();
     let stored = store.tasks(TaskRequest::first(id, limit)).await?.into_iter();
-    let reader = settings.reader(&args.lang.or(&settings.texts.language), now);
+    let reader = settings.reader(&args.lang.or(&settings.texts), now);
     let tasks: Vec<UserTask> = stored.map(|stored| stored.view(&reader)).collect();
     if args.output.json {
         print_json(&tasks)?;

@@ -1,6 +1,7 @@
 //! The commands, one file a family.
 
 mod config;
+mod consent;
 mod doctor;
 mod document;
 mod explain;
@@ -24,7 +25,8 @@ use clap_complete::Shell;
 use onboarding::Event;
 
 use crate::cli::{
-    self, Cli, Command, DocumentCommand, KeyCommand, RequirementsCommand, TaskCommand, UserCommand,
+    self, Cli, Command, ConsentCommand, DocumentCommand, KeyCommand, RequirementsCommand,
+    TaskCommand, UserCommand,
 };
 use crate::demo;
 use crate::error::Error;
@@ -52,6 +54,9 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Serve => serve::run(&loaded?.settings).await,
         Command::User(UserCommand::Set(edit)) => user::set(&loaded?.settings, edit).await,
         Command::User(UserCommand::Patch(edit)) => user::patch(&loaded?.settings, edit).await,
+        Command::Consent(ConsentCommand::Record(record)) => {
+            consent::record(&loaded?.settings, record).await
+        }
         Command::Document(DocumentCommand::Add(add)) => document::add(&loaded?.settings, add).await,
         Command::Document(DocumentCommand::Check(check)) => {
             document::check(&loaded?.settings, &check)

@@ -17,7 +17,7 @@ use crate::{cli, clock, database, view};
 pub(super) async fn run(settings: &Settings, args: cli::Status) -> Result<Exit, Error> {
     let user: UserLocator = args.user.locator.parse()?;
     let store = database::existing(settings).await?;
-    let language = args.lang.or(&settings.texts.language);
+    let language = args.lang.or(&settings.texts);
     if args.watch {
         return follow(settings, &store, &user, &language, args.output.json).await;
     }

@@ -85,15 +85,20 @@ impl TextSettings {
                 Err(problems) => return problems,
             }
         }
-        if self.all().speaks(&self.language) {
-            return Vec::new();
+        let unspoken = self.check(&self.language).err();
+        unspoken.into_iter().map(|why| format!("texts.language: {why}")).collect()
+    }
+
+    /// Says what there is instead, if there are no texts in `language`.
+    pub(crate) fn check(&self, language: &Language) -> Result<(), String> {
+        if self.all().speaks(language) {
+            return Ok(());
         }
         let spoken: Vec<&str> = self.all().languages().map(Language::as_str).collect();
-        vec![format!(
-            "texts.language: there are no texts in that language; there are {}, and texts.dir may \
-             add more",
+        Err(format!(
+            "there are no texts in that language; there are {}, and texts.dir may add more",
             spoken.join(", ")
-        )]
+        ))
     }
 }
 

@@ -32,6 +32,31 @@ pub async fn due_work_is_claimed_in_order_and_up_to_the_limit(backend: &impl Bac
     assert_eq!(ids(&store.claim(none).await.unwrap()), []);
 }
 
+/// A million users who were judged must not stand before one who waits for a verdict, and must
+/// not wait for ever either.
+pub async fn a_look_at_who_was_judged_lets_a_look_at_who_was_not_go_first(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    for (number, status) in [(1, ProductStatus::Verified), (2, ProductStatus::PendingReview)] {
+        begin_to_trigger(&store, number, NOW).await;
+        let claimed = claim(&store, NOW).await.claimed.remove(0);
+        let policy = store.policy();
+        put(&store, answered(&claimed, status, ClaimAfter::Release(claimed.lease), NOW, policy))
+            .await;
+    }
+    // Both are due, the one who was judged for longer, in seconds of every last digit.
+    let month_ms = 30 * 24 * 3_600_000;
+    let mut first = Vec::new();
+    for second in 0..10 {
+        let (now, in_call) = (at(month_ms + second * 1_000), Vec::new());
+        let request = ClaimRequest { worker: WORKER, now, limit: 1, in_call, only: None };
+        let claims = store.claim(request).await.unwrap();
+        first.extend(ids(&claims));
+        give_back_all(&store, &claims).await;
+    }
+    assert_eq!(first.iter().filter(|first| **first == id(2)).count(), 9, "{first:?}");
+    assert_eq!(first.iter().filter(|first| **first == id(1)).count(), 1, "{first:?}");
+}
+
 /// A store with nothing to do says that nothing is to be waited for.
 pub async fn what_is_not_due_is_not_claimed_and_says_when_it_will_be(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;

@@ -56,6 +56,7 @@ macro_rules! conformance {
             erasing_leaves_no_personal_data_and_frees_the_user,
             a_large_document_comes_back_whole,
             due_work_is_claimed_in_order_and_up_to_the_limit,
+            a_look_at_who_was_judged_lets_a_look_at_who_was_not_go_first,
             what_is_not_due_is_not_claimed_and_says_when_it_will_be,
             held_and_ended_onboardings_are_not_claimed,
             a_claim_keeps_others_away_until_its_lease_runs_out,

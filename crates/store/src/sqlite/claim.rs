@@ -1,11 +1,11 @@
 //! Handing out due work.
 
-use onboarding::{Lane, Timestamp};
+use onboarding::Timestamp;
 
 use super::paces::Paces;
 use super::rows;
 use super::writer::{Tx, Write};
-use crate::due::{self, Due, Found, Ready};
+use crate::due::{self, Due, Found, Queue, Rank, Ready};
 use crate::{Actor, ClaimRequest, Claimed, Claims, StoreError, Stored, Worker};
 
 /// How many rows more than asked for are looked at, as some may turn out not to be due.
@@ -17,7 +17,7 @@ struct Candidate {
     key: i64,
     due: Due,
     /// What [`ClaimRequest::rank`] says.
-    rank: (bool, bool),
+    rank: Rank,
 }
 
 impl Write for ClaimRequest {
@@ -45,16 +45,18 @@ impl ClaimRequest {
         let avoided = self.only.as_ref().map_or(0, |probe| probe.avoid.len());
         let rows_max = self.limit_of_claims().saturating_add(avoided).saturating_add(SPARE_ROWS);
         let mut candidates = Vec::new();
-        for lane in Lane::ALL.into_iter().filter(|lane| paces.allow(*lane, self.now)) {
+        for queue in Queue::ALL.into_iter().filter(|queue| paces.allow(queue.lane, self.now)) {
+            let lane = queue.lane;
             let rows: Vec<(i64, i64, Vec<u8>)> = sqlx::query_as(DUE_ROWS)
                 .bind(lane.as_str())
                 .bind(self.now.0)
                 .bind(rows::limit(rows_max))
                 .bind(self.in_call_json())
+                .bind(queue.is_recheck)
                 .fetch_all(&mut tx.conn)
                 .await?;
             for (key, at, id) in rows {
-                let rank = self.rank(rows::onboarding_id(&id)?, lane);
+                let rank = self.rank(rows::onboarding_id(&id)?, queue);
                 candidates.push(Candidate { key, due: Due { lane, at: Timestamp(at) }, rank });
             }
         }
@@ -89,17 +91,18 @@ impl ClaimRequest {
         serde_json::to_string(&self.in_call).expect("ids are written as strings")
     }
 
-    /// When more could be claimed: each lane's earliest row, but not before its budget allows.
+    /// When more could be claimed: each queue's earliest row, but not before its budget allows.
     async fn next_at(&self, tx: &mut Tx, paces: &Paces) -> Result<Option<Timestamp>, StoreError> {
         let mut earliest: Option<Timestamp> = None;
-        for lane in Lane::ALL {
+        for queue in Queue::ALL {
             let at: Option<i64> = sqlx::query_scalar(NEXT_AT)
-                .bind(lane.as_str())
+                .bind(queue.lane.as_str())
                 .bind(self.in_call_json())
+                .bind(queue.is_recheck)
                 .fetch_one(&mut tx.conn)
                 .await?;
             let Some(at) = at else { continue };
-            let at = Timestamp(at).max(paces.next_at(lane));
+            let at = Timestamp(at).max(paces.next_at(queue.lane));
             earliest = Some(earliest.map_or(at, |earliest| earliest.min(at)));
         }
         Ok(earliest)
@@ -108,19 +111,19 @@ impl ClaimRequest {
 
 pub(super) const DUE_ROWS: &str = "\
     select key, due_at, id from onboardings \
-    where lane = ?1 and due_at <= ?2 and (leased_by is null or lease_until_at <= ?2) \
+    where lane = ?1 and recheck = ?5 and due_at <= ?2 and (leased_by is null or lease_until_at <= ?2) \
     and id not in (select unhex(value, '-') from json_each(?4)) \
     order by due_at limit ?3";
 
 pub(super) const NEXT_AT: &str = "\
     select min(at) from ( \
         select * from (select due_at as at from onboardings \
-            where lane = ?1 and due_at is not null and leased_by is null \
+            where lane = ?1 and recheck = ?3 and due_at is not null and leased_by is null \
             and id not in (select unhex(value, '-') from json_each(?2)) \
             order by due_at limit 1) \
         union all \
         select min(max(due_at, lease_until_at)) from onboardings \
-            where lane = ?1 and leased_by is not null \
+            where lane = ?1 and recheck = ?3 and leased_by is not null \
             and id not in (select unhex(value, '-') from json_each(?2)))";
 
 /// Claims the onboarding's next call in the transaction that stored its last answer, if one is

@@ -385,7 +385,8 @@ fn migrations() -> Vec<Migration> {
             "document_digests",
             include_str!("../../../../migrations/sqlite/0005_document_digests.sql"),
         ),
-        ("api", include_str!("../../../../migrations/sqlite/0006_api.sql")),
+        ("rechecks", include_str!("../../../../migrations/sqlite/0006_rechecks.sql")),
+        ("api", include_str!("../../../../migrations/sqlite/0007_api.sql")),
     ]
     .into_iter()
     .zip(1..)

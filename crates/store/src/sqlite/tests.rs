@@ -476,8 +476,8 @@ async fn a_claim_reads_due_rows_by_index() {
     drop(place.open().await);
     let mut conn = place.raw().await;
     for (sql, index) in [
-        (claim::DUE_ROWS, "USING INDEX onboardings_due (lane=? AND due_at<?)"),
-        (claim::NEXT_AT, "USING INDEX onboardings_due (lane=?"),
+        (claim::DUE_ROWS, "USING INDEX onboardings_due (lane=? AND recheck=? AND due_at<?)"),
+        (claim::NEXT_AT, "USING INDEX onboardings_due (lane=? AND recheck=?"),
         (claim::NEXT_AT, "USING INDEX onboardings_leased (lane=?"),
     ] {
         let plan: Vec<(i64, i64, i64, String)> =

@@ -117,6 +117,9 @@ async fn a_database_of_the_first_release_is_read() {
             update tasks set snapshot = json_extract(snapshot, '$.task');
             update policies set policy = json_extract(policy, '$.policy');
             drop table destroyed_in_log;
+            drop index onboardings_due;
+            alter table onboardings drop column recheck;
+            create index onboardings_due on onboardings (lane, due_at) where due_at is not null;
             drop index onboardings_noted;
             alter table onboardings drop column note_at;
             drop table document_digests;
