@@ -227,7 +227,6 @@ impl<S: Store> Intake<S> {
     ) -> Result<Settled, IntakeError> {
         for _ in 0..CONFLICTS_MAX {
             let found = self.store.find(user).await?;
-            self.expected.check(found.as_ref().map(|stored| &stored.onboarding))?;
             if found.is_none() && matches!(edit, Edit::Patch(_)) {
                 return Err(IntakeError::NoSuchUser);
             }
@@ -243,6 +242,8 @@ impl<S: Store> Intake<S> {
             }
             let requirements = &self.requirements;
             let request = edit_request(edit, &added, requirements, found.as_ref(), held, now)?;
+            // Last: what is refused by itself is told first.
+            self.expected.check(found.as_ref().map(|stored| &stored.onboarding))?;
             let stored = found.unwrap_or_else(|| Stored {
                 user: user.clone(),
                 onboarding: Onboarding::blank(added.new_id, now),
@@ -286,9 +287,9 @@ impl<S: Store> Intake<S> {
     }
 
     async fn existing(&self, user: &UserLocator) -> Result<Stored, IntakeError> {
-        let found = self.store.find(user).await?;
-        self.expected.check(found.as_ref().map(|stored| &stored.onboarding))?;
-        found.ok_or(IntakeError::NoSuchUser)
+        let found = self.store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
+        self.expected.check(Some(&found.onboarding))?;
+        Ok(found)
     }
 
     /// What is to be said of a document beside the user's others, and those of other users. Of

@@ -56,8 +56,10 @@ pub(crate) struct Upload {
     #[schemars(with = "Option<Reference>")]
     reference: Option<BTreeMap<String, String>>,
     /// What it is.
+    #[schemars(length(min = 1, max = 64), regex(pattern = "^[a-z0-9-]+$"))]
     document_type: String,
     /// The file in base64, alone or as a data URL.
+    #[schemars(length(min = 4))]
     data: String,
     /// The last day on which it is valid.
     #[serde(default)]

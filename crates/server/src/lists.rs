@@ -93,6 +93,39 @@ schema_only!(
     Kind, { "type": "string", "enum": KINDS }
 );
 
+schema_only!(
+    /// A language in a query.
+    Tag, { "type": "string", "pattern": "^[A-Za-z]{2,3}([-_][A-Za-z]{2})?$", "examples": ["de-AT"] }
+);
+schema_only!(
+    /// Where a page of users begins.
+    UserCursor, { "type": "string", "format": "uuid" }
+);
+schema_only!(
+    /// Where a page of tasks begins.
+    TaskCursor, {
+        "type": "string",
+        "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-[0-9]{1,9}$"
+    }
+);
+schema_only!(
+    /// Where a page of history begins.
+    HistoryCursor, { "type": "string", "pattern": "^[0-9]{1,18}$" }
+);
+schema_only!(
+    /// A product in a query.
+    Word, { "type": "string", "minLength": 1, "examples": ["onramp"] }
+);
+schema_only!(
+    /// A user in a query.
+    Locator, {
+        "type": "string",
+        "maxLength": onboarding::LOCATOR_BYTES_MAX,
+        "pattern": "^(userId|email|phoneNumber|twitter|x):.+$",
+        "examples": ["userId:johnd-123"]
+    }
+);
+
 /// The kinds of tasks.
 const KINDS: [&str; 5] = ["data", "document", "consent", "operator", "renewal"];
 
@@ -102,6 +135,13 @@ fn limit_of(asked: Option<usize>) -> Result<usize, Problem> {
         return Ok(limit);
     }
     Err(Problem::new(Code::BadRequest, format!("limit takes 1 to {LIMIT_MAX}")))
+}
+
+fn product_of(word: Option<&str>) -> Result<Option<Product>, Problem> {
+    match word {
+        Some("") => Err(bad("product", "a product, such as onramp")),
+        word => Ok(word.map(Product::from)),
+    }
 }
 
 fn bad_cursor() -> Problem {
@@ -142,7 +182,7 @@ pub(crate) async fn users(
     if query.waiting_on.as_deref().is_some_and(|word| !WAITING_ON.contains(&word)) {
         return Err(bad("waitingOn", &WAITING_ON.join(", ")));
     }
-    let product = query.product.as_deref().map(Product::from);
+    let product = product_of(query.product.as_deref())?;
     let around = app.surroundings().await?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
     let (mut users, mut scanned) = (Vec::new(), 0);
@@ -219,7 +259,7 @@ pub(crate) async fn tasks(
         }
         None => None,
     };
-    let product = query.product.as_deref().map(Product::from);
+    let product = product_of(query.product.as_deref())?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
     let (mut tasks, mut scanned) = (Vec::new(), 0);
     let next_cursor = 'found: loop {

@@ -14,18 +14,22 @@ const ABOUT: &str = "Onboards users through the provider's KYC, durably. What a 
 
 /// The document of these routes.
 pub(crate) fn document(routes: &[Route]) -> Value {
-    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.definitions_path = "/components/schemas".into();
     });
-    let mut generator = settings.into_generator();
+    // What may be left out of a request is always in an answer, or is never null there.
+    let mut taken = settings.clone().for_deserialize().into_generator();
+    let mut generator = settings.for_serialize().into_generator();
     let problem = generator.subschema_for::<Body9457>();
     let mut paths: Map<String, Value> = Map::new();
     for route in routes {
-        let operation = operation(route, &problem, &mut generator);
+        let operation = operation(route, &problem, &mut taken, &mut generator);
         let methods = paths.entry(route.path).or_insert_with(|| json!({}));
         methods[route.method.as_str().to_lowercase()] = operation;
     }
-    let schemas = generator.take_definitions(true);
+    let mut schemas = taken.take_definitions(true);
+    without_null(&mut schemas, "UserBody");
+    schemas.extend(generator.take_definitions(true));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -46,7 +50,44 @@ pub(crate) fn document(routes: &[Route]) -> Value {
     })
 }
 
-fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -> Value {
+/// What is named in a schema, and in those that it refers to, is left out where there is no value:
+/// the rules refuse null.
+fn without_null(schemas: &mut Map<String, Value>, name: &str) {
+    let Some(properties) = schemas.get_mut(name).and_then(|schema| schema.get_mut("properties"))
+    else {
+        return;
+    };
+    let mut named = Vec::new();
+    for property in properties.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        if let Some(types) = property["type"].as_array() {
+            property["type"] = types[0].clone();
+        }
+        let either = property.get_mut("anyOf").and_then(Value::as_array_mut);
+        if let Some(Value::Object(not_null)) = either.and_then(|either| either.first().cloned()) {
+            if let Some(fields) = property.as_object_mut() {
+                fields.remove("anyOf");
+                fields.extend(not_null);
+            }
+        }
+        let reference =
+            property["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+        named.extend(reference.map(str::to_owned));
+        // Null as the default, too.
+        if let Some(fields) = property.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
+    }
+    for name in named {
+        without_null(schemas, &name);
+    }
+}
+
+fn operation(
+    route: &Route,
+    problem: &Schema,
+    taken: &mut SchemaGenerator,
+    generator: &mut SchemaGenerator,
+) -> Value {
     let mut operation = json!({
         "operationId": route.name,
         "summary": route.summary,
@@ -55,7 +96,7 @@ fn operation(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -
         "security": security(route)
     });
     if let Some(body) = &route.body {
-        let schema = (body.schema)(generator);
+        let schema = (body.schema)(taken);
         let content: Map<String, Value> = body
             .media_types
             .iter()
@@ -81,6 +122,7 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
                     "The user's locator, percent-encoded: userId:…, email:…, phoneNumber:+…, \
                      twitter:…",
                     json!({ "type": "string", "maxLength": onboarding::LOCATOR_BYTES_MAX,
+                            "pattern": "^(userId|email|phoneNumber|twitter|x):.+$",
                             "examples": ["userId:johnd-123"] }),
                 ),
                 "number" => ("The task's number.", json!({ "type": "integer", "minimum": 1 })),
@@ -101,7 +143,7 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
                         "pattern": "^[!-~]+$" } }));
         parameters.push(json!({ "name": "If-Match", "in": "header", "required": false,
             "description": "The ETag of the status that the request is made for, or *.",
-            "schema": { "type": "string", "pattern": "^(\\*|\"[0-9]{1,18}\")$" } }));
+            "schema": { "type": "string", "pattern": "^([*]|\"[0-9]{1,18}\")$", "examples": ["*"] } }));
     }
     parameters
 }

@@ -201,7 +201,7 @@ fn of_users() -> Vec<Route> {
         Route::get(USER, "getUser", users::get)
             .for_scope(Scope::Read)
             .says("Where a user stands, why, and who must act next")
-            .asks::<String>("lang", LANG)
+            .asks::<lists::Tag>("lang", LANG)
             .asks::<users::Rest>("waitFor", "Answer once nothing is under way any more.")
             .asks::<users::Seconds>("timeout", "Or after so many seconds; 30 unless told.")
             .answers::<Status>(StatusCode::OK, "The status."),
@@ -214,12 +214,12 @@ fn of_users() -> Vec<Route> {
             .for_scope(Scope::Read)
             .says("Everything that happened to a user")
             .asks::<lists::Limit>("limit", LIMIT)
-            .asks::<String>("cursor", CURSOR)
+            .asks::<lists::HistoryCursor>("cursor", CURSOR)
             .answers::<lists::History>(StatusCode::OK, "A page of it, oldest first."),
         Route::get("/v1/users/{locator}/explain", "explainUser", users::explain_user)
             .for_scope(Scope::Read)
             .says("The same as a paragraph to read out, and why it does not go on")
-            .asks::<String>("lang", LANG)
+            .asks::<lists::Tag>("lang", LANG)
             .answers::<Explanation>(StatusCode::OK, "The explanation."),
     ]
 }
@@ -297,25 +297,25 @@ fn of_lists() -> Vec<Route> {
             .for_scope(Scope::Read)
             .says("Users in order of creation")
             .asks::<onboarding::State>("state", "Only those in this state.")
-            .asks::<String>("product", "Only those who want this product.")
+            .asks::<lists::Word>("product", "Only those who want this product.")
             .asks::<onboarding::WaitingOn>("waitingOn", "Only those who wait for this one to act.")
             .asks::<bool>("stuck", "Only those who do not go on, or only those who do.")
             .asks::<lists::Time>("updatedAfter", "Only those to whom something happened since.")
-            .asks::<String>("lang", LANG)
+            .asks::<lists::Tag>("lang", LANG)
             .asks::<lists::Limit>("limit", LIMIT)
-            .asks::<String>("cursor", CURSOR)
+            .asks::<lists::UserCursor>("cursor", CURSOR)
             .answers::<lists::Users>(StatusCode::OK, "A page of them. It may have fewer than the limit and still be followed by another."),
         Route::get("/v1/tasks", "listTasks", lists::tasks)
             .for_scope(Scope::Read)
             .says("What persons have to supply, oldest first")
-            .asks::<String>("user", "Only this user's, by locator.")
+            .asks::<lists::Locator>("user", "Only this user's, by locator.")
             .asks::<onboarding::ForWhom>("for", "Only what this one has to do.")
             .asks::<lists::Kind>("kind", "Only those of this kind.")
-            .asks::<String>("product", "Only what this product asks for.")
+            .asks::<lists::Word>("product", "Only what this product asks for.")
             .asks::<bool>("overdue", "Only what is overdue, or only what is not.")
-            .asks::<String>("lang", LANG)
+            .asks::<lists::Tag>("lang", LANG)
             .asks::<lists::Limit>("limit", LIMIT)
-            .asks::<String>("cursor", CURSOR)
+            .asks::<lists::TaskCursor>("cursor", CURSOR)
             .answers::<lists::Tasks>(StatusCode::OK, "A page of them. It may have fewer than the limit and still be followed by another."),
     ]
 }

@@ -40,6 +40,7 @@ pub(crate) struct UserBody {
     due_diligence: Option<DueDiligence>,
     verification_history: Option<VerificationHistory>,
     /// The products that the user is being onboarded for.
+    #[schemars(length(min = 1))]
     wanted_products: Option<Vec<Product>>,
     /// When the user accepted the provider's privacy policy (RFC 3339).
     privacy_policy_accepted_at: Option<String>,
