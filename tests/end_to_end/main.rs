@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy sees no test in a test's own functions")]
 
+mod api;
 mod bad_input;
 mod concurrency;
 mod demo;

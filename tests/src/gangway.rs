@@ -65,6 +65,8 @@ impl Gangway {
             .with("STORE__URL", &database)
             .with("CROSSMINT__URL", origin)
             .with("CROSSMINT__API", "quickstart")
+            // Many run at once; who tests the API takes a free port.
+            .with("HTTP__LISTEN", "off")
     }
 
     /// With the binary that breaks when it is told to.

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a broken assumption of the harness ends the test")]
 
+mod api;
 mod chance;
 mod gangway;
 mod people;
@@ -15,6 +16,7 @@ pub mod roads;
 mod sandbox;
 mod worker;
 
+pub use api::{Api, Response};
 pub use chance::Chance;
 pub use gangway::{Ended, Gangway, binary, breakable_binary};
 pub use people::{PASSPORT, complete_profile, days_from_now, demo_file};

@@ -30,6 +30,16 @@ impl Worker {
         });
     }
 
+    /// Where it serves the API.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn origin(&self) -> String {
+        let said = self.said();
+        let origin = said.split("http=\"").nth(1).and_then(|rest| rest.split('"').next());
+        origin.expect("the ready line says where").to_owned()
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()

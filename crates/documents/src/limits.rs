@@ -1,5 +1,9 @@
 //! How large and how small a document may be.
 
+use onboarding::texts;
+
+use crate::MediaType;
+
 /// What is taken and what is not, as far as the bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -32,6 +36,19 @@ impl Limits {
         pages_max: 20,
         expiry_lead_days: 30,
     };
+}
+
+impl Limits {
+    /// What people are told of them.
+    #[must_use]
+    pub fn told(&self) -> texts::Limits {
+        texts::Limits {
+            media_types: MediaType::ALL.map(|media| media.as_str().to_owned()).into(),
+            bytes_max: u64::try_from(self.bytes_max).ok(),
+            side_pixels_min: Some(self.side_pixels_min),
+            pages_max: Some(self.pages_max),
+        }
+    }
 }
 
 impl Default for Limits {

@@ -26,6 +26,33 @@ pub struct Intake<S> {
     actor: Actor,
     requirements: Arc<Requirements>,
     limits: Limits,
+    expected: Expected,
+}
+
+/// What whoever asks for a change takes the user for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expected {
+    /// Anything.
+    #[default]
+    Any,
+    /// There is no such user yet.
+    None,
+    /// There is one.
+    Some,
+    /// The onboarding is at this version.
+    Version(u64),
+}
+
+impl Expected {
+    fn check(self, found: Option<&Onboarding>) -> Result<(), IntakeError> {
+        let is_met = match self {
+            Self::Any => true,
+            Self::None => found.is_none(),
+            Self::Some => found.is_some(),
+            Self::Version(version) => found.is_some_and(|found| found.version == version),
+        };
+        if is_met { Ok(()) } else { Err(IntakeError::Moved(found.map(|found| found.version))) }
+    }
 }
 
 /// A user's data, as a file of the whole record or as a merge patch (RFC 7396) of it.
@@ -55,6 +82,8 @@ pub struct Added {
 pub struct Settled {
     /// The onboarding after it.
     pub stored: Stored,
+    /// Whether the onboarding began with it.
+    pub is_new: bool,
     /// Why it changed nothing, if it did not.
     pub unchanged: Option<Reason>,
     /// What the provider may not like.
@@ -76,6 +105,9 @@ pub enum IntakeError {
     /// The rules do not allow it at present.
     #[error("not done: {}", explain(*.0))]
     NotNow(Reason),
+    /// It is at another version than the one that the request was made for, or not there at all.
+    #[error("the user is not as the request expects; read the status, and decide again")]
+    Moved(Option<u64>),
     /// Others changed it again and again.
     #[error("the onboarding is being changed by others all the time; try again")]
     Conflict,
@@ -159,7 +191,8 @@ impl<S: Store> Intake<S> {
     /// An intake for requests of `actor`, who goes by the table of requirements and the limits of
     /// documents that come with Gangway.
     pub fn new(store: Arc<S>, actor: Actor) -> Self {
-        Self { store, actor, requirements: Requirements::embedded(), limits: Limits::DEFAULT }
+        let (requirements, limits) = (Requirements::embedded(), Limits::DEFAULT);
+        Self { store, actor, requirements, limits, expected: Expected::Any }
     }
 
     /// The same by another table, which says in which area a user lives.
@@ -172,6 +205,12 @@ impl<S: Store> Intake<S> {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same, for a request that holds only if the user is as expected when it is stored.
+    #[must_use]
+    pub fn expecting(self, expected: Expected) -> Self {
+        Self { expected, ..self }
     }
 
     /// Sets or patches a user's data; the first edit begins the onboarding. What is the same
@@ -203,6 +242,8 @@ impl<S: Store> Intake<S> {
             }
             let requirements = &self.requirements;
             let request = edit_request(edit, &added, requirements, found.as_ref(), held, now)?;
+            // Last: what is refused by itself is told first.
+            self.expected.check(found.as_ref().map(|stored| &stored.onboarding))?;
             let stored = found.unwrap_or_else(|| Stored {
                 user: user.clone(),
                 onboarding: Onboarding::blank(added.new_id, now),
@@ -235,7 +276,7 @@ impl<S: Store> Intake<S> {
         let digest = documents::digest(&self.store.digest_key().await?, given.bytes);
         let digest = DocumentDigest(digest);
         for _ in 0..CONFLICTS_MAX {
-            let stored = self.store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
+            let stored = self.existing(user).await?;
             let beside = self.compare(&stored.onboarding, given, digest).await?;
             let request = document_request(&stored.onboarding, given, digest, &checked, beside);
             if let Some(settled) = self.settle(stored, request, now).await? {
@@ -243,6 +284,12 @@ impl<S: Store> Intake<S> {
             }
         }
         Err(IntakeError::Conflict)
+    }
+
+    async fn existing(&self, user: &UserLocator) -> Result<Stored, IntakeError> {
+        let found = self.store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
+        self.expected.check(Some(&found.onboarding))?;
+        Ok(found)
     }
 
     /// What is to be said of a document beside the user's others, and those of other users. Of
@@ -297,7 +344,7 @@ impl<S: Store> Intake<S> {
         request: impl Fn(&Onboarding) -> Request,
     ) -> Result<Settled, IntakeError> {
         for _ in 0..CONFLICTS_MAX {
-            let stored = self.store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
+            let stored = self.existing(user).await?;
             let request = request(&stored.onboarding);
             if let Some(settled) = self.settle(stored, request, now).await? {
                 return Ok(settled);
@@ -314,6 +361,7 @@ impl<S: Store> Intake<S> {
         now: Timestamp,
     ) -> Result<Option<Settled>, IntakeError> {
         let Stored { user, onboarding } = stored;
+        let is_new = onboarding.version == 0;
         let cx = Context { now, policy: self.store.policy() };
         let mut draft = Draft { onboarding, transitions: Vec::new(), ignored: None, cx };
         for event in &request.events {
@@ -325,7 +373,8 @@ impl<S: Store> Intake<S> {
         let stored = Stored { user: user.clone(), onboarding: draft.onboarding };
         if draft.transitions.is_empty() {
             let unchanged = Some(draft.ignored.unwrap_or(Reason::AlreadySo));
-            return Ok(Some(Settled { stored, unchanged, warnings: request.warnings }));
+            let warnings = request.warnings;
+            return Ok(Some(Settled { stored, is_new: false, unchanged, warnings }));
         }
         let commit = Commit {
             id: stored.onboarding.id,
@@ -338,7 +387,8 @@ impl<S: Store> Intake<S> {
         };
         match self.store.commit(commit).await? {
             Committed::Stored { .. } => {
-                Ok(Some(Settled { stored, unchanged: None, warnings: request.warnings }))
+                let warnings = request.warnings;
+                Ok(Some(Settled { stored, is_new, unchanged: None, warnings }))
             }
             Committed::Conflict => Ok(None),
         }
@@ -453,7 +503,7 @@ fn edit_request(
             request.personal.push(PersonalData::Profile { revision, json });
         }
     }
-    if added.verify {
+    if added.verify || file.verify {
         request.events.push(Event::VerificationRequested);
     }
     Ok(request)

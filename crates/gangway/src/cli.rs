@@ -59,7 +59,7 @@ pub(crate) struct Global {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run the worker until it is told to stop
+    /// Run the worker, and serve the HTTP API, until it is told to stop
     ///
     /// Makes every call that is due, within the provider's limits. Ctrl-C or SIGTERM ends it
     /// once the calls in flight are done; a second one ends it at once. Nothing is lost either
@@ -118,6 +118,9 @@ pub(crate) enum Command {
     /// End a user's onboarding and destroy the personal data; there is no way back
     #[command(after_help = exit::HELP)]
     Erase(Erase),
+    /// Make, list and revoke the keys of the HTTP API
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Have others told what happens, and see what arrived
     #[command(subcommand)]
     Webhook(WebhookCommand),
@@ -277,6 +280,44 @@ pub(crate) enum DocumentCommand {
     /// acknowledged can only be replaced, by `gangway document add`.
     #[command(after_help = exit::HELP)]
     Remove(DocumentRemove),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key, and show it once
+    ///
+    /// The database has a hash of it alone. As soon as there is a key, the API takes no request
+    /// without one.
+    Create(KeyCreate),
+    /// List the keys: what each may do, and when it was last used
+    List(Json),
+    /// Revoke a key; its next request is refused
+    Revoke(KeyRevoke),
+}
+
+#[derive(Args)]
+pub(crate) struct KeyCreate {
+    /// What to call it, such as the program that uses it
+    #[arg(value_name = "NAME", value_parser = key_name)]
+    pub(crate) name: String,
+    /// What it may do, separated by commas: read (look), write (give data and documents, ask for
+    /// verification), operate (hold, resume, retry, cancel, reopen, waive), admin (erase)
+    #[arg(long, value_name = "SCOPE,…", value_delimiter = ',', required = true, value_parser = scope)]
+    pub(crate) scope: Vec<server::Scope>,
+    /// How long it is good, such as 90d; for ever without it
+    #[arg(long, value_name = "DURATION", value_parser = duration_ms)]
+    pub(crate) expires_in: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct KeyRevoke {
+    /// The key's public part, as `key list` shows it
+    #[arg(value_name = "PREFIX")]
+    pub(crate) prefix: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
 }
 
 #[derive(Subcommand)]
@@ -729,6 +770,14 @@ fn word(text: &str) -> Result<&str, &'static str> {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let fits = (1..=WORD_CHARS_MAX).contains(&text.len()) && text.chars().all(is_word);
     fits.then_some(text).ok_or("write a word of lower-case letters, digits and dashes")
+}
+
+fn key_name(text: &str) -> Result<String, &'static str> {
+    word(text).map(str::to_owned)
+}
+
+fn scope(text: &str) -> Result<server::Scope, server::UnknownScope> {
+    text.parse()
 }
 
 fn onboarding_id(text: &str) -> Result<OnboardingId, &'static str> {

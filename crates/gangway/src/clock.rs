@@ -3,11 +3,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use notifications::SECRET_BYTES;
 use onboarding::{OnboardingId, Timestamp};
-use ring::rand;
 use store::WorkerId;
 use uuid::{NoContext, Uuid};
+
+use crate::error::Error;
 
 /// The time now. A clock before 1970 reads as 1970; `gangway doctor` complains of it.
 pub(crate) fn now() -> Timestamp {
@@ -26,25 +26,21 @@ pub(crate) fn new_worker_id(now: Timestamp) -> WorkerId {
     WorkerId(random.cast_signed())
 }
 
+/// Bytes of chance, for a secret.
+pub(crate) fn chance<const BYTES: usize>() -> Result<[u8; BYTES], Error> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(Error::NoChance)?;
+    Ok(bytes)
+}
+
 /// The id of an endpoint.
-pub(crate) fn new_endpoint_id() -> String {
-    format!("ep_{:012x}", random_bits() >> 16)
+pub(crate) fn new_endpoint_id() -> Result<String, Error> {
+    Ok(format!("ep_{:012x}", u64::from_be_bytes(chance()?) >> 16))
 }
 
 /// The id of a message that tells of nothing.
-pub(crate) fn new_test_id() -> String {
-    format!("evt_test_{:016x}", random_bits())
-}
-
-fn random_bits() -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = random_bytes();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// Bytes that nobody can guess.
-pub(crate) fn random_bytes() -> [u8; SECRET_BYTES] {
-    let random = rand::generate(&rand::SystemRandom::new());
-    random.expect("the system has randomness").expose()
+pub(crate) fn new_test_id() -> Result<String, Error> {
+    Ok(format!("evt_test_{:016x}", u64::from_be_bytes(chance()?)))
 }
 
 fn random_uuid(now: Timestamp) -> Uuid {

@@ -47,6 +47,12 @@ pub(crate) enum Error {
     #[error("to destroy the user's personal data for good, say --yes")]
     NotConfirmed,
     #[error(transparent)]
+    Api(#[from] server::StartError),
+    #[error("there is no such key; `gangway key list` lists them")]
+    NoSuchKey,
+    #[error("the system gives no random numbers")]
+    NoChance(#[source] getrandom::Error),
+    #[error(transparent)]
     Address(#[from] notifications::BadAddress),
     #[error(transparent)]
     Notifications(#[from] notifications::ClientError),
@@ -65,9 +71,10 @@ impl Error {
             Self::Locator(_) | Self::NeitherFileNorLocator(_) | Self::NotConfirmed => Exit::Usage,
             Self::Intake(refused) => match refused {
                 IntakeError::NoSuchUser => Exit::NoSuchUser,
-                IntakeError::Ended(_) | IntakeError::NotNow(_) | IntakeError::Conflict => {
-                    Exit::Conflict
-                }
+                IntakeError::Ended(_)
+                | IntakeError::NotNow(_)
+                | IntakeError::Moved(_)
+                | IntakeError::Conflict => Exit::Conflict,
                 IntakeError::Refused(_) | IntakeError::DamagedProfile | IntakeError::Store(_) => {
                     Exit::Failed
                 }
@@ -83,6 +90,9 @@ impl Error {
             | Self::Scenario(_)
             | Self::Sandbox(_)
             | Self::Demo(_)
+            | Self::Api(_)
+            | Self::NoSuchKey
+            | Self::NoChance(_)
             | Self::Address(_)
             | Self::Notifications(_)
             | Self::NoSuchEndpoint

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use onboarding::{Lane, Onboarding, Policy, State, Step, next_step};
+use onboarding::{Onboarding, Policy, State, is_under_way};
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,31 +77,21 @@ impl From<Exit> for ExitCode {
 impl Exit {
     /// Where a user stands.
     pub(crate) fn of(onboarding: &Onboarding, policy: &Policy) -> Self {
+        if is_under_way(onboarding, policy) {
+            return Self::InVerification;
+        }
         match onboarding.state {
             State::Registering
             | State::Registered
             | State::DocumentsUploaded
-            | State::VerificationTriggered => match next_step(onboarding, policy) {
-                Step::Call { .. } => Self::InVerification,
-                Step::WaitForPerson | Step::Nothing => Self::PersonMustAct,
-            },
-            State::Polling => Self::InVerification,
-            State::RequiresData => Self::PersonMustAct,
+            | State::VerificationTriggered
+            | State::Polling
+            | State::RequiresData => Self::PersonMustAct,
             State::Verified => Self::Done,
             State::Rejected => Self::Rejected,
             State::Held | State::Cancelled | State::Erased => Self::Stopped,
         }
     }
-}
-
-/// Whether whoever waits for the user's standing has waited long enough: nothing is under way
-/// any more, not even a call that would tell the provider something new.
-pub(crate) fn is_settled(onboarding: &Onboarding, policy: &Policy) -> bool {
-    let telling = match next_step(onboarding, policy) {
-        Step::Call { call, .. } => call.lane() == Lane::Write,
-        Step::WaitForPerson | Step::Nothing => false,
-    };
-    !telling && Exit::of(onboarding, policy) != Exit::InVerification
 }
 
 #[cfg(test)]
@@ -110,7 +100,7 @@ mod tests {
 
     use onboarding::{
         Consent, Eligibility, Hold, HoldCause, Observation, Product, ProductStatus, ProfileRecord,
-        Revision, Revisions, Timestamp, Verification,
+        Revision, Revisions, Timestamp, Verification, is_settled,
     };
 
     use super::*;

@@ -1,8 +1,6 @@
 //! A user's status and history for human eyes.
 
-use onboarding::{
-    Event, ForWhom, ProductView, State, Status, TaskState, TaskView, Timestamp, WaitingOn,
-};
+use onboarding::{ForWhom, ProductView, State, Status, TaskState, TaskView, Timestamp, WaitingOn};
 use serde_json::Value;
 use store::Closed;
 
@@ -184,15 +182,6 @@ fn documents(status: &Status) -> String {
         ]);
     }
     section(status.documents.is_empty(), &table)
-}
-
-/// What an event says, besides its name; never personal data.
-pub(crate) fn detail(event: &Event) -> Value {
-    let mut detail = serde_json::to_value(event).expect("an event is plain JSON");
-    if let Some(fields) = detail.as_object_mut() {
-        fields.remove("event");
-    }
-    detail
 }
 
 /// A list with room between its elements, so that a long one can be broken over lines.
@@ -380,14 +369,14 @@ NO  TASK                              FOR       STATE          DUE              
 
     #[test]
     fn a_time_in_an_events_detail_reads_as_a_time() {
-        let detail = detail(&Event::ConsentGiven {
+        let consent = onboarding::Event::ConsentGiven {
             text: onboarding::LegalText::PrivacyPolicy,
             revision: Revision(1),
             accepted_at: Timestamp(0),
             region: None,
             evidence: onboarding::Evidence::default(),
-        });
-        assert_eq!(brief(&detail), "acceptedAt=1970-01-01T00:00:00.000Z revision=1");
+        };
+        assert_eq!(brief(&consent.detail()), "acceptedAt=1970-01-01T00:00:00.000Z revision=1");
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub enum Effect {
 
 /// The classes of failure; each is handled in one way by [`crate::apply`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureClass {
     /// 408, 409, 425, 5xx, no connection, reset, time-out, unreadable 2xx: try again later.

@@ -203,6 +203,15 @@ impl<'a> Fields<'a> {
         (list.len() == elements.len()).then_some(list)
     }
 
+    /// The truth value of this name.
+    pub(crate) fn switch(&mut self, name: &str) -> Option<bool> {
+        let value = self.value(name)?.as_bool();
+        if value.is_none() {
+            self.error(name, "must be true or false");
+        }
+        value
+    }
+
     /// The text of this name, read by `rule`.
     pub(crate) fn optional<T>(&mut self, name: &str, rule: impl Rule<T>) -> Option<T> {
         match text(self.value(name)?).and_then(rule) {

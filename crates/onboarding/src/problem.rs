@@ -7,6 +7,7 @@ use serde::Serialize;
 /// One thing that is wrong, or doubtful, and where it is.
 /// Its texts name fields and rules; they never repeat what was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Problem {
     /// A JSON pointer (RFC 6901) to the place; empty for the whole.
@@ -19,6 +20,7 @@ pub struct Problem {
 
 /// How much a problem weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Severity {
     /// What was given is refused.
@@ -29,6 +31,7 @@ pub enum Severity {
 
 /// Every problem of what was given. As an `Err`, at least one of them is an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Problems(pub Vec<Problem>);
 

@@ -87,6 +87,7 @@ const fn kind_of(request: &Request) -> SubjectKind {
 
 /// Who has to do what a task asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ForWhom {
     /// The user, or the company for the user.

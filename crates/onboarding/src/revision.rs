@@ -8,6 +8,7 @@ use crate::DocumentType;
 
 /// The number of an edit to one thing: the profile, the consent, or a document. The first is 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Revision(pub u32);
 

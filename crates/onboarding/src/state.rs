@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where an onboarding stands. It is derived from the facts after each event, never set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// We hold data; the provider has not the current profile and consent yet.

@@ -17,6 +17,7 @@ use crate::{
 
 /// Where a user stands, why, and who must act next. Holds no personal data but the locator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// The user's locator.
@@ -62,6 +63,7 @@ pub struct Status {
 
 /// One product in a [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProductView {
     /// The product.
@@ -82,6 +84,7 @@ pub struct ProductView {
 
 /// One task in a [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TaskView {
     /// The onboarding's id and the task's number.
@@ -129,6 +132,7 @@ pub struct TaskView {
 
 /// One round of a task that is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PastRoundView {
     /// When something was supplied.
@@ -139,6 +143,7 @@ pub struct PastRoundView {
 
 /// The next step in a [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StepView {
     /// A call's name, `wait-for-person`, or `nothing`.
@@ -149,6 +154,7 @@ pub struct StepView {
 
 /// The last failure in a [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct LastErrorView {
     /// What could be done about it.
@@ -161,6 +167,7 @@ pub struct LastErrorView {
 
 /// The hold in a [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct HoldView {
     /// What stopped it.
@@ -175,6 +182,7 @@ pub struct HoldView {
 
 /// One document in a [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DocumentView {
     /// Its type.
@@ -189,6 +197,7 @@ pub struct DocumentView {
 
 /// Who acts next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitingOn {
     /// The user, or the company for the user: something has to be supplied or asked for.

@@ -109,6 +109,7 @@ impl Request {
 
 /// How far a task has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskState {
     /// A person has to act.
@@ -183,6 +184,7 @@ pub struct Due {
 
 /// Where the time comes from by which something is due. The provider names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DueSource {
     /// The configured time for tasks of this kind.

@@ -144,6 +144,17 @@ impl<'de> Deserialize<'de> for Date {
 #[error("not a date (YYYY-MM-DD) or date-time (2026-05-02T09:10:00Z)")]
 pub struct InvalidTime;
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Date {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Date".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "format": "date" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,8 @@ const WANTED_PRODUCTS: &str = "wantedProducts";
 const ACCEPTED_AT: &str = "privacyPolicyAcceptedAt";
 const PRIVACY_POLICY: &str = "privacyPolicyConsent";
 const TERMS_OF_SERVICE: &str = "termsOfServiceConsent";
-const OUR_OWN: [&str; 4] = [WANTED_PRODUCTS, ACCEPTED_AT, PRIVACY_POLICY, TERMS_OF_SERVICE];
+const VERIFY: &str = "verify";
+const OUR_OWN: [&str; 5] = [WANTED_PRODUCTS, ACCEPTED_AT, PRIVACY_POLICY, TERMS_OF_SERVICE, VERIFY];
 /// The fewest and the most digits of a hash that is taken: SHA-1's are too few.
 const HASH_DIGITS: std::ops::RangeInclusive<usize> = 64..=128;
 
@@ -32,6 +33,8 @@ pub struct UserFile {
     pub wanted_products: Option<BTreeSet<Product>>,
     /// What the user accepted of the provider's legal texts, as far as it says so.
     pub consents: Vec<GivenConsent>,
+    /// Whether it asks for verification, too.
+    pub verify: bool,
 }
 
 impl UserFile {
@@ -72,6 +75,7 @@ fn check_removals(patch: &Value, problems: &mut Problems) {
     const KEPT: &str = "must not be null; a consent that was given can't be taken out of a user";
     for (name, message) in [
         (WANTED_PRODUCTS, "must not be null; list the wanted products"),
+        (VERIFY, "must be true or false"),
         (ACCEPTED_AT, KEPT),
         (PRIVACY_POLICY, KEPT),
         (TERMS_OF_SERVICE, KEPT),
@@ -91,11 +95,13 @@ fn read(whole: &Value, given: &Value, now: Timestamp, problems: &mut Problems) -
     if names_section(given) && !names_section(whole) {
         problems.error("", "must keep at least one section of the profile");
     }
-    let mut user = UserFile { profile: None, wanted_products: None, consents: Vec::new() };
+    let mut user =
+        UserFile { profile: None, wanted_products: None, consents: Vec::new(), verify: false };
     if let Some(mut fields) = Fields::of(whole, String::new(), problems) {
         user.profile = names_section(given).then(|| read_profile(&mut fields, now.date()));
         user.wanted_products = wanted(&mut fields);
         user.consents = consents(&mut fields, now);
+        user.verify = fields.switch(VERIFY).unwrap_or(false);
     }
     user
 }

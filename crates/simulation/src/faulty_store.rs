@@ -11,7 +11,7 @@ use onboarding::{
 use store::{
     Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
     DocumentDigest, HistoryRow, ListRequest, NotesDue, Notified, ProfileContent, ProviderGate,
-    Store, StoreError, Stored, StoredTask, Worker,
+    Store, StoreError, Stored, StoredTask, TaskRequest, Worker,
 };
 
 use crate::base::{Opened, ask};
@@ -288,12 +288,8 @@ impl Store for FaultyStore {
         ask!(&self.inner, counts())
     }
 
-    async fn tasks(
-        &self,
-        id: Option<OnboardingId>,
-        limit: usize,
-    ) -> Result<Vec<StoredTask>, StoreError> {
-        ask!(&self.inner, tasks(id, limit))
+    async fn tasks(&self, request: TaskRequest) -> Result<Vec<StoredTask>, StoreError> {
+        ask!(&self.inner, tasks(request))
     }
 
     async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {

@@ -492,7 +492,7 @@ impl State {
         let ids: Vec<OnboardingId> = self.ledger.watched.keys().copied().collect();
         for id in ids {
             let rows = ask!(&self.store, history(id, 0, usize::MAX));
-            let tasks = ask!(&self.store, tasks(Some(id), usize::MAX));
+            let tasks = ask!(&self.store, tasks(store::TaskRequest::first(Some(id), usize::MAX)));
             let (rows, tasks) =
                 (rows.expect("the store can be read"), tasks.expect("the store can be read"));
             let onboarding = &self.ledger.watched[&id].replayed;

@@ -357,6 +357,7 @@ impl State {
                 error @ (IntakeError::NoSuchUser
                 | IntakeError::Ended(_)
                 | IntakeError::NotNow(_)
+                | IntakeError::Moved(_)
                 | IntakeError::Conflict
                 | IntakeError::Store(_)),
             ) => self.tell(|| format!("{process}: user {user}: not taken: {error}")),

@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use onboarding::{
-    Area, Call, DocumentType, Event, Lane, Notification, Onboarding, OnboardingId, Policy,
-    Revision, State, Task, Timestamp, Transition, UserLocator,
+    Area, Call, DocumentType, Event, HistoryEntry, Lane, Notification, Onboarding, OnboardingId,
+    Policy, Reader, Revision, State, Task, Timestamp, Transition, UserLocator, UserTask,
 };
 
 pub use budget::Budgets;
@@ -33,7 +33,8 @@ pub use outbox::{
 #[cfg(feature = "fuzzing")]
 pub use snapshot::{Snapshot, Upgrade, read as read_snapshot, write as write_snapshot};
 pub use sqlite::{
-    CheckedPage, Damage, OpenError, SqliteStore, StoreCheck, path_of, worker_is_running,
+    Answered, ApiKey, CheckedPage, Damage, OpenError, SqliteStore, StoreCheck, path_of,
+    worker_is_running,
 };
 
 /// An onboarding, and the user whose it is.
@@ -52,10 +53,12 @@ pub enum Actor {
     Worker,
     /// A person or a script, by the command line.
     Cli,
+    /// A client of the HTTP API.
+    Api,
 }
 
 impl Actor {
-    const ALL: [Self; 2] = [Self::Worker, Self::Cli];
+    const ALL: [Self; 3] = [Self::Worker, Self::Cli, Self::Api];
 
     /// The word in the store and in status output.
     #[must_use]
@@ -63,6 +66,7 @@ impl Actor {
         match self {
             Self::Worker => "worker",
             Self::Cli => "cli",
+            Self::Api => "api",
         }
     }
 
@@ -330,10 +334,19 @@ pub struct HistoryRow {
     pub from: State,
     /// The state after.
     pub to: State,
-    /// Who made it happen: `worker` or `cli`.
+    /// Who made it happen: `worker`, `cli` or `api`.
     pub actor: Actor,
     /// The policy under which it was applied: with it, history can be replayed exactly.
     pub policy: Policy,
+}
+
+impl HistoryRow {
+    /// How it is shown.
+    #[must_use]
+    pub fn view(&self) -> HistoryEntry {
+        let states = (self.from, self.to);
+        HistoryEntry::of(self.version, self.at, &self.event, states, self.actor.as_str())
+    }
 }
 
 /// A page of a list, in order of creation.
@@ -347,6 +360,25 @@ pub struct ListRequest {
     pub limit: usize,
 }
 
+/// A page of the tasks that are not closed, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskRequest {
+    /// Only this onboarding's.
+    pub of: Option<OnboardingId>,
+    /// Only those that come after this one, named by its onboarding and its number.
+    pub after: Option<(OnboardingId, u32)>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+impl TaskRequest {
+    /// The first page, of one onboarding or of all.
+    #[must_use]
+    pub const fn first(of: Option<OnboardingId>, limit: usize) -> Self {
+        Self { of, after: None, limit }
+    }
+}
+
 /// A task, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredTask {
@@ -358,6 +390,14 @@ pub struct StoredTask {
     pub area: Option<Area>,
     /// The task.
     pub task: Task,
+}
+
+impl StoredTask {
+    /// The view that `reader` has of it.
+    #[must_use]
+    pub fn view(&self, reader: &Reader<'_>) -> UserTask {
+        UserTask::of(&self.user, self.onboarding_id, self.area.as_ref(), &self.task, reader)
+    }
 }
 
 /// Onboardings whose next note (see [`onboarding::next_note`]) has fallen due.
@@ -377,6 +417,17 @@ pub enum ProviderGate {
     Open,
     /// It refuses everyone: the worker only probes.
     Closed(Closed),
+}
+
+impl ProviderGate {
+    /// Since when it is closed, if it is.
+    #[must_use]
+    pub const fn closed_since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Open => None,
+            Self::Closed(closed) => Some(closed.since),
+        }
+    }
 }
 
 /// What is known of a closed provider.
@@ -538,8 +589,7 @@ pub trait Store: Send + Sync + 'static {
     /// over, with an error in the log.
     fn tasks(
         &self,
-        id: Option<OnboardingId>,
-        limit: usize,
+        request: TaskRequest,
     ) -> impl Future<Output = Result<Vec<StoredTask>, StoreError>> + Send;
 
     /// Onboardings of which something is to be noted by now, at most `limit` of them. Nothing is

@@ -14,7 +14,8 @@ use crate::outbox;
 use crate::{
     About, Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
     DocumentDigest, HistoryRow, Lease, ListRequest, NotesDue, Notified, PersonalData,
-    ProfileContent, ProviderGate, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask, Worker,
+    ProfileContent, ProviderGate, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask,
+    TaskRequest, Worker,
 };
 
 /// A store in memory. Clones share what is stored, as processes share a database.
@@ -492,11 +493,8 @@ impl Store for MemoryStore {
         Ok(counts)
     }
 
-    async fn tasks(
-        &self,
-        id: Option<OnboardingId>,
-        limit: usize,
-    ) -> Result<Vec<StoredTask>, StoreError> {
+    async fn tasks(&self, request: TaskRequest) -> Result<Vec<StoredTask>, StoreError> {
+        let TaskRequest { of: id, after, limit } = request;
         let tables = self.tables();
         let rows = tables.rows.iter().filter(|row| id.is_none_or(|id| row.onboarding.id == id));
         let mut tasks: Vec<(&Row, &TaskRow)> = rows
@@ -504,7 +502,19 @@ impl Store for MemoryStore {
             .filter(|(_, stored)| stored.task.state != TaskState::Closed)
             .collect();
         tasks.sort_by_key(|(_, stored)| (stored.task.opened_at, stored.key));
-        let tasks = tasks.into_iter().take(limit).map(|(row, stored)| StoredTask {
+        let begin = match after {
+            None => 0,
+            // A task that is closed by now is found all the same, by where it would be.
+            Some((id, number)) => {
+                let last = tables.row(id).and_then(|row| row.tasks.get(&number));
+                let last = last.map(|last| (last.task.opened_at, last.key));
+                let seen = |(_, task): &(&Row, &TaskRow)| {
+                    last.is_none_or(|last| (task.task.opened_at, task.key) <= last)
+                };
+                tasks.partition_point(seen)
+            }
+        };
+        let tasks = tasks.into_iter().skip(begin).take(limit).map(|(row, stored)| StoredTask {
             user: row.user.clone(),
             onboarding_id: row.onboarding.id,
             area: row.onboarding.area().cloned(),

@@ -7,7 +7,7 @@ use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, Use
 use store::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
     ListRequest, MemoryStore, NotesDue, Notified, ProfileContent, ProviderGate, Store, StoreError,
-    Stored, StoredTask,
+    Stored, StoredTask, TaskRequest,
 };
 
 use crate::latch::Latch;
@@ -240,12 +240,8 @@ impl Store for FailingStore {
         self.inner.counts().await
     }
 
-    async fn tasks(
-        &self,
-        id: Option<OnboardingId>,
-        limit: usize,
-    ) -> Result<Vec<StoredTask>, StoreError> {
-        self.inner.tasks(id, limit).await
+    async fn tasks(&self, request: TaskRequest) -> Result<Vec<StoredTask>, StoreError> {
+        self.inner.tasks(request).await
     }
 
     async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {

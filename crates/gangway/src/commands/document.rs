@@ -35,6 +35,7 @@ pub(super) async fn add(settings: &Settings, args: cli::DocumentAdd) -> Result<E
         IntakeError::NoSuchUser
         | IntakeError::Ended(_)
         | IntakeError::NotNow(_)
+        | IntakeError::Moved(_)
         | IntakeError::Conflict
         | IntakeError::DamagedProfile
         | IntakeError::Store(_) => error,

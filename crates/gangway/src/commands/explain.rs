@@ -3,11 +3,10 @@
 
 use engine::IntakeError;
 use onboarding::{
-    Explanation, OnboardingId, Reader, Status, StuckView, Surroundings, Timestamp, UserLocator,
+    Explanation, OnboardingId, Status, StuckUser, StuckView, Surroundings, Timestamp, UserLocator,
     WaitingOn, explain,
 };
-use serde::Serialize;
-use store::{ListRequest, ProviderGate, SqliteStore, Store as _, Stored};
+use store::{ListRequest, SqliteStore, Store as _};
 
 use super::standstill;
 use crate::error::Error;
@@ -40,10 +39,7 @@ pub(super) async fn run(settings: &Settings, args: cli::Explain) -> Result<Exit,
 }
 
 async fn surroundings(settings: &Settings, store: &SqliteStore) -> Result<Surroundings, Error> {
-    let gate_closed_since = match store.provider_gate().await? {
-        ProviderGate::Open => None,
-        ProviderGate::Closed(closed) => Some(closed.since),
-    };
+    let gate_closed_since = store.provider_gate().await?.closed_since();
     Ok(Surroundings { gate_closed_since, stuck_after: settings.stuck_after })
 }
 
@@ -82,29 +78,6 @@ fn products(explanation: &Explanation, now: Timestamp) -> String {
     table.render()
 }
 
-/// A user who does not go on, and why.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct StuckUser {
-    user: String,
-    id: String,
-    state: &'static str,
-    #[serde(flatten)]
-    stuck: StuckView,
-}
-
-impl StuckUser {
-    fn of(stored: &Stored, reader: &Reader<'_>, around: &Surroundings) -> Option<Self> {
-        let Stored { user, onboarding } = stored;
-        Some(Self {
-            stuck: StuckView::of(user, onboarding, reader, around)?,
-            user: user.as_str().to_owned(),
-            id: onboarding.id.to_string(),
-            state: onboarding.state.as_str(),
-        })
-    }
-}
-
 /// `users --stuck`: every user is read, and a few are told.
 pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
@@ -117,7 +90,9 @@ pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit,
     while found.len() < limit {
         let request = ListRequest { state: args.state, after, limit: PAGE };
         let page = store.list(request).await?;
-        let stuck = page.iter().filter_map(|stored| StuckUser::of(stored, &reader, &around));
+        let stuck = page
+            .iter()
+            .filter_map(|stored| StuckUser::of(&stored.user, &stored.onboarding, &reader, &around));
         found.extend(stuck.take(limit - found.len()));
         match page.last() {
             Some(last) if page.len() == PAGE => after = Some(last.onboarding.id),

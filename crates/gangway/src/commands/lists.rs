@@ -1,10 +1,8 @@
 //! `gangway users`, `tasks` and `history`: the lists.
 
 use engine::IntakeError;
-use onboarding::{OnboardingId, Reader, Status, TaskView, Timestamp, UserLocator};
-use serde::Serialize;
-use serde_json::Value;
-use store::{HistoryRow, ListRequest, SqliteStore, Store as _, StoredTask};
+use onboarding::{HistoryEntry, OnboardingId, Status, Timestamp, UserLocator, UserTask};
+use store::{HistoryRow, ListRequest, SqliteStore, Store as _, TaskRequest};
 
 use crate::error::Error;
 use crate::exit::Exit;
@@ -57,22 +55,6 @@ fn users_table(statuses: &[Status], now: Timestamp) -> String {
     table.render()
 }
 
-/// A task, and whose it is.
-#[derive(Serialize)]
-struct UserTask {
-    user: String,
-    #[serde(flatten)]
-    task: TaskView,
-}
-
-impl UserTask {
-    fn of(stored: StoredTask, reader: &Reader<'_>) -> Self {
-        let StoredTask { user, onboarding_id, area, task } = stored;
-        let task = TaskView::of(&user, onboarding_id, area.as_ref(), &task, reader);
-        Self { user: user.as_str().to_owned(), task }
-    }
-}
-
 /// `tasks`.
 pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit, Error> {
     let user = args.locator.map(|locator| locator.parse::<UserLocator>()).transpose()?;
@@ -83,9 +65,9 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
     };
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let now = clock::now();
-    let stored = store.tasks(id, limit).await?.into_iter();
+    let stored = store.tasks(TaskRequest::first(id, limit)).await?.into_iter();
     let reader = settings.reader(&args.lang.or(&settings.texts), now);
-    let tasks: Vec<UserTask> = stored.map(|stored| UserTask::of(stored, &reader)).collect();
+    let tasks: Vec<UserTask> = stored.map(|stored| stored.view(&reader)).collect();
     if args.output.json {
         print_json(&tasks)?;
         return Ok(Exit::Done);
@@ -102,43 +84,17 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// A row of history; `detail` is what the event says, which is never personal data.
-#[derive(Serialize)]
-struct Entry {
-    version: u64,
-    at: String,
-    event: &'static str,
-    from: &'static str,
-    to: &'static str,
-    actor: &'static str,
-    detail: Value,
-}
-
-impl From<HistoryRow> for Entry {
-    fn from(row: HistoryRow) -> Self {
-        Self {
-            version: row.version,
-            at: row.at.to_string(),
-            event: row.event.name(),
-            from: row.from.as_str(),
-            to: row.to.as_str(),
-            actor: row.actor.as_str(),
-            detail: view::detail(&row.event),
-        }
-    }
-}
-
 /// `history`.
 pub(super) async fn history(settings: &Settings, args: cli::UserJson) -> Result<Exit, Error> {
     let user: UserLocator = args.user.locator.parse()?;
     let store = database::existing(settings).await?;
     let id = id_of(&store, &user).await?;
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries: Vec<HistoryEntry> = Vec::new();
     loop {
         let after = entries.last().map_or(0, |entry| entry.version);
         let page = store.history(id, after, HISTORY_PAGE).await?;
         let is_last = page.len() < HISTORY_PAGE;
-        entries.extend(page.into_iter().map(Entry::from));
+        entries.extend(page.iter().map(HistoryRow::view));
         if is_last {
             break;
         }
@@ -150,7 +106,7 @@ pub(super) async fn history(settings: &Settings, args: cli::UserJson) -> Result<
     let mut table = Table::new(&["VERSION", "AT", "EVENT", "STATE", "BY", "DETAIL"]);
     for entry in &entries {
         let moved = if entry.from == entry.to {
-            entry.to.to_owned()
+            entry.to.to_string()
         } else {
             format!("{} -> {}", entry.from, entry.to)
         };

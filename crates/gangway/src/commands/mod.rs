@@ -6,6 +6,7 @@ mod doctor;
 mod document;
 mod events;
 mod explain;
+mod key;
 mod lists;
 mod operate;
 mod report;
@@ -26,8 +27,8 @@ use clap_complete::Shell;
 use onboarding::Event;
 
 use crate::cli::{
-    self, Cli, Command, ConsentCommand, DocumentCommand, RequirementsCommand, TaskCommand,
-    UserCommand,
+    self, Cli, Command, ConsentCommand, DocumentCommand, KeyCommand, RequirementsCommand,
+    TaskCommand, UserCommand,
 };
 use crate::demo;
 use crate::error::Error;
@@ -47,6 +48,9 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Requirements(RequirementsCommand::Show(output)) => {
             requirements::show(&loaded?.settings, output.json)
         }
+        Command::Key(KeyCommand::Create(create)) => key::create(&loaded?.settings, create).await,
+        Command::Key(KeyCommand::List(output)) => key::list(&loaded?.settings, output.json).await,
+        Command::Key(KeyCommand::Revoke(revoke)) => key::revoke(&loaded?.settings, revoke).await,
         Command::Webhook(command) => webhook::run(&loaded?.settings, command).await,
         Command::Events(events) => events::run(&loaded?.settings, events).await,
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,

@@ -90,6 +90,7 @@ mod tests {
                     user: "userId:ada".parse().unwrap(),
                     onboarding: Onboarding { state, ..blank.clone() },
                 },
+                is_new: false,
                 unchanged: Some(Reason::NothingNewToVerify),
                 warnings: Problems::default(),
             };

@@ -1,4 +1,4 @@
-//! `gangway serve`: the worker, and beside it what tells others.
+//! `gangway serve`: the worker, and beside it the HTTP API and what tells others.
 
 use std::sync::Arc;
 
@@ -26,18 +26,30 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     let told = settings.notifications;
     let sender = notifications::Client::new(told, &notifications::system_lookup())?;
     let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&store), sender, told));
-    let worker = Arc::new(Worker::new(store, client, worker_settings(settings)).await?);
+    let worker = Worker::new(Arc::clone(&store), client, worker_settings(settings)).await?;
+    let worker = Arc::new(worker);
+    let shutdown = CancellationToken::new();
+    let api = match settings.api() {
+        Some(config) => Some(server::start(store, config, shutdown.clone()).await?),
+        None => None,
+    };
     info!(
         version = env!("CARGO_PKG_VERSION"),
         store = settings.store_url,
         provider = settings.provider_origin(),
+        http = api.as_ref().map_or("off", |api| &api.origin),
         "ready"
     );
-    let shutdown = CancellationToken::new();
     let mut running = std::pin::pin!(async {
+        let serving = async {
+            if let Some(api) = api {
+                api.finished().await;
+            }
+        };
         tokio::join!(
             worker.run(clock::now, shutdown.clone()),
-            dispatcher.run(clock::now, shutdown.clone())
+            dispatcher.run(clock::now, shutdown.clone()),
+            serving
         );
     });
     tokio::select! {

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use engine::IntakeError;
 use onboarding::texts::Language;
-use onboarding::{Status, UserLocator};
+use onboarding::{Status, UserLocator, is_settled};
 use store::{SqliteStore, Store as _, Stored};
 use tokio::time::Instant;
 
 use super::standstill;
 use crate::clock;
 use crate::error::Error;
-use crate::exit::is_settled;
 use crate::output::note;
 use crate::settings::Settings;
 use crate::signals::Signals;

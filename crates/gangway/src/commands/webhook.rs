@@ -32,9 +32,9 @@ async fn add(settings: &Settings, args: cli::WebhookAdd) -> Result<Exit, Error> 
     check_url(&args.url, settings.notifications.allow_loopback)?;
     let store = database::created(settings).await?;
     let kinds = (!args.events.is_empty()).then_some(args.events);
-    let secret = new_secret(if args.ed25519 { Form::Ed25519 } else { Form::Hmac });
+    let secret = new_secret(if args.ed25519 { Form::Ed25519 } else { Form::Hmac })?;
     let now = clock::now();
-    let id = clock::new_endpoint_id();
+    let id = clock::new_endpoint_id()?;
     let endpoint =
         NewEndpoint { id: id.clone(), url: args.url, kinds, secret: secret.to_text(), now };
     store.add_endpoint(endpoint).await?;
@@ -47,12 +47,12 @@ enum Form {
     Ed25519,
 }
 
-fn new_secret(form: Form) -> Secret {
-    let random = clock::random_bytes();
-    match form {
+fn new_secret(form: Form) -> Result<Secret, Error> {
+    let random = clock::chance()?;
+    Ok(match form {
         Form::Hmac => Secret::Shared(random.to_vec()),
         Form::Ed25519 => Secret::Private(random),
-    }
+    })
 }
 
 /// A shared secret is shown this once.
@@ -166,7 +166,7 @@ async fn rotate(settings: &Settings, args: cli::WebhookRotate) -> Result<Exit, E
     let now = clock::now();
     let endpoint = find(&store, &args.id, now).await?;
     let is_private = endpoint.secrets.first().is_some_and(|secret| secret.starts_with("whsk_"));
-    let secret = new_secret(if is_private { Form::Ed25519 } else { Form::Hmac });
+    let secret = new_secret(if is_private { Form::Ed25519 } else { Form::Hmac })?;
     let rotated = NewSecret {
         endpoint: args.id.clone(),
         secret: secret.to_text(),
@@ -189,7 +189,7 @@ async fn test(settings: &Settings, args: cli::WebhookOneJson) -> Result<Exit, Er
     let now = clock::now();
     let endpoint = find(&store, &args.id, now).await?;
     let client = Client::new(settings.notifications, &system_lookup())?;
-    let message = Message::test(&clock::new_test_id(), now);
+    let message = Message::test(&clock::new_test_id()?, now);
     let outcome = client.send(&endpoint.url, &endpoint.secrets, &message, now).await;
     let Outcome { http_status, took_ms, problem, .. } = outcome;
     let problem = problem.map(|problem| problem.as_str());

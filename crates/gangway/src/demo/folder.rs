@@ -90,7 +90,9 @@ impl Folder {
              writes_per_minute = {CALLS_PER_MINUTE}\n\
              reads_per_minute = {CALLS_PER_MINUTE}\n\n\
              [store]\n\
-             url = {store_url}\n"
+             url = {store_url}\n\n\
+             [http]\n\
+             listen = \"off\"\n"
         );
         let path = self.config();
         append(&path)

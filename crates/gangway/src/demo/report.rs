@@ -169,7 +169,7 @@ fn table_of(history: &[HistoryRow]) -> String {
 
 /// What an event says; the provider's word on each product on a line of its own.
 fn details(event: &Event) -> Vec<String> {
-    let mut detail = view::detail(event);
+    let mut detail = event.detail();
     let mut words: &[Eligibility] = &[];
     if let Event::VerificationTriggered { eligibility, .. }
     | Event::StatusChecked { eligibility, .. } = event

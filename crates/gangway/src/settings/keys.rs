@@ -315,6 +315,63 @@ pub(crate) static KEYS: &[Key] = &[
          is done again at the next start.",
     ),
     key(
+        "http.listen",
+        "127.0.0.1:8080",
+        Kind::Form {
+            expected: "off, or an address and a port, such as 127.0.0.1:8080",
+            set: |s, text| {
+                s.http.listen = if text == "off" { None } else { Some(text.parse().ok()?) };
+                Some(())
+            },
+        },
+        "Where `serve` serves the HTTP API: an address and a port (0 takes a free one), or off.\n\
+         Others than this machine reach it only when there is a key: `gangway key create`.",
+    ),
+    unset(
+        "http.tls_certificate",
+        Kind::Text(|s, path| s.http.tls_certificate = Some(path.into())),
+        "A file with the certificate in PEM, its chain after it; then the API speaks TLS alone.",
+    ),
+    unset(
+        "http.tls_key",
+        Kind::Text(|s, path| s.http.tls_key = Some(path.into())),
+        "The file with its private key in PEM.",
+    ),
+    key(
+        "http.requests_per_minute",
+        "600",
+        count(0, PER_MINUTE_MAX, |s, count| s.http.requests_per_minute = count),
+        "How many requests a minute each key may make. 0 = unlimited.",
+    ),
+    key(
+        "http.request_timeout",
+        "30s",
+        Kind::Duration(|s, ms| s.http.request_timeout_ms = ms),
+        "How long a request may take, its body included; a wait that it asks for comes on top.",
+    ),
+    key(
+        "http.idempotency_kept",
+        "1d",
+        Kind::Duration(|s, ms| s.http.idempotency_kept_ms = ms),
+        "How long the answer to a request with an Idempotency-Key is kept for the same request.",
+    ),
+    unset(
+        "http.cors_origins",
+        Kind::Form {
+            expected: "origins, separated by commas, such as https://desk.example.org",
+            set: |s, text| {
+                let origins: Vec<&str> = text.split(',').map(str::trim).collect();
+                if !origins.iter().all(|origin| is_origin(origin) && !origin.ends_with('/')) {
+                    return None;
+                }
+                s.http.cors_origins = origins.into_iter().map(str::to_owned).collect();
+                Some(())
+            },
+        },
+        "The sites whose pages may use the API from a browser, separated by commas. None unless\n\
+         it is set.",
+    ),
+    key(
         "products.wanted",
         "regulated-transfer,onramp,offramp",
         Kind::Products(|s, products| s.products_wanted = products),

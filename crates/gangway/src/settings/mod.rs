@@ -12,15 +12,18 @@ mod template;
 mod texts;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crossmint::ApiKey;
-use documents::{Limits, MediaType};
+use documents::Limits;
 use notifications::Secret;
-use onboarding::texts::{self as said, Language, Texts};
+use onboarding::texts::{Language, Texts};
 use onboarding::{Policy, Product, Reader, Requirements, StuckAfter, Timestamp};
 use store::Budgets;
+
+use crate::clock;
 
 pub(crate) use load::{Inputs, Loaded, Problems, load};
 pub(crate) use template::template;
@@ -38,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) store_url: String,
     /// The worker.
     pub(crate) worker: WorkerSettings,
+    /// The HTTP API.
+    pub(crate) http: HttpSettings,
     /// The products of a new user for whom nobody says.
     pub(crate) products_wanted: BTreeSet<Product>,
     /// The file that replaces the built-in table of requirements.
@@ -111,6 +116,19 @@ pub(crate) struct WorkerSettings {
     pub(crate) shutdown_grace_ms: u64,
 }
 
+/// What the HTTP API is told.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpSettings {
+    /// Where it listens, if it does.
+    listen: Option<SocketAddr>,
+    tls_certificate: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    requests_per_minute: u32,
+    request_timeout_ms: u64,
+    idempotency_kept_ms: u64,
+    cors_origins: Vec<String>,
+}
+
 /// The log's form and what it holds.
 #[derive(Clone, Debug)]
 pub(crate) struct LogSettings {
@@ -162,6 +180,15 @@ impl Settings {
             budgets: Budgets { writes_per_minute: 0, reads_per_minute: 0 },
             store_url: String::new(),
             worker: WorkerSettings { concurrency: 0, lease_ms: 0, shutdown_grace_ms: 0 },
+            http: HttpSettings {
+                listen: None,
+                tls_certificate: None,
+                tls_key: None,
+                requests_per_minute: 0,
+                request_timeout_ms: 0,
+                idempotency_kept_ms: 0,
+                cors_origins: Vec::new(),
+            },
             products_wanted: BTreeSet::new(),
             requirements_file: None,
             requirements: Arc::new(Requirements::default()),
@@ -178,15 +205,32 @@ impl Settings {
 
     /// Who reads at `now` what is said in `language`.
     pub(crate) fn reader(&self, language: &Language, now: Timestamp) -> Reader<'_> {
-        let media_types = MediaType::ALL.map(|media| media.as_str().to_owned());
-        let limits = said::Limits {
-            media_types: media_types.into(),
-            bytes_max: u64::try_from(self.documents.bytes_max).ok(),
-            side_pixels_min: Some(self.documents.side_pixels_min),
-            pages_max: Some(self.documents.pages_max),
-        };
+        let limits = self.documents.told();
         let (policy, texts, language) = (&self.policy, self.texts.all(), language.clone());
         Reader { policy, texts, language, limits, now }
+    }
+
+    /// What the HTTP API is told, if it is served.
+    pub(crate) fn api(&self) -> Option<server::Config> {
+        let http = &self.http;
+        let tls = http.tls_certificate.clone().zip(http.tls_key.clone());
+        Some(server::Config {
+            listen: http.listen?,
+            tls: tls.map(|(certificate, key)| server::Tls { certificate, key }),
+            requests_per_minute: http.requests_per_minute,
+            request_timeout_ms: http.request_timeout_ms,
+            idempotency_kept_ms: http.idempotency_kept_ms,
+            shutdown_grace_ms: self.worker.shutdown_grace_ms,
+            cors_origins: http.cors_origins.clone(),
+            products_wanted: self.products_wanted.clone(),
+            requirements: Arc::clone(&self.requirements),
+            documents: self.documents,
+            stuck_after: self.stuck_after,
+            texts: self.texts.all().clone(),
+            language: self.texts.language.clone(),
+            now: clock::now,
+            new_id: clock::new_onboarding_id,
+        })
     }
 
     /// The provider's origin, which holds no secret.
@@ -228,6 +272,9 @@ impl Settings {
                  crossmint.upload_timeout, or one call could be made twice",
                 duration::rough(longest_ms)
             ));
+        }
+        if self.http.tls_certificate.is_some() != self.http.tls_key.is_some() {
+            problems.push("http.tls_certificate and http.tls_key go together".to_owned());
         }
         if self.documents.bytes_max < self.documents.bytes_min {
             problems

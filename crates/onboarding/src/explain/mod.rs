@@ -19,6 +19,7 @@ use crate::{Date, Product, ProductStatus, State, Timestamp, UserLocator};
 
 /// Where a user stands, in a paragraph and product by product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Explanation {
     /// The user's locator.
@@ -39,6 +40,7 @@ pub struct Explanation {
 
 /// Where a user stands with one wanted product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ProductExplanation {
     /// The product.
@@ -71,6 +73,7 @@ pub struct ProductExplanation {
 
 /// Why an onboarding does not go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StuckView {
     /// `provider-slow`, `provider-closed`, `our-budget`, `user-silent`, `refused-data` or

@@ -43,6 +43,7 @@ pub struct Surroundings {
 
 /// Why an onboarding does not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum StuckCause {
     /// The provider reviews for long, or fails for long.

@@ -29,6 +29,7 @@ pub(crate) use tests::{any_json, full_json};
 /// Everything that the provider is told about a user. Each edit makes a new revision.
 /// It is personal data: it has no `Debug`.
 #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Profile {
     /// Name, date of birth, residence.
@@ -100,6 +101,7 @@ impl Profile {
 
 /// The section `userDetails`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UserDetails {
     /// Given names, as on the document.
@@ -114,6 +116,7 @@ pub struct UserDetails {
 
 /// The section `kycData`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KycData {
     /// ISO 3166-1 alpha-2, upper case.
@@ -136,6 +139,7 @@ pub struct KycData {
 
 /// A postal address.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Address {
     /// Street and number.
@@ -154,6 +158,7 @@ pub struct Address {
 
 /// The identity document's number and kind (not its picture, which is a document).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct IdentityDocument {
     /// `passport`, `id`, `ssn`; an open set.
@@ -168,6 +173,7 @@ pub struct IdentityDocument {
 
 /// The section `dueDiligence`. Its words are open sets of the provider's.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DueDiligence {
     /// For example `full-time`.
@@ -186,6 +192,7 @@ pub struct DueDiligence {
 
 /// The section `verificationHistory`. Times are kept as they were given.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VerificationHistory {
     /// RFC 3339.

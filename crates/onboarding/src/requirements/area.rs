@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 /// A word of the table of requirements for where a user lives: `us`, `us-listed`, `spain`,
 /// `eea`, `elsewhere`. It is all that the history may hold of a residence.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Area(pub String);
 

@@ -112,6 +112,17 @@ impl Serialize for Field {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Field {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Field".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "examples": ["kycData.nationality"] })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

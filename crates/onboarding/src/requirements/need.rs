@@ -9,6 +9,7 @@ use crate::{Date, DocumentType, Product, Section};
 
 /// What a user's wanted products come to. It names fields, never what they hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Compiled {
     /// Where the user lives, as far as the table tells places apart.
@@ -28,6 +29,7 @@ pub struct Compiled {
 
 /// One thing that somebody has to supply. It may serve several products.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Need {
     /// What it is.
@@ -46,6 +48,7 @@ pub struct Need {
 
 /// What a need is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum What {
     /// A section of the profile.
@@ -74,6 +77,7 @@ pub enum What {
 
 /// Documents that together meet a need.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Alternative {
     /// All of them.
@@ -84,6 +88,7 @@ pub struct Alternative {
 
 /// How sure a need is, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
     /// Without it the provider will ask.
@@ -104,6 +109,7 @@ pub enum Certainty {
 
 /// A rule, and where it is from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Cited {
     /// The rule's name.
@@ -122,6 +128,7 @@ impl From<&Rule> for Cited {
 
 /// A product that can't be had.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Blocked {
     /// Which.
@@ -134,6 +141,7 @@ pub struct Blocked {
 
 /// What stands in the way of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Obstacle {
     /// It is not to be had where the user lives.
@@ -146,6 +154,7 @@ pub enum Obstacle {
 
 /// A field that is held and had better not be sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Unwanted {
     /// Which.

@@ -19,6 +19,7 @@ pub struct TaskText {
 
 /// What is said of a task to the user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UserText {
     /// A few words.

@@ -13,6 +13,7 @@ use crate::{Date, Timestamp};
 
 /// Words that are safe for a user's eyes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Phrase(String);
 
@@ -51,6 +52,7 @@ impl fmt::Display for Phrase {
 
 /// Words for staff's eyes only: they may hold what the provider said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct StaffNote(pub(super) String);
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use onboarding::{Lane, State, TaskState};
 
 use super::*;
-use crate::{Closed, ListRequest, ProviderGate};
+use crate::{Closed, ListRequest, ProviderGate, TaskRequest};
 
 /// Pages follow each other without gap or overlap.
 pub async fn lists_are_paged_and_filtered_in_order_of_creation(backend: &impl Backend) {
@@ -60,13 +60,13 @@ pub async fn tasks_are_listed_until_they_are_closed(backend: &impl Backend) {
         let asks = ProductStatus::RequiresData;
         put(&store, answered(&trigger, asks, release, at(ms), store.policy())).await;
     }
-    let tasks = store.tasks(None, 10).await.unwrap();
+    let tasks = store.tasks(TaskRequest::first(None, 10)).await.unwrap();
     let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding_id).collect();
     assert_eq!(whose, [id(2), id(1)], "the oldest first");
     assert_eq!(tasks[1].user, user(1));
     assert_eq!(vec![tasks[1].task.clone()], stored(&store, 1).await.onboarding.tasks);
-    assert_eq!(store.tasks(None, 1).await.unwrap(), tasks[..1]);
-    assert_eq!(store.tasks(Some(id(1)), 10).await.unwrap(), tasks[1..]);
+    assert_eq!(store.tasks(TaskRequest::first(None, 1)).await.unwrap(), tasks[..1]);
+    assert_eq!(store.tasks(TaskRequest::first(Some(id(1)), 10)).await.unwrap(), tasks[1..]);
 
     more(&store, 1, &[passport_added(1)], at(300)).await;
     assert_eq!(states(&store, 1).await, [TaskState::Supplied]);
@@ -95,13 +95,13 @@ pub async fn tasks_of_one_time_are_listed_in_the_order_in_which_they_were_stored
         put(&store, answered(trigger, asks, release, NOW, store.policy())).await;
     }
     more(&store, 3, &[passport_added(1)], at(1)).await;
-    let tasks = store.tasks(None, 10).await.unwrap();
+    let tasks = store.tasks(TaskRequest::first(None, 10)).await.unwrap();
     let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding_id).collect();
     assert_eq!(whose, [id(3), id(1), id(2)], "a change of a task leaves it in its place");
 }
 
 async fn states(store: &impl Store, number: u128) -> Vec<TaskState> {
-    let tasks = store.tasks(Some(id(number)), 10).await.unwrap();
+    let tasks = store.tasks(TaskRequest::first(Some(id(number)), 10)).await.unwrap();
     tasks.iter().map(|stored| stored.task.state).collect()
 }
 
@@ -150,6 +150,6 @@ pub async fn what_is_not_there_is_not_found(backend: &impl Backend) {
     assert!(store.profile(id(1)).await.unwrap().is_none());
     assert!(store.document_content(id(1), &DocumentType::IdPassport).await.unwrap().is_none());
     assert_eq!(store.history(id(1), 0, 10).await.unwrap(), []);
-    assert_eq!(store.tasks(Some(id(1)), 10).await.unwrap(), []);
+    assert_eq!(store.tasks(TaskRequest::first(Some(id(1)), 10)).await.unwrap(), []);
     assert_eq!(store.provider_gate().await.unwrap(), ProviderGate::Open);
 }

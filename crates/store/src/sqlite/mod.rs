@@ -1,5 +1,6 @@
 //! The store in one SQLite file. Several processes may write; one of them may be the worker.
 
+mod api;
 mod check;
 mod claim;
 mod commit;
@@ -28,13 +29,14 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+pub use api::{Answered, ApiKey};
 pub use check::{CheckedPage, Damage, StoreCheck};
 pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
     ListRequest, NotesDue, Notified, ProfileContent, ProviderGate, Store, StoreError, Stored,
-    StoredTask,
+    StoredTask, TaskRequest,
 };
 use presence::Presence;
 use writer::{BATCH_WRITES_MAX, Job, Tx, Write, Writer, ask};
@@ -268,12 +270,8 @@ impl Store for SqliteStore {
         rows::counts(&mut *self.moment().await?).await
     }
 
-    async fn tasks(
-        &self,
-        id: Option<OnboardingId>,
-        limit: usize,
-    ) -> Result<Vec<StoredTask>, StoreError> {
-        rows::tasks(&mut *self.moment().await?, id, limit).await
+    async fn tasks(&self, request: TaskRequest) -> Result<Vec<StoredTask>, StoreError> {
+        rows::tasks(&mut *self.moment().await?, request).await
     }
 
     async fn notes_due(&self, now: Timestamp, limit: usize) -> Result<NotesDue, StoreError> {

@@ -386,7 +386,8 @@ fn migrations() -> Vec<Migration> {
             include_str!("../../../../migrations/sqlite/0005_document_digests.sql"),
         ),
         ("rechecks", include_str!("../../../../migrations/sqlite/0006_rechecks.sql")),
-        ("notifications", include_str!("../../../../migrations/sqlite/0007_notifications.sql")),
+        ("api", include_str!("../../../../migrations/sqlite/0007_api.sql")),
+        ("notifications", include_str!("../../../../migrations/sqlite/0008_notifications.sql")),
     ]
     .into_iter()
     .zip(1..)

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use onboarding::{DocumentType, Onboarding, OnboardingId, Profile, UserLocator};
 use sqlx::SqliteConnection;
 
-use super::digests;
 use super::rows::revision;
+use super::{api, digests};
 use crate::{DocumentContent, PersonalData, ProfileContent, StoreError};
 
 /// The tables that hold personal data.
@@ -136,6 +136,7 @@ pub(super) async fn erase(
         .bind(crate::erased_user(id).as_str())
         .execute(&mut *conn)
         .await?;
+    api::erase(conn, key).await?;
     digests::erase(conn, key).await
 }
 

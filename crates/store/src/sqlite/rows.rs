@@ -15,7 +15,7 @@ use super::writer::Tx;
 use super::{notifications, personal};
 use crate::due::{self, Due};
 use crate::snapshot::{self, Snapshot};
-use crate::{Actor, HistoryRow, ListRequest, StoreError, Stored, StoredTask};
+use crate::{Actor, HistoryRow, ListRequest, StoreError, Stored, StoredTask, TaskRequest};
 
 /// The columns of an onboarding that are read back: key, id, version, snapshot.
 type OnboardingColumns = (i64, Vec<u8>, i64, String);
@@ -160,10 +160,15 @@ pub(super) async fn counts(
 /// The tasks that are not closed, oldest first.
 pub(super) async fn tasks(
     conn: &mut SqliteConnection,
-    id: Option<OnboardingId>,
-    task_limit: usize,
+    TaskRequest { of: id, after, limit: task_limit }: TaskRequest,
 ) -> Result<Vec<StoredTask>, StoreError> {
-    let mut after = (i64::MIN, 0);
+    let mut after = match after {
+        None => (i64::MIN, 0),
+        Some((id, number)) => match place_of_task(conn, id, number).await? {
+            Some(place) => place,
+            None => return Ok(Vec::new()),
+        },
+    };
     let mut tasks = Vec::new();
     // Once, unless there is a damaged row.
     while tasks.len() < task_limit {
@@ -177,6 +182,22 @@ pub(super) async fn tasks(
         }
     }
     Ok(tasks)
+}
+
+/// Where a task is in the order, whether it is closed or not.
+async fn place_of_task(
+    conn: &mut SqliteConnection,
+    id: OnboardingId,
+    number: u32,
+) -> Result<Option<(i64, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "select t.opened_at, t.key from tasks t join onboardings o on o.key = t.onboarding_key \
+         where o.id = ?1 and t.number = ?2",
+    )
+    .bind(id_bytes(&id))
+    .bind(number)
+    .fetch_optional(conn)
+    .await
 }
 
 /// The columns of a task that are read back: when it was opened, its key, the onboarding's key

@@ -1,5 +1,6 @@
 //! What only the SQLite store promises: each line of the design's section on SQLite.
 
+mod api;
 mod check;
 mod damage;
 mod personal_data;

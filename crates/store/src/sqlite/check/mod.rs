@@ -10,7 +10,7 @@ mod replay;
 use onboarding::OnboardingId;
 use sqlx::{AssertSqlSafe, SqliteConnection};
 
-use super::{SqliteStore, personal, rows};
+use super::{SqliteStore, api, personal, rows};
 use crate::StoreError;
 
 /// Something that is wrong with what is stored.
@@ -71,7 +71,7 @@ impl SqliteStore {
         if said[0].as_ref().is_err_and(is_damage) {
             // So bad that SQLite gave up: table by table it gets further.
             said.clear();
-            for table in TABLES.into_iter().chain(personal::TABLES) {
+            for table in TABLES.into_iter().chain(personal::TABLES).chain(api::TABLES) {
                 said.push(integrity(&mut moment, table).await.or_else(|error| told(table, error)));
             }
         }

@@ -91,11 +91,11 @@ async fn a_damaged_task_is_passed_over_with_an_error_that_names_its_onboarding()
         let log = Log::default();
         let _logging = tracing::subscriber::set_default(log.clone());
         for (limit, expected) in [(10, vec![id(1), id(3)]), (2, vec![id(1), id(3)])] {
-            let tasks = store.tasks(None, limit).await.unwrap();
+            let tasks = store.tasks(TaskRequest::first(None, limit)).await.unwrap();
             let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding_id).collect();
             assert_eq!(whose, expected, "{damage}: {limit}");
         }
-        assert_eq!(store.tasks(Some(id(2)), 10).await.unwrap(), []);
+        assert_eq!(store.tasks(TaskRequest::first(Some(id(2)), 10)).await.unwrap(), []);
         assert_eq!(log.errors_that_name(id(2)), 3, "{damage}: {log:?}");
     }
 }
@@ -106,7 +106,7 @@ async fn a_database_of_the_first_release_is_read() {
     let store = with_a_damaged_one(&place, "select 'nothing is damaged'").await;
     let rows = |store: SqliteStore| async move {
         let history = store.history(id(1), 0, 100).await.unwrap();
-        let tasks = store.tasks(None, 10).await.unwrap();
+        let tasks = store.tasks(TaskRequest::first(None, 10)).await.unwrap();
         let list = store.list(ListRequest { state: None, after: None, limit: 10 }).await.unwrap();
         (history, tasks, list)
     };
@@ -124,6 +124,8 @@ async fn a_database_of_the_first_release_is_read() {
             alter table onboardings drop column note_at;
             drop table document_digests;
             drop table digest_key;
+            drop table answered_requests;
+            drop table api_keys;
             drop table deliveries;
             drop table endpoint_secrets;
             drop table endpoints;

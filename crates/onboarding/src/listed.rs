@@ -1,0 +1,124 @@
+//! What lists show besides a whole [`Status`](crate::Status): tasks with whose they are, users
+//! who are stuck, and what happened to one. The same objects in the API and on the command line.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::explain::{StuckView, Surroundings};
+use crate::onboarding::{Onboarding, OnboardingId};
+use crate::reader::Reader;
+use crate::status::TaskView;
+use crate::task::Task;
+use crate::{Area, Event, State, Timestamp, UserLocator};
+
+/// A task, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UserTask {
+    /// The user's locator.
+    pub user: String,
+    /// The task.
+    #[serde(flatten)]
+    pub task: TaskView,
+}
+
+impl UserTask {
+    /// The view that `reader` has of one task of the onboarding `id`, which is `user`'s, who
+    /// lives in `area`.
+    #[must_use]
+    pub fn of(
+        user: &UserLocator,
+        id: OnboardingId,
+        area: Option<&Area>,
+        task: &Task,
+        reader: &Reader<'_>,
+    ) -> Self {
+        let task = TaskView::of(user, id, area, task, reader);
+        Self { user: user.as_str().to_owned(), task }
+    }
+}
+
+/// A user who does not go on, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct StuckUser {
+    /// The user's locator.
+    pub user: String,
+    /// Our own id of the onboarding.
+    pub id: String,
+    /// Where it stands.
+    pub state: State,
+    /// Why it does not go on.
+    #[serde(flatten)]
+    pub stuck: StuckView,
+}
+
+impl StuckUser {
+    /// The view that `reader` has of `user`'s onboarding, if it does not go on.
+    #[must_use]
+    pub fn of(
+        user: &UserLocator,
+        onboarding: &Onboarding,
+        reader: &Reader<'_>,
+        around: &Surroundings,
+    ) -> Option<Self> {
+        Some(Self {
+            stuck: StuckView::of(user, onboarding, reader, around)?,
+            user: user.as_str().to_owned(),
+            id: onboarding.id.to_string(),
+            state: onboarding.state,
+        })
+    }
+}
+
+/// Something that happened; `detail` is what the event says, which is never personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// The onboarding's version after it.
+    pub version: u64,
+    /// When it happened.
+    pub at: String,
+    /// What happened.
+    pub event: &'static str,
+    /// The state before.
+    pub from: State,
+    /// The state after.
+    pub to: State,
+    /// Who made it happen.
+    pub actor: &'static str,
+    /// What the event says besides its name.
+    pub detail: Value,
+}
+
+impl HistoryEntry {
+    /// The view of `event`, by which `actor` brought an onboarding from one state to another.
+    #[must_use]
+    pub fn of(
+        version: u64,
+        at: Timestamp,
+        event: &Event,
+        (from, to): (State, State),
+        actor: &'static str,
+    ) -> Self {
+        let (at, detail) = (at.to_string(), event.detail());
+        Self { version, at, event: event.name(), from, to, actor, detail }
+    }
+}
+
+impl Event {
+    /// What it says, besides its name; never personal data.
+    ///
+    /// # Panics
+    /// Never: an event is plain JSON.
+    #[must_use]
+    pub fn detail(&self) -> Value {
+        let mut detail = serde_json::to_value(self).expect("an event is plain JSON");
+        if let Some(fields) = detail.as_object_mut() {
+            fields.remove("event");
+        }
+        detail
+    }
+}

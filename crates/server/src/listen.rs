@@ -1,0 +1,174 @@
+//! The listener: connections in, within limits, with TLS if there is a certificate, and an end
+//! that lets requests finish.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+use tracing::{debug, warn};
+
+use crate::guard::Peer;
+
+/// So many connections are served at once; others wait.
+const CONNECTIONS_MAX: usize = 512;
+/// How long a client may take for its TLS handshake.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// How long a client may take to send the head of a request, or to begin the next one.
+const HEAD_LIMIT: Duration = Duration::from_secs(30);
+/// The pause after a connection could not be taken: the process may be out of files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The files of a certificate and of its key, in PEM.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The chain of certificates, the server's own first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// Why the API can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Others could reach it, and nobody has a key.
+    #[error(
+        "{0} can be reached from other machines, and there is no API key; make one with \
+         `gangway key create`, or set http.listen to 127.0.0.1:8080 or off"
+    )]
+    NoKeys(SocketAddr),
+    /// The port could not be taken.
+    #[error("can't listen on {address}; set http.listen to another address, or to off")]
+    Listen {
+        /// The address that was asked for.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificate or its key is of no use.
+    #[error("{path} can't be used for TLS; it has to be in PEM, and the key the certificate's")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+}
+
+/// Reads the certificate and its key.
+pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
+    let unusable = |path: &PathBuf, source: Box<dyn std::error::Error + Send + Sync>| {
+        StartError::Tls { path: path.clone(), source }
+    };
+    let chain = CertificateDer::pem_file_iter(&tls.certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unusable(&tls.certificate, error.into()))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&tls.key).map_err(|error| unusable(&tls.key, error.into()))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .map_err(|error| unusable(&tls.certificate, error.into()))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Serves until it is told to stop; then it takes no more connections, and lets requests finish
+/// within `grace`.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stop: CancellationToken,
+    grace: Duration,
+) {
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        let permit = tokio::select! {
+            permit = Arc::clone(&room).acquire_owned() => permit.expect("nobody closes it"),
+            () = stop.cancelled() => break,
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => break,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(%error, "a connection was not taken");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        // What is written is small, and waited for.
+        let _ = stream.set_nodelay(true);
+        let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
+        connections.spawn(async move {
+            let _permit = permit;
+            match tls {
+                None => connection(stream, address, router, watcher).await,
+                Some(acceptor) => secured(stream, &acceptor, address, router, watcher).await,
+            }
+        });
+    }
+    drop(listener);
+    if timeout(grace, graceful.shutdown()).await.is_err() {
+        warn!("requests in flight were cut off; what was acknowledged is stored");
+    }
+}
+
+async fn secured(
+    stream: TcpStream,
+    acceptor: &TlsAcceptor,
+    address: SocketAddr,
+    router: Router,
+    watcher: Watcher,
+) {
+    match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, address, router, watcher).await,
+        Ok(Err(error)) => debug!(%error, "a handshake failed"),
+        Err(_) => debug!("a handshake took too long"),
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    address: SocketAddr,
+    router: Router,
+    watcher: Watcher,
+) {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(address));
+        router.clone().oneshot(request)
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+    let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
+    if let Err(error) = served {
+        debug!(%error, "a connection ended");
+    }
+}

@@ -1,0 +1,154 @@
+//! What an operator may do.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Response};
+use onboarding::{Event, Problems, UserLocator};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::App;
+use crate::extract::{Raw, User, UserTask, expected, media_type, object};
+use crate::idempotency::once;
+use crate::problem::Problem;
+use crate::users::{Change, allowed, edited};
+
+/// The longest reason: it is for a person to read in a table.
+pub(crate) const REASON_CHARS_MAX: usize = 300;
+/// What is in the body.
+const FIELDS: &str = "reason, a text";
+/// The reason of whoever gives none.
+const NO_REASON: &str = "no reason given";
+
+/// Why it is done, for those who read the history.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Why {
+    /// Kept in the user's history: leave personal data out.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 300))]
+    reason: Option<String>,
+}
+
+/// Why it is done; it has to be said.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Reason {
+    /// Kept in the user's history: leave personal data out.
+    #[schemars(length(min = 1, max = 300))]
+    reason: String,
+}
+
+impl Why {
+    /// The reason in a body that may be left out.
+    pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<String, Problem> {
+        if body.is_empty() {
+            return Ok(NO_REASON.to_owned());
+        }
+        media_type(headers, &["application/json"])?;
+        let why: Self = object(body, FIELDS)?;
+        checked(why.reason.unwrap_or_else(|| NO_REASON.to_owned()))
+    }
+}
+
+impl Reason {
+    fn read(headers: &HeaderMap, body: &[u8]) -> Result<String, Problem> {
+        media_type(headers, &["application/json"])?;
+        let why: Self = object(body, FIELDS)?;
+        checked(why.reason)
+    }
+}
+
+fn checked(reason: String) -> Result<String, Problem> {
+    let reason = reason.trim();
+    let is_readable = !reason.is_empty()
+        && reason.chars().count() <= REASON_CHARS_MAX
+        && !reason.chars().any(char::is_control);
+    if is_readable {
+        return Ok(reason.to_owned());
+    }
+    let mut problems = Problems::default();
+    problems.error("/reason", "must be 1 to 300 characters on one line");
+    Err(Problem::refused(problems))
+}
+
+async fn tell(
+    app: &App,
+    user: &UserLocator,
+    change: &Change,
+    body: &[u8],
+    event: Event,
+) -> Result<Response<Body>, Problem> {
+    once(app, change.of(Some(user), body), async {
+        let now = (app.config.now)();
+        let intake = app.intake().expecting(expected(change.headers())?);
+        Ok(edited(app, allowed(intake.tell(user, event, now).await?)?))
+    })
+    .await
+}
+
+/// `POST …/hold`.
+pub(crate) async fn hold(
+    State(app): State<App>,
+    User(user): User,
+    change: Change,
+    Raw(body): Raw,
+) -> Result<Response<Body>, Problem> {
+    let reason = Why::read(change.headers(), &body)?;
+    tell(&app, &user, &change, &body, Event::Held { reason }).await
+}
+
+/// `POST …/resume`.
+pub(crate) async fn resume(
+    State(app): State<App>,
+    User(user): User,
+    change: Change,
+    Raw(body): Raw,
+) -> Result<Response<Body>, Problem> {
+    let reason = Why::read(change.headers(), &body)?;
+    tell(&app, &user, &change, &body, Event::Resumed { reason }).await
+}
+
+/// `POST …/retry`.
+pub(crate) async fn retry(
+    State(app): State<App>,
+    User(user): User,
+    change: Change,
+    Raw(body): Raw,
+) -> Result<Response<Body>, Problem> {
+    let reason = Why::read(change.headers(), &body)?;
+    tell(&app, &user, &change, &body, Event::Retried { reason }).await
+}
+
+/// `POST …/cancel`.
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    User(user): User,
+    change: Change,
+    Raw(body): Raw,
+) -> Result<Response<Body>, Problem> {
+    let reason = Why::read(change.headers(), &body)?;
+    tell(&app, &user, &change, &body, Event::Cancelled { reason }).await
+}
+
+/// `POST …/reopen`.
+pub(crate) async fn reopen(
+    State(app): State<App>,
+    User(user): User,
+    change: Change,
+    Raw(body): Raw,
+) -> Result<Response<Body>, Problem> {
+    let reason = Reason::read(change.headers(), &body)?;
+    tell(&app, &user, &change, &body, Event::Reopened { reason }).await
+}
+
+/// `POST …/tasks/{number}/waive`.
+pub(crate) async fn waive(
+    State(app): State<App>,
+    UserTask(user, number): UserTask,
+    change: Change,
+    Raw(body): Raw,
+) -> Result<Response<Body>, Problem> {
+    let reason = Reason::read(change.headers(), &body)?;
+    tell(&app, &user, &change, &body, Event::TaskWaived { number, reason }).await
+}
