@@ -42,6 +42,7 @@ mod step;
 mod task;
 pub mod texts;
 mod time;
+mod unsupplied;
 mod user_file;
 
 pub use apply::{Context, Outcome, Reason, Transition, apply};

@@ -117,6 +117,10 @@ schema_only!(
     Word, { "type": "string", "minLength": 1, "examples": ["onramp"] }
 );
 schema_only!(
+    /// Products in a query.
+    Words, { "type": "string", "pattern": "^[a-z-]+(,[a-z-]+)*$", "examples": ["onramp,offramp"] }
+);
+schema_only!(
     /// A user in a query.
     Locator, {
         "type": "string",

@@ -63,11 +63,11 @@ fn without_null(schemas: &mut Map<String, Value>, name: &str) {
             property["type"] = types[0].clone();
         }
         let either = property.get_mut("anyOf").and_then(Value::as_array_mut);
-        if let Some(Value::Object(not_null)) = either.and_then(|either| either.first().cloned()) {
-            if let Some(fields) = property.as_object_mut() {
-                fields.remove("anyOf");
-                fields.extend(not_null);
-            }
+        let not_null = either.and_then(|either| either.first().cloned());
+        if let (Some(Value::Object(not_null)), Some(fields)) = (not_null, property.as_object_mut())
+        {
+            fields.remove("anyOf");
+            fields.extend(not_null);
         }
         let reference =
             property["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
@@ -125,7 +125,10 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
                             "pattern": "^(userId|email|phoneNumber|twitter|x):.+$",
                             "examples": ["userId:johnd-123"] }),
                 ),
-                "number" => ("The task's number.", json!({ "type": "integer", "minimum": 1 })),
+                "number" => (
+                    "The task's number.",
+                    json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
+                ),
                 _ => ("The document's id.", json!({ "type": "string" })),
             };
             json!({ "name": name, "in": "path", "required": true, "description": says,

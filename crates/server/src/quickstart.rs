@@ -8,9 +8,7 @@ use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse as _;
 use engine::Edit;
-use onboarding::{
-    Event, Onboarding, Policy, Product, ProductStatus, Request, Section, TaskState, is_under_way,
-};
+use onboarding::{Event, Onboarding, Policy, Product, ProductStatus, Section, is_under_way};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Store as _;
@@ -85,37 +83,19 @@ impl Eligibilities {
 /// verdict is in review, whether it is at the provider or still here. Otherwise the provider's
 /// last word stands.
 fn of_product(onboarding: &Onboarding, policy: &Policy, product: &Product) -> EligibilityView {
-    let open = onboarding
-        .tasks
-        .iter()
-        .filter(|task| task.state == TaskState::Open && task.products.contains(product));
-    let (mut missing_data, mut missing_documents) = (Vec::new(), Vec::new());
-    for task in open {
-        match &task.request {
-            Request::Data(section) => missing_data.push(section.clone()),
-            Request::Document(name) => missing_documents.push(name.clone()),
-            Request::Consent
-            | Request::Operator(_)
-            | Request::RenewDocument(_)
-            | Request::RenewVerification
-            | Request::RenewConsent
-            | Request::RenewTerms => {}
-        }
-    }
+    let said = onboarding.unsupplied().into_iter().find(|word| word.product == *product);
+    let (mut status, missing_data, missing_documents) = match said {
+        Some(word) => (word.status, word.missing_data, word.missing_documents),
+        None => (ProductStatus::NotStarted, Vec::new(), Vec::new()),
+    };
     let observed = onboarding.observation.as_ref();
-    let said = observed.and_then(|observation| observation.products.get(product));
-    let said = said.map(|word| word.status.clone());
     let told_since = observed.is_none_or(|observation| observation.epoch != onboarding.epoch);
-    let on_its_way = onboarding.verification.asked
+    let is_on_its_way = onboarding.verification.asked
         && (told_since || onboarding.verification.requested)
         && is_under_way(onboarding, policy);
-    let status = if !missing_data.is_empty() || !missing_documents.is_empty() {
-        ProductStatus::RequiresData
-    } else if on_its_way {
-        ProductStatus::PendingReview
-    } else {
-        said.unwrap_or(ProductStatus::NotStarted)
-    };
+    if is_on_its_way && missing_data.is_empty() && missing_documents.is_empty() {
+        status = ProductStatus::PendingReview;
+    }
     EligibilityView { product: product.clone(), status, missing_data, missing_documents }
 }
 

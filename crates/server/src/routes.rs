@@ -216,6 +216,12 @@ fn of_users() -> Vec<Route> {
             .asks::<lists::Limit>("limit", LIMIT)
             .asks::<lists::HistoryCursor>("cursor", CURSOR)
             .answers::<lists::History>(StatusCode::OK, "A page of it, oldest first."),
+        Route::get("/v1/users/{locator}/requirements", "checkRequirements", users::requirements)
+            .for_scope(Scope::Read)
+            .says("What will be asked of a user, now and probably later, without any call")
+            .asks::<lists::Words>("want", "The products, above what the user wants; with commas.")
+            .asks::<bool>("edd", "As if the provider had decided for enhanced due diligence.")
+            .answers::<users::RequirementsView>(StatusCode::OK, "What is asked."),
         Route::get("/v1/users/{locator}/explain", "explainUser", users::explain_user)
             .for_scope(Scope::Read)
             .says("The same as a paragraph to read out, and why it does not go on")

@@ -1,6 +1,7 @@
 //! Users: their data, their status, their end.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::body::Body;
@@ -8,11 +9,12 @@ use axum::extract::State;
 use axum::http::header::{ETAG, HeaderValue};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse as _;
-use engine::{Added, Edit, Settled};
+use engine::{Added, Edit, IntakeError, Settled};
+use onboarding::requirements::{Case, Compiled, Diligence, compile};
 use onboarding::texts::Language;
 use onboarding::{
-    DueDiligence, Event, Explanation, KycData, Onboarding, Problems, Product, Reason, Status,
-    UserDetails, UserLocator, VerificationHistory, explain,
+    DueDiligence, Event, Explanation, KycData, Onboarding, Problems, Product, Profile, Reason,
+    Status, UserDetails, UserLocator, VerificationHistory, explain,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -299,6 +301,50 @@ pub(crate) async fn explain_user(
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
     let explained: Explanation = explain(&stored.user, &stored.onboarding, &reader, &around);
     Ok(with_version(&stored.onboarding, &explained))
+}
+
+/// What a check of requirements may be asked with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RequirementsQuery {
+    want: Option<String>,
+    edd: Option<bool>,
+}
+
+/// What will be asked of a user.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RequirementsView {
+    user: String,
+    wanted_products: BTreeSet<Product>,
+    #[serde(flatten)]
+    compiled: Compiled,
+}
+
+/// `GET …/requirements`.
+pub(crate) async fn requirements(
+    State(app): State<App>,
+    User(user): User,
+    Asked(query): Asked<RequirementsQuery>,
+) -> Result<Response<Body>, Problem> {
+    let stored = app.store.find(&user).await?.ok_or_else(no_such_user)?;
+    let onboarding = &stored.onboarding;
+    let content = app.store.profile(onboarding.id).await?;
+    let profile: Option<Profile> = content
+        .map(|content| serde_json::from_slice(&content.json))
+        .transpose()
+        .map_err(|_| Problem::from(IntakeError::DamagedProfile))?;
+    let mut case = Case::of(onboarding, profile.as_ref(), (app.config.now)().date());
+    if let Some(words) = &query.want {
+        case.wanted = words.split(',').map(Product::from).collect();
+    }
+    if query.edd == Some(true) {
+        case.diligence = Diligence::Enhanced;
+    }
+    let compiled = compile(&app.config.requirements, &case);
+    let user = stored.user.as_str().to_owned();
+    let view = RequirementsView { user, wanted_products: case.wanted, compiled };
+    Ok(with_version(onboarding, &view))
 }
 
 /// `DELETE`: erases.

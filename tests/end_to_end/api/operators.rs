@@ -48,6 +48,14 @@ fn an_operator_holds_resumes_retries_cancels_reopens_and_waives() {
 
     register("edd", "onramp");
     let edd = "/v1/users/userId:edd";
+    let asked = api.get(&format!("{edd}/requirements?want=onramp,offramp&edd=true")).expect(200);
+    let asked = asked.value();
+    assert_eq!(
+        (&asked["area"], &asked["wantedProducts"]),
+        (&json!("eea"), &json!(["onramp", "offramp"]))
+    );
+    let needs = asked["now"].as_array().unwrap().iter();
+    assert!(needs.clone().any(|need| need["name"] == "proof-of-income"), "{asked:#}");
     let asked = api.wait_for(edd, "being asked", |status| status["state"] == "requires-data");
     let number = &asked["pendingTasks"][0]["number"];
     let waive = format!("{edd}/tasks/{number}/waive");

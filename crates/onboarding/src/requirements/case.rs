@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Date, DocumentType, Eligibility, Product, Profile, Timestamp};
+use crate::{Date, DocumentType, Eligibility, Onboarding, Product, Profile, Timestamp};
 
 /// What is known of one user. It holds personal data: it has no `Debug`.
 #[derive(Clone)]
@@ -22,6 +22,23 @@ pub struct Case<'a> {
     pub eligibility: Vec<Eligibility>,
     /// The day on which documents and verifications have to be valid.
     pub today: Date,
+}
+
+impl<'a> Case<'a> {
+    /// What is known of the user of `onboarding`, whose data is `profile`.
+    #[must_use]
+    pub fn of(onboarding: &Onboarding, profile: Option<&'a Profile>, today: Date) -> Self {
+        let documents = onboarding.documents.iter().filter(|(_, document)| document.is_at_hand());
+        Self {
+            wanted: onboarding.wanted.clone(),
+            profile,
+            documents: documents.map(|(kind, it)| (kind.clone(), it.expires_at)).collect(),
+            consented: onboarding.consent.as_ref().map(|consent| consent.accepted_at),
+            diligence: Diligence::Standard,
+            eligibility: onboarding.unsupplied(),
+            today,
+        }
+    }
 }
 
 /// How closely the provider looks.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use engine::IntakeError;
+use onboarding::requirements::Case;
 use onboarding::{
-    Date, DocumentType, Eligibility, JSON_BYTES_MAX, LegalText, Onboarding, Product, ProductStatus,
-    Profile, Request, Section, TaskState, Timestamp, UNNAMED_REQUEST, UserFile, UserLocator,
+    Date, DocumentType, Eligibility, JSON_BYTES_MAX, LegalText, Product, Profile, Timestamp,
+    UserFile, UserLocator,
 };
 use store::Store as _;
 
@@ -43,7 +44,7 @@ impl Subject {
             return Self::of_file(settings, path, now);
         }
         let user: UserLocator = text.parse().map_err(Error::NeitherFileNorLocator)?;
-        Self::of_user(settings, user).await
+        Self::of_user(settings, user, now).await
     }
 
     fn of_file(settings: &Settings, path: &Path, now: Timestamp) -> Result<Self, Error> {
@@ -65,105 +66,19 @@ impl Subject {
         })
     }
 
-    async fn of_user(settings: &Settings, user: UserLocator) -> Result<Self, Error> {
+    async fn of_user(
+        settings: &Settings,
+        user: UserLocator,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
         let store = database::existing(settings).await?;
         let stored = store.find(&user).await?.ok_or(IntakeError::NoSuchUser)?;
         let onboarding = stored.onboarding;
         let content = store.profile(onboarding.id).await?;
         let profile = content.map(|content| serde_json::from_slice(&content.json)).transpose();
-        let documents = onboarding.documents.iter().filter(|(_, document)| document.is_at_hand());
-        Ok(Self {
-            named: Named::User(user),
-            wanted: onboarding.wanted.clone(),
-            profile: profile.map_err(|_| IntakeError::DamagedProfile)?,
-            documents: documents.map(|(kind, it)| (kind.clone(), it.expires_at)).collect(),
-            consented: onboarding.consent.as_ref().map(|consent| consent.accepted_at),
-            eligibility: unsupplied(&onboarding),
-        })
-    }
-}
-
-/// The provider's last word without what was supplied since. When nothing is left of what it
-/// asked for, it is as good as in review.
-fn unsupplied(onboarding: &Onboarding) -> Vec<Eligibility> {
-    let words = onboarding.observation.iter().flat_map(|it| it.products.values());
-    let is_supplied = |request: &Request| {
-        let mut tasks = onboarding.tasks.iter();
-        tasks.any(|task| task.request == *request && task.state == TaskState::Supplied)
-    };
-    words.map(|word| without(word.clone(), is_supplied)).collect()
-}
-
-fn without(mut word: Eligibility, is_supplied: impl Fn(&Request) -> bool) -> Eligibility {
-    let was_unnamed = word.missing_data.is_empty() && word.missing_documents.is_empty();
-    word.missing_data.retain(|section| !is_supplied(&request_for(section)));
-    word.missing_documents.retain(|name| {
-        let document = Request::Document(name.clone());
-        !is_supplied(&document) && !is_supplied(&Request::Operator(name.clone()))
-    });
-    let is_done = match word.status {
-        ProductStatus::PendingPrivacyPolicy => is_supplied(&Request::Consent),
-        ProductStatus::RequiresData if was_unnamed => {
-            is_supplied(&Request::Operator(UNNAMED_REQUEST.to_owned()))
-        }
-        ProductStatus::RequiresData => {
-            word.missing_data.is_empty() && word.missing_documents.is_empty()
-        }
-        ProductStatus::NotStarted
-        | ProductStatus::PendingReview
-        | ProductStatus::Verified
-        | ProductStatus::Rejected
-        | ProductStatus::Other(_) => false,
-    };
-    if is_done {
-        word.status = ProductStatus::PendingReview;
-    }
-    word
-}
-
-fn request_for(section: &Section) -> Request {
-    match section {
-        Section::Other(word) => Request::Operator(word.clone()),
-        known @ (Section::UserDetails
-        | Section::KycData
-        | Section::DueDiligence
-        | Section::VerificationHistory) => Request::Data(known.clone()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_supplied_since_the_provider_spoke_is_left_out_of_its_word() {
-        let word = |status: &str, data: &[&str], documents: &[&str]| Eligibility {
-            product: Product::Onramp,
-            status: status.into(),
-            missing_data: data.iter().map(|word| Section::from(*word)).collect(),
-            missing_documents: documents.iter().map(ToString::to_string).collect(),
-        };
-        let unnamed = Request::Operator(UNNAMED_REQUEST.to_owned());
-        let (id, kyc) = (Request::Document("id".to_owned()), Request::Data(Section::KycData));
-        let asked = || word("requires-data", &["kyc-data"], &["id", "selfie"]);
-        for (given, supplied, expected) in [
-            (asked(), vec![], asked()),
-            (asked(), vec![id.clone()], word("requires-data", &["kyc-data"], &["selfie"])),
-            (
-                asked(),
-                vec![id, kyc, Request::Operator("selfie".to_owned())],
-                word("pending-review", &[], &[]),
-            ),
-            (word("requires-data", &[], &[]), vec![], word("requires-data", &[], &[])),
-            (word("requires-data", &[], &[]), vec![unnamed], word("pending-review", &[], &[])),
-            (
-                word("pending-privacy-policy", &[], &[]),
-                vec![Request::Consent],
-                word("pending-review", &[], &[]),
-            ),
-            (word("rejected", &[], &[]), vec![], word("rejected", &[], &[])),
-        ] {
-            assert_eq!(without(given, |request| supplied.contains(request)), expected);
-        }
+        let profile = profile.map_err(|_| IntakeError::DamagedProfile)?;
+        let Case { wanted, documents, consented, eligibility, .. } =
+            Case::of(&onboarding, None, now.date());
+        Ok(Self { named: Named::User(user), wanted, profile, documents, consented, eligibility })
     }
 }
