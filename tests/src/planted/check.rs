@@ -53,7 +53,7 @@ pub enum Outcome {
 }
 
 impl Check {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Onboarding,
         Self::Exploration,
         Self::Documents,
