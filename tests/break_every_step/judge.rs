@@ -30,7 +30,7 @@ pub fn difference(clean: &Ran, broken: &Ran, at: &Break, effect: TriggersEffect)
 /// How many writes may be made again: that takes an answer which is lost, on the way or with the
 /// process that knew it.
 fn repeats_max(at: &Break) -> u64 {
-    let before_the_commit = ["SlowDown", "ProviderGate"].contains(&at.name());
+    let before_the_commit = ["SlowDown", "SetGate"].contains(&at.name());
     let is_lost = match at.how {
         How::KillBefore => before_the_commit || at.name() == "Commit",
         How::KillAfter => before_the_commit || at.is_call(),

@@ -12,9 +12,22 @@ const DRAWN: &[(&str, &[&str])] = &[
     ("crossmint", &["onboarding"]),
     ("store", &["onboarding"]),
     ("engine", &["onboarding", "documents", "crossmint", "store"]),
+    ("notifications", &["onboarding", "store"]),
     ("sandbox", &[]),
     ("server", &["onboarding", "documents", "store", "engine"]),
-    ("gangway", &["onboarding", "documents", "crossmint", "store", "engine", "server", "sandbox"]),
+    (
+        "gangway",
+        &[
+            "onboarding",
+            "documents",
+            "crossmint",
+            "store",
+            "engine",
+            "notifications",
+            "server",
+            "sandbox",
+        ],
+    ),
     ("simulation", &["onboarding", "documents", "store", "engine"]),
     ("model", &["onboarding"]),
     ("gangway-tests", &["sandbox"]),
@@ -27,7 +40,7 @@ const DRAWN: &[(&str, &[&str])] = &[
 
 /// What is at home in these crates alone.
 const AT_HOME: [(&str, &[&str]); 4] = [
-    ("reqwest", &["crossmint"]),
+    ("reqwest", &["crossmint", "notifications"]),
     ("sqlx", &["store"]),
     ("axum", &["sandbox", "server"]),
     ("clap", &["gangway"]),

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use gangway_tests::{Ended, Gangway, PATIENCE, Recorder};
+use gangway_tests::{Ended, Gangway, PATIENCE, Recorder, wait_until};
 use serde_json::{Value, json};
 
 const USER: &str = "email:canary.locator@example.org";
@@ -125,9 +125,13 @@ fn what_is_personal_is_in_no_log_error_or_history() {
     let gangway = Gangway::quick(provider.origin())
         .with("CROSSMINT__API_KEY", KEY)
         .with("DOCUMENTS__BYTES_MIN", "0")
+        .with("NOTIFICATIONS__ALLOW_LOOPBACK", "true")
         .with("LOG__FILTER", "trace");
     let document = gangway.write("proof.pdf", DOCUMENT);
     let mut said = Said(Vec::new());
+    let receiver = Recorder::start(|_| (200, String::new()));
+    let hook = format!("{}/canary-hook", receiver.origin());
+    gangway.done(&["webhook", "add", &hook]);
     said.note("user set", &gangway.set_user(USER, &profile(), &["--want", "onramp"]));
     let add = ["document", "add", USER, "--type", "proof-of-address", "--file", &document];
     said.note("document add", &gangway.done(&add));
@@ -148,6 +152,10 @@ fn what_is_personal_is_in_no_log_error_or_history() {
         });
     }
     gangway.wait_for_state(USER, "verified");
+    let told = || receiver.requests().into_iter().map(|request| request.body).collect::<Vec<_>>();
+    wait_until(PATIENCE, "the last notification", || {
+        told().iter().any(|body| body.contains(r#""to":"verified""#)).then_some(())
+    });
     worker.stop();
     assert!(provider.requests().iter().any(|request| request.body.contains("Canaryfirst")));
     assert!(gangway.logs().contains("provider called"), "the log is kept");
@@ -163,6 +171,8 @@ fn what_is_personal_is_in_no_log_error_or_history() {
         &["config"],
         &["config", "--json"],
         &["doctor", "--json"],
+        &["events"],
+        &["events", "--json"],
     ] {
         said.note(&arguments.join(" "), &gangway.run(arguments));
     }
@@ -176,7 +186,11 @@ fn what_is_personal_is_in_no_log_error_or_history() {
         ("the worker's log".to_owned(), gangway.logs()),
         ("history".to_owned(), json!(gangway.history(USER)).to_string()),
         ("status without user".to_owned(), without_user(gangway.status(USER).1)),
+        ("notifications".to_owned(), told().join("\n")),
+        ("events".to_owned(), gangway.done(&["events", "--json"]).stdout),
     ]);
+    assert!(!gangway.logs().contains("canary-hook"), "an endpoint's URL may hold a secret");
+    log_and_history.assert_free_of(&PLANTED);
     log_and_history.assert_free_of(&["canary.locator", "canary%2elocator", "email%3acanary"]);
 }
 

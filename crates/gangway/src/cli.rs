@@ -7,8 +7,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use onboarding::texts::Language;
-use onboarding::{Date, DocumentType, OnboardingId, Product, State};
+use onboarding::{Date, DocumentType, NotificationKind, OnboardingId, Product, State, Timestamp};
+use store::DeliveryState;
 
+use crate::commands::webhook;
 use crate::{exit, settings};
 
 /// Durable onboarding of users through Crossmint's KYC.
@@ -119,6 +121,12 @@ pub(crate) enum Command {
     /// Make, list and revoke the keys of the HTTP API
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Have others told what happens, and see what arrived
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+    /// List what others are told of, in order
+    #[command(after_help = exit::LIST_HELP)]
+    Events(Events),
     /// Say what the provider asks of whom
     #[command(subcommand)]
     Requirements(RequirementsCommand),
@@ -321,6 +329,133 @@ pub(crate) enum RequirementsCommand {
     Check(RequirementsCheck),
     /// Show the table in force, with the source of each rule
     Show(Json),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// Tell an endpoint what happens from now on
+    ///
+    /// Prints its id and what its receiver verifies with: a secret, which is not shown again, or
+    /// with --ed25519 a public key. docs/notifications.md says what a receiver has to do.
+    #[command(after_help = exit::HELP)]
+    Add(WebhookAdd),
+    /// List the endpoints, and whether anything arrives
+    #[command(after_help = exit::LIST_HELP)]
+    List(Json),
+    /// Forget an endpoint, its secrets and its log
+    #[command(after_help = exit::HELP)]
+    Remove(WebhookOne),
+    /// Tell an endpoint again that was disabled, from where it stopped
+    #[command(after_help = exit::HELP)]
+    Enable(WebhookOne),
+    /// Make another secret; the one before signs as well for a while
+    #[command(after_help = exit::HELP)]
+    Rotate(WebhookRotate),
+    /// Send a message that tells of nothing, now, and say what came of it
+    #[command(after_help = exit::HELP)]
+    Test(WebhookOneJson),
+    /// List what was sent to an endpoint, newest first
+    #[command(after_help = exit::LIST_HELP)]
+    Deliveries(WebhookDeliveries),
+    /// Send again what was sent before: one event, a range, or all since a time
+    ///
+    /// Under the same id as before, by `gangway serve`. What is on its way already is not sent
+    /// twice.
+    #[command(after_help = exit::HELP)]
+    Replay(WebhookReplay),
+}
+
+#[derive(Args)]
+pub(crate) struct WebhookAdd {
+    /// Where it is, beginning with https://
+    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) url: String,
+    /// Only these events, such as user.state.changed,task.opened
+    #[arg(long, value_name = "EVENT,…", value_delimiter = ',', value_parser = webhook::kind)]
+    pub(crate) events: Vec<NotificationKind>,
+    /// Sign with a private key: its receiver gets the public one, and no secret
+    #[arg(long)]
+    pub(crate) ed25519: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct WebhookOne {
+    /// The endpoint's id, as `gangway webhook list` shows it
+    #[arg(value_name = "ENDPOINT")]
+    pub(crate) id: String,
+}
+
+#[derive(Args)]
+pub(crate) struct WebhookOneJson {
+    /// The endpoint's id, as `gangway webhook list` shows it
+    #[arg(value_name = "ENDPOINT")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct WebhookRotate {
+    /// The endpoint's id, as `gangway webhook list` shows it
+    #[arg(value_name = "ENDPOINT")]
+    pub(crate) id: String,
+    /// How long the secret before signs as well; 0s is not at all
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration_ms)]
+    pub(crate) overlap: u64,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct WebhookDeliveries {
+    /// The endpoint's id, as `gangway webhook list` shows it
+    #[arg(value_name = "ENDPOINT")]
+    pub(crate) id: String,
+    /// Only those in this state
+    #[arg(long, value_name = "STATE", value_parser = delivery_state())]
+    pub(crate) state: Option<DeliveryState>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["event", "since", "from", "to"]))]
+pub(crate) struct WebhookReplay {
+    /// The endpoint's id, as `gangway webhook list` shows it
+    #[arg(value_name = "ENDPOINT")]
+    pub(crate) id: String,
+    /// One event: its id or its number
+    #[arg(value_name = "EVENT", value_parser = event_seq, conflicts_with_all = ["since", "from", "to"])]
+    pub(crate) event: Option<u64>,
+    /// All that happened since, such as 2031-05-30T12:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["from", "to"])]
+    pub(crate) since: Option<Timestamp>,
+    /// All from this event on: its id or its number
+    #[arg(long, value_name = "EVENT", value_parser = event_seq)]
+    pub(crate) from: Option<u64>,
+    /// All up to this event
+    #[arg(long, value_name = "EVENT", value_parser = event_seq)]
+    pub(crate) to: Option<u64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Events {
+    /// Only those after this number; 0 is all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) after: u64,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Wait for more, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
 }
 
 #[derive(Args)]
@@ -597,6 +732,24 @@ fn key_and_value(text: &str) -> Result<(String, String), &'static str> {
 fn state() -> impl TypedValueParser<Value = State> {
     PossibleValuesParser::new(State::ALL.map(State::as_str))
         .map(|word| State::from_word(&word).expect("the parser lets only states through"))
+}
+
+fn delivery_state() -> impl TypedValueParser<Value = DeliveryState> {
+    PossibleValuesParser::new(DeliveryState::ALL.map(DeliveryState::as_str))
+        .map(|word| DeliveryState::from_word(&word).expect("the parser lets only states through"))
+}
+
+/// `evt_118_9f3c…` or 118.
+fn event_seq(text: &str) -> Result<u64, &'static str> {
+    let number = text.strip_prefix("evt_").unwrap_or(text);
+    let number = number.split('_').next().unwrap_or(number);
+    number
+        .parse()
+        .map_err(|_| "write an event's id as `gangway webhook deliveries` shows it, or its number")
+}
+
+fn time(text: &str) -> Result<Timestamp, &'static str> {
+    Timestamp::parse(text).map_err(|_| "write a time such as 2031-05-30T12:00:00Z")
 }
 
 fn sandbox_profile() -> impl TypedValueParser<Value = sandbox::Profile> {

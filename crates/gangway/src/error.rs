@@ -52,6 +52,12 @@ pub(crate) enum Error {
     NoSuchKey,
     #[error("the system gives no random numbers")]
     NoChance(#[source] getrandom::Error),
+    #[error(transparent)]
+    Address(#[from] notifications::BadAddress),
+    #[error(transparent)]
+    Notifications(#[from] notifications::ClientError),
+    #[error("there is no such endpoint; `gangway webhook list` shows them")]
+    NoSuchEndpoint,
     #[error("the output can't be written")]
     Output(#[from] io::Error),
     #[error("the process's signals can't be listened to")]
@@ -87,6 +93,9 @@ impl Error {
             | Self::Api(_)
             | Self::NoSuchKey
             | Self::NoChance(_)
+            | Self::Address(_)
+            | Self::Notifications(_)
+            | Self::NoSuchEndpoint
             | Self::Output(_)
             | Self::Signals(_) => Exit::Failed,
         }

@@ -466,7 +466,7 @@ async fn whoever_waits_is_told_when_the_provider_refuses_every_call() {
         suspect: OnboardingId(uuid::Uuid::nil()),
         message: "the key was revoked".into(),
     };
-    store.set_provider_gate(ProviderGate::Closed(closed)).await.unwrap();
+    store.set_provider_gate(ProviderGate::Closed(closed), Timestamp(0)).await.unwrap();
     let ended = folder.run(&["status", "userId:ada", "--json"]);
     assert!(ended.stderr.contains("next probe now: the key was revoked"), "{}", ended.stderr);
     assert_eq!(ended.json()["state"], "registering");

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::consent::{Consent, LegalText};
 use crate::event::Event;
+use crate::notification::{Notification, notifications};
 use crate::onboarding::{Document, Ended, Hold, HoldCause, Onboarding, ProfileRecord, Standing};
 use crate::task::{Request, Task, TaskState, Waived};
 use crate::{DocumentType, Policy, Product, ProductStatus, Revision, Section, State, Timestamp};
@@ -39,6 +40,8 @@ pub struct Transition {
     pub onboarding: Onboarding,
     /// The tasks that it opened, changed or closed, as they are now.
     pub tasks: Vec<Task>,
+    /// What others are told of it, in order.
+    pub notifications: Vec<Notification>,
 }
 
 /// Why an event changed nothing.
@@ -130,12 +133,14 @@ pub fn apply(onboarding: &Onboarding, event: &Event, cx: &Context<'_>) -> Outcom
     }
     let mut tasks = changed_tasks(&onboarding.tasks, &after.tasks);
     tasks.extend(changed_tasks(&onboarding.renewals, &after.renewals));
+    let notifications = notifications(onboarding, event, &after, &tasks);
     Outcome::Changed(Box::new(Transition {
         event: event.clone(),
         at: cx.now,
         from,
         onboarding: after,
         tasks,
+        notifications,
     }))
 }
 

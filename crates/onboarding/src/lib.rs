@@ -21,6 +21,7 @@ mod locator;
 mod merge_patch;
 mod names;
 mod note;
+mod notification;
 mod onboarding;
 mod open_enum;
 mod policy;
@@ -58,6 +59,7 @@ pub use listed::{HistoryEntry, StuckUser, UserTask};
 pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator};
 pub use merge_patch::merge_patch;
 pub use note::{Note, next_note};
+pub use notification::{Notification, NotificationKind, TaskNotice};
 pub use onboarding::{
     Document, Ended, Hold, HoldCause, LastError, Observation, Onboarding, OnboardingId,
     ProfileRecord, Retry, TriggerInDoubt, Verification,

@@ -10,8 +10,8 @@ use onboarding::{
 };
 use store::{
     Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    DocumentDigest, HistoryRow, ListRequest, NotesDue, ProfileContent, ProviderGate, Store,
-    StoreError, Stored, StoredTask, TaskRequest, Worker,
+    DocumentDigest, HistoryRow, ListRequest, NotesDue, Notified, ProfileContent, ProviderGate,
+    Store, StoreError, Stored, StoredTask, TaskRequest, Worker,
 };
 
 use crate::base::{Opened, ask};
@@ -224,10 +224,18 @@ impl Store for FaultyStore {
         ask!(&self.inner, provider_gate())
     }
 
-    async fn set_provider_gate(&self, gate: ProviderGate) -> Result<(), StoreError> {
+    async fn set_provider_gate(
+        &self,
+        gate: ProviderGate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.before(Operation::RecordGate).await?;
-        ask!(&self.inner, set_provider_gate(gate))?;
+        ask!(&self.inner, set_provider_gate(gate, now))?;
         self.after(Operation::RecordGate).await
+    }
+
+    async fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<Notified>, StoreError> {
+        ask!(&self.inner, events_after(seq, limit))
     }
 
     async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {

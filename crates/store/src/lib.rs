@@ -7,6 +7,7 @@
 mod budget;
 mod due;
 mod memory;
+mod outbox;
 mod snapshot;
 mod sqlite;
 
@@ -18,13 +19,17 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use onboarding::{
-    Area, Call, DocumentType, Event, HistoryEntry, Lane, Onboarding, OnboardingId, Policy, Reader,
-    Revision, State, Task, Timestamp, Transition, UserLocator, UserTask,
+    Area, Call, DocumentType, Event, HistoryEntry, Lane, Notification, Onboarding, OnboardingId,
+    Policy, Reader, Revision, State, Task, Timestamp, Transition, UserLocator, UserTask,
 };
 
 pub use budget::Budgets;
 use due::{Queue, Rank};
 pub use memory::MemoryStore;
+pub use outbox::{
+    About, Delivery, DeliveryState, DisabledFor, DueDelivery, Endpoint, EndpointAfter, NewEndpoint,
+    NewSecret, Notified, Replay, Settled, Tried,
+};
 #[cfg(feature = "fuzzing")]
 pub use snapshot::{Snapshot, Upgrade, read as read_snapshot, write as write_snapshot};
 pub use sqlite::{
@@ -442,6 +447,21 @@ pub struct Closed {
     pub message: String,
 }
 
+impl ProviderGate {
+    /// What others are told when it becomes `after`; nothing while it stays open or closed.
+    fn turned_into(&self, after: &Self) -> Option<Notification> {
+        match (self, after) {
+            (Self::Open, Self::Closed(closed)) => {
+                Some(Notification::ProviderClosed { since: closed.since })
+            }
+            (Self::Closed(closed), Self::Open) => {
+                Some(Notification::ProviderOpened { closed_since: closed.since })
+            }
+            (Self::Open, Self::Open) | (Self::Closed(_), Self::Closed(_)) => None,
+        }
+    }
+}
+
 /// What can go wrong with a store, by what the caller does about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -517,10 +537,11 @@ pub trait Store: Send + Sync + 'static {
     /// Whether the provider takes our calls.
     fn provider_gate(&self) -> impl Future<Output = Result<ProviderGate, StoreError>> + Send;
 
-    /// Records whether it does.
+    /// Records whether it does from `now` on; others are told when it closes and opens.
     fn set_provider_gate(
         &self,
         gate: ProviderGate,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The profile that is held for an onboarding.
@@ -585,6 +606,13 @@ pub trait Store: Send + Sync + 'static {
         after_version: u64,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<HistoryRow>, StoreError>> + Send;
+
+    /// What others are told of after the notification `seq`, in order.
+    fn events_after(
+        &self,
+        seq: u64,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Notified>, StoreError>> + Send;
 
     /// Proves that the store can be written, by writing.
     fn check_writable(&self) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onboarding::{
-    DocumentType, Event, Lane, Onboarding, OnboardingId, Policy, State, Task, TaskState, Timestamp,
-    Transition, UserLocator,
+    DocumentType, Event, Lane, Notification, NotificationKind, Onboarding, OnboardingId, Policy,
+    State, Task, TaskState, Timestamp, Transition, UserLocator,
 };
 
 use crate::budget::Pace;
 use crate::due::{self, Due, Found, Queue, Rank, Ready};
+use crate::outbox;
 use crate::{
-    Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
-    DocumentDigest, HistoryRow, Lease, ListRequest, NotesDue, PersonalData, ProfileContent,
-    ProviderGate, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask, TaskRequest, Worker,
+    About, Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
+    DocumentDigest, HistoryRow, Lease, ListRequest, NotesDue, Notified, PersonalData,
+    ProfileContent, ProviderGate, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask,
+    TaskRequest, Worker,
 };
 
 /// A store in memory. Clones share what is stored, as processes share a database.
@@ -62,10 +64,38 @@ impl MemoryStore {
 struct Tables {
     /// In order of creation; the place of a row is its key.
     rows: Vec<Row>,
-    /// How many tasks were ever stored.
-    task_count: u64,
+    across: Across,
     paces: BTreeMap<Lane, Pace>,
     gate: ProviderGate,
+}
+
+/// What counts over all rows.
+#[derive(Default)]
+struct Across {
+    /// How many tasks were ever stored.
+    task_count: u64,
+    /// What others are told of; its place, counted from 1, is its number.
+    told: Vec<Told>,
+}
+
+/// A notification, without who the user is.
+struct Told {
+    of: Option<(OnboardingId, u64)>,
+    kind: NotificationKind,
+    data: String,
+    at: Timestamp,
+}
+
+impl Across {
+    fn tell(
+        &mut self,
+        of: Option<(OnboardingId, u64)>,
+        notification: &Notification,
+        at: Timestamp,
+    ) {
+        let (kind, data) = (notification.kind(), outbox::data(notification));
+        self.told.push(Told { of, kind, data, at });
+    }
 }
 
 struct Row {
@@ -115,13 +145,17 @@ impl Row {
         transition: Transition,
         actor: Actor,
         policy: &Policy,
-        task_count: &mut u64,
+        across: &mut Across,
     ) {
-        let Transition { event, at, from, onboarding, tasks } = transition;
+        let Transition { event, at, from, onboarding, tasks, notifications } = transition;
         for task in tasks {
-            let key = self.tasks.get(&task.number).map_or(*task_count + 1, |row| row.key);
-            *task_count = key.max(*task_count);
+            let next_key = across.task_count + 1;
+            let key = self.tasks.get(&task.number).map_or(next_key, |row| row.key);
+            across.task_count = key.max(across.task_count);
             self.tasks.insert(task.number, TaskRow { key, task });
+        }
+        for notification in &notifications {
+            across.tell(Some((onboarding.id, onboarding.version)), notification, at);
         }
         self.onboarding = onboarding;
         self.is_damaged = false;
@@ -212,7 +246,7 @@ impl Tables {
         let row = &mut self.rows[key];
         commit.personal.into_iter().for_each(|personal| row.put(personal));
         for transition in commit.transitions {
-            row.append(transition, commit.actor, policy, &mut self.task_count);
+            row.append(transition, commit.actor, policy, &mut self.across);
         }
         Some(key)
     }
@@ -254,7 +288,7 @@ impl Tables {
         self.pace(lane, now).take(now, worker.budgets.per_minute(lane));
         let row = &mut self.rows[key];
         if let Some(begun) = ready.begun {
-            row.append(*begun, Actor::Worker, policy, &mut self.task_count);
+            row.append(*begun, Actor::Worker, policy, &mut self.across);
         }
         let lease = worker.lease_at(now);
         row.lease = Some(lease);
@@ -382,8 +416,16 @@ impl Store for MemoryStore {
         Ok(self.tables().gate.clone())
     }
 
-    async fn set_provider_gate(&self, gate: ProviderGate) -> Result<(), StoreError> {
-        self.tables().gate = gate;
+    async fn set_provider_gate(
+        &self,
+        gate: ProviderGate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        if let Some(turned) = tables.gate.turned_into(&gate) {
+            tables.across.tell(None, &turned, now);
+        }
+        tables.gate = gate;
         Ok(())
     }
 
@@ -510,6 +552,23 @@ impl Store for MemoryStore {
         let rows = tables.row(id).map_or(&[][..], |row| &row.history);
         let after = rows.iter().filter(|row| row.version > after_version);
         Ok(after.take(limit).cloned().collect())
+    }
+
+    async fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<Notified>, StoreError> {
+        let tables = self.tables();
+        let told = tables.across.told.iter().zip(1..).filter(|(_, number)| *number > seq);
+        let notified = told.take(limit).map(|(told, seq)| Notified {
+            seq,
+            mark: 0,
+            about: told.of.and_then(|(id, version)| {
+                let row = tables.row(id)?;
+                Some(About { id, version, user: outbox::user_told(&row.user, id) })
+            }),
+            kind: told.kind,
+            data: told.data.clone(),
+            at: told.at,
+        });
+        Ok(notified.collect())
     }
 
     async fn check_writable(&self) -> Result<(), StoreError> {

@@ -28,6 +28,8 @@ pub enum Check {
     Store,
     /// Of the worker and the intake, over both stores.
     Engine,
+    /// Of what tells others, against receivers that fail.
+    Notifications,
     /// Of the binary's settings, and of the commands that need no provider.
     Gangway,
     /// The fixed set of histories.
@@ -49,12 +51,13 @@ pub enum Outcome {
 }
 
 impl Check {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Onboarding,
         Self::Documents,
         Self::Crossmint,
         Self::Store,
         Self::Engine,
+        Self::Notifications,
         Self::Gangway,
         Self::Simulation,
         Self::EndToEnd,
@@ -68,6 +71,7 @@ impl Check {
             Self::Crossmint => "crossmint",
             Self::Store => "store",
             Self::Engine => "engine",
+            Self::Notifications => "notifications",
             Self::Gangway => "gangway",
             Self::Simulation => "simulation",
             Self::EndToEnd => "end-to-end",
@@ -87,6 +91,7 @@ impl Check {
             Self::Crossmint => (&["--package", "crossmint"], &[]),
             Self::Store => (&["--package", "store"], &[]),
             Self::Engine => (&["--package", "engine"], &[]),
+            Self::Notifications => (&["--package", "notifications"], &[]),
             Self::Gangway => (&["--package", "gangway"], &[]),
             // Its other tests plant faults of their own.
             Self::Simulation => {

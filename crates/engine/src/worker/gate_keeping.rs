@@ -35,7 +35,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
                     self.hold_culprit(culprit, clock).await;
                 }
                 self.with_gate(Gate::open);
-                return self.keep_gate(ProviderGate::Open).await;
+                return self.keep_gate(ProviderGate::Open, now).await;
             }
             (Turn::Closed | Turn::StillClosed, ProviderGate::Closed(closed)) => error!(
                 message = closed.message,
@@ -45,11 +45,11 @@ impl<S: Store, P: Provider> Worker<S, P> {
             ),
             (Turn::Closed | Turn::StillClosed, ProviderGate::Open) => {}
         }
-        self.keep_gate(state).await;
+        self.keep_gate(state, now).await;
     }
 
-    async fn keep_gate(&self, state: ProviderGate) {
-        if let Err(unusable) = self.store.set_provider_gate(state).await {
+    async fn keep_gate(&self, state: ProviderGate, now: Timestamp) {
+        if let Err(unusable) = self.store.set_provider_gate(state, now).await {
             error!(
                 error = &unusable as &dyn std::error::Error,
                 "the provider's gate can't be recorded"

@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard};
 use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, UserLocator};
 use store::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
-    ListRequest, MemoryStore, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored,
-    StoredTask, TaskRequest,
+    ListRequest, MemoryStore, NotesDue, Notified, ProfileContent, ProviderGate, Store, StoreError,
+    Stored, StoredTask, TaskRequest,
 };
 
 use crate::latch::Latch;
@@ -179,8 +179,16 @@ impl Store for FailingStore {
         self.inner.provider_gate().await
     }
 
-    async fn set_provider_gate(&self, gate: ProviderGate) -> Result<(), StoreError> {
-        self.inner.set_provider_gate(gate).await
+    async fn set_provider_gate(
+        &self,
+        gate: ProviderGate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.inner.set_provider_gate(gate, now).await
+    }
+
+    async fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<Notified>, StoreError> {
+        self.inner.events_after(seq, limit).await
     }
 
     async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {

@@ -4,6 +4,7 @@ mod config;
 mod consent;
 mod doctor;
 mod document;
+mod events;
 mod explain;
 mod key;
 mod lists;
@@ -17,6 +18,7 @@ mod status;
 mod user;
 mod verify;
 mod watch;
+pub(crate) mod webhook;
 
 use std::path::Path;
 
@@ -49,6 +51,8 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Key(KeyCommand::Create(create)) => key::create(&loaded?.settings, create).await,
         Command::Key(KeyCommand::List(output)) => key::list(&loaded?.settings, output.json).await,
         Command::Key(KeyCommand::Revoke(revoke)) => key::revoke(&loaded?.settings, revoke).await,
+        Command::Webhook(command) => webhook::run(&loaded?.settings, command).await,
+        Command::Events(events) => events::run(&loaded?.settings, events).await,
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
         Command::Demo(args) => demo(args).await,
         Command::Serve => serve::run(&loaded?.settings).await,

@@ -1,9 +1,10 @@
-//! `gangway serve`: the worker, and the HTTP API beside it.
+//! `gangway serve`: the worker, and beside it the HTTP API and what tells others.
 
 use std::sync::Arc;
 
 use engine::Worker;
-use store::{SqliteStore, Store as _};
+use notifications::Dispatcher;
+use store::{NewEndpoint, SqliteStore, Store as _};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -21,6 +22,10 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     let store = SqliteStore::open_for_worker(&settings.store_url, settings.policy.clone()).await?;
     let store = Arc::new(store);
     store.check_writable().await?;
+    configure_endpoint(settings, &store).await?;
+    let told = settings.notifications;
+    let sender = notifications::Client::new(told, &notifications::system_lookup())?;
+    let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&store), sender, told));
     let worker = Worker::new(Arc::clone(&store), client, worker_settings(settings)).await?;
     let worker = Arc::new(worker);
     let shutdown = CancellationToken::new();
@@ -41,7 +46,11 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
                 api.finished().await;
             }
         };
-        tokio::join!(worker.run(clock::now, shutdown.clone()), serving);
+        tokio::join!(
+            worker.run(clock::now, shutdown.clone()),
+            dispatcher.run(clock::now, shutdown.clone()),
+            serving
+        );
     });
     tokio::select! {
         () = &mut running => {}
@@ -57,6 +66,24 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
             Ok(Exit::Failed)
         }
     }
+}
+
+/// The endpoint that the configuration names.
+const CONFIGURED_ENDPOINT: &str = "ep_configured";
+
+/// How long its secret before signs as well.
+const OVERLAP_MS: u64 = 24 * 60 * 60 * 1_000;
+
+async fn configure_endpoint(settings: &Settings, store: &SqliteStore) -> Result<(), Error> {
+    let now = clock::now();
+    let endpoint = settings.endpoint().map(|(url, secret)| NewEndpoint {
+        id: CONFIGURED_ENDPOINT.to_owned(),
+        url: url.to_owned(),
+        kinds: None,
+        secret: secret.to_owned(),
+        now,
+    });
+    Ok(store.set_endpoint(CONFIGURED_ENDPOINT, endpoint, now.plus_ms(OVERLAP_MS)).await?)
 }
 
 fn worker_settings(settings: &Settings) -> engine::Settings {

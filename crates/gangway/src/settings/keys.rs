@@ -307,7 +307,10 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "worker.shutdown_grace",
         "10s",
-        Kind::Duration(|s, ms| s.worker.shutdown_grace_ms = ms),
+        Kind::Duration(|s, ms| {
+            s.worker.shutdown_grace_ms = ms;
+            s.notifications.shutdown_grace_ms = ms;
+        }),
         "How long `serve` waits for calls in flight when it is told to stop. What is cut off\n\
          is done again at the next start.",
     ),
@@ -578,8 +581,11 @@ pub(crate) static KEYS: &[Key] = &[
     key(
         "stuck.provider_slow",
         "3d",
-        Kind::Duration(|s, ms| s.stuck_after.provider_slow_ms = ms),
-        "`gangway users --stuck` lists a user who was in review for so long,",
+        Kind::Duration(|s, ms| {
+            s.stuck_after.provider_slow_ms = ms;
+            s.notifications.stuck_after_ms = ms;
+        }),
+        "`gangway users --stuck` lists a user who was in review for so long, and others are told,",
     ),
     key(
         "stuck.our_budget",
@@ -611,6 +617,56 @@ pub(crate) static KEYS: &[Key] = &[
         Kind::Text(|s, path| s.texts.dir = Some(path.into())),
         "A folder of files that replace texts or add languages, each named by its language\n\
          (de.toml, pt-BR.toml). config/texts has all texts; a file may hold a part of them.",
+    ),
+    unset(
+        "notifications.url",
+        Kind::Text(|s, url| s.endpoint_url = Some(url)),
+        "An endpoint that `serve` tells everything, beside those of `gangway webhook`, which lists\n\
+         it as ep_configured. Without it there is none of that name.",
+    ),
+    unset(
+        "notifications.secret",
+        Kind::Secret(|s, secret| s.endpoint_secret = Some(secret)),
+        "What signs for it: whsec_ and 24 to 64 random bytes in base64, as by\n\
+         echo whsec_$(openssl rand -base64 32). When it changes, the one before signs as well for\n\
+         a day.",
+    ),
+    key(
+        "notifications.timeout",
+        "20s",
+        Kind::Duration(|s, ms| s.notifications.timeout_ms = ms),
+        "How long an endpoint of `gangway webhook` may take to answer.",
+    ),
+    key(
+        "notifications.concurrency",
+        "8",
+        count(1, 1_000, |s, count| s.notifications.concurrency = count as usize),
+        "How many notifications are on their way to one endpoint at once; of one user, one is.",
+    ),
+    key(
+        "notifications.warn_after",
+        "1d",
+        Kind::Duration(|s, ms| s.notifications.warn_after_ms = ms),
+        "When nothing has arrived at an endpoint for so long, the log warns,",
+    ),
+    key(
+        "notifications.disable_after",
+        "5d",
+        Kind::Duration(|s, ms| s.notifications.disable_after_ms = ms),
+        "and after so long it is disabled; what it is told of waits until it is enabled.",
+    ),
+    key(
+        "notifications.log_kept",
+        "30d",
+        Kind::Duration(|s, ms| s.notifications.log_kept_ms = ms),
+        "How long `gangway webhook deliveries` knows of what arrived or was given up.",
+    ),
+    key(
+        "notifications.allow_loopback",
+        "false",
+        Kind::Switch(|s, allow| s.notifications.allow_loopback = allow),
+        "Whether endpoints on this machine are told, by http:// too. For tries alone: what can\n\
+         add endpoints could then reach whatever listens here.",
     ),
     key(
         "log.format",

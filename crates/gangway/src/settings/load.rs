@@ -208,7 +208,7 @@ impl Reading {
         match find(name) {
             Some(key) if key.is_secret() => self.problems.push(format!(
                 "{name} can't be given by a flag, which others on this machine can see; use \
-                 {} or crossmint.api_key_file",
+                 {}, or the file of settings",
                 key.variable()
             )),
             Some(key) => self.set(key, text, source),

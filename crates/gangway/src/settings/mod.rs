@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crossmint::ApiKey;
 use documents::Limits;
+use notifications::Secret;
 use onboarding::texts::{Language, Texts};
 use onboarding::{Policy, Product, Reader, Requirements, StuckAfter, Timestamp};
 use store::Budgets;
@@ -56,6 +57,11 @@ pub(crate) struct Settings {
     pub(crate) stuck_after: StuckAfter,
     /// What is said to people.
     pub(crate) texts: TextSettings,
+    /// How others are told what happens.
+    pub(crate) notifications: notifications::Settings,
+    /// The endpoint that the configuration names, and its secret.
+    endpoint_url: Option<String>,
+    endpoint_secret: Option<String>,
     /// The log.
     pub(crate) log: LogSettings,
 }
@@ -190,6 +196,9 @@ impl Settings {
             policy: Policy::default(),
             stuck_after: StuckAfter::default(),
             texts: TextSettings { language: Language::english(), dir: None, read: None },
+            notifications: notifications::Settings::default(),
+            endpoint_url: None,
+            endpoint_secret: None,
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
     }
@@ -271,6 +280,14 @@ impl Settings {
             problems
                 .push("documents.bytes_max must not be less than documents.bytes_min".to_owned());
         }
+        let told = &self.notifications;
+        if told.disable_after_ms <= told.warn_after_ms {
+            problems.push(
+                "notifications.disable_after must be longer than notifications.warn_after"
+                    .to_owned(),
+            );
+        }
+        problems.extend(self.check_endpoint());
         for (name, curve) in [
             ("retry", &self.policy.retry),
             ("poll", &self.policy.poll),
@@ -281,6 +298,39 @@ impl Settings {
                     "policy.{name}.max must not be shorter than policy.{name}.initial"
                 ));
             }
+        }
+        problems
+    }
+}
+
+impl Settings {
+    /// The endpoint that is to be told, and what signs.
+    pub(crate) fn endpoint(&self) -> Option<(&str, &str)> {
+        self.endpoint_url.as_deref().zip(self.endpoint_secret.as_deref())
+    }
+
+    fn check_endpoint(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        match (&self.endpoint_url, &self.endpoint_secret) {
+            (Some(_), None) => problems.push(
+                "notifications.secret is missing: notifications.url is told nothing unsigned"
+                    .to_owned(),
+            ),
+            (None, Some(_)) => problems.push(
+                "notifications.url is missing: notifications.secret signs for that endpoint alone"
+                    .to_owned(),
+            ),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        let url = self.endpoint_url.as_ref();
+        let checked =
+            url.map(|url| notifications::check_url(url, self.notifications.allow_loopback));
+        if let Some(Err(refused)) = checked {
+            problems.push(format!("notifications.url: {refused}"));
+        }
+        let secret = self.endpoint_secret.as_ref().map(|text| text.parse::<Secret>());
+        if let Some(Err(refused)) = secret {
+            problems.push(format!("notifications.secret: {refused}"));
         }
         problems
     }

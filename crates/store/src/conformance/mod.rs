@@ -10,11 +10,13 @@
 mod claims;
 mod commits;
 mod digests;
+mod notifications;
 mod reads;
 
 pub use claims::*;
 pub use commits::*;
 pub use digests::*;
+pub use notifications::*;
 pub use reads::*;
 
 use std::collections::BTreeSet;
@@ -84,6 +86,12 @@ macro_rules! conformance {
             the_key_of_the_digests_survives_a_restart,
             the_same_file_of_others_is_found_up_to_a_limit,
             a_digest_goes_with_its_document_and_with_its_user,
+            what_happens_is_told_with_the_change,
+            what_is_told_is_paged,
+            a_change_that_conflicts_tells_nothing,
+            a_lost_product_is_told_as_a_regression,
+            that_the_provider_closes_and_opens_is_told_once,
+            who_the_user_is_is_told_only_where_that_is_no_personal_data,
             what_is_not_there_is_not_found,
         }
     };

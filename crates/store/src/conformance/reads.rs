@@ -134,7 +134,7 @@ pub async fn a_closed_provider_stays_closed_over_a_restart(backend: &impl Backen
     };
     for gate in [ProviderGate::Open, closed(0), closed(1), ProviderGate::Open] {
         let store = backend.open(Policy::default()).await;
-        store.set_provider_gate(gate.clone()).await.unwrap();
+        store.set_provider_gate(gate.clone(), NOW).await.unwrap();
         drop(store);
         let store = backend.open(Policy::default()).await;
         assert_eq!(store.provider_gate().await.unwrap(), gate);

@@ -4,9 +4,12 @@ mod api;
 mod check;
 mod claim;
 mod commit;
+mod deliveries;
 mod digests;
+mod endpoints;
 mod log;
 mod notes;
+mod notifications;
 mod open;
 mod paces;
 mod personal;
@@ -32,8 +35,8 @@ pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
-    ListRequest, NotesDue, ProfileContent, ProviderGate, Store, StoreError, Stored, StoredTask,
-    TaskRequest,
+    ListRequest, NotesDue, Notified, ProfileContent, ProviderGate, Store, StoreError, Stored,
+    StoredTask, TaskRequest,
 };
 use presence::Presence;
 use writer::{BATCH_WRITES_MAX, Job, Tx, Write, Writer, ask};
@@ -208,8 +211,12 @@ impl Store for SqliteStore {
         paces::gate(&mut *self.moment().await?).await
     }
 
-    async fn set_provider_gate(&self, gate: ProviderGate) -> Result<(), StoreError> {
-        self.write(gate).await
+    async fn set_provider_gate(
+        &self,
+        gate: ProviderGate,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(paces::SetGate { gate, now }).await
     }
 
     async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {
@@ -287,6 +294,10 @@ impl Store for SqliteStore {
             Some(key) => rows::history(&mut moment, (key, id), after_version, limit).await,
             None => Ok(Vec::new()),
         }
+    }
+
+    async fn events_after(&self, seq: u64, limit: usize) -> Result<Vec<Notified>, StoreError> {
+        notifications::after(&mut *self.moment().await?, seq, limit).await
     }
 
     async fn check_writable(&self) -> Result<(), StoreError> {

@@ -387,6 +387,7 @@ fn migrations() -> Vec<Migration> {
         ),
         ("rechecks", include_str!("../../../../migrations/sqlite/0006_rechecks.sql")),
         ("api", include_str!("../../../../migrations/sqlite/0007_api.sql")),
+        ("notifications", include_str!("../../../../migrations/sqlite/0008_notifications.sql")),
     ]
     .into_iter()
     .zip(1..)

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use onboarding::{Lane, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::rows;
 use super::writer::{Tx, Write};
+use super::{notifications, rows};
 use crate::budget::{Budgets, Pace};
 use crate::{Closed, ProviderGate, StoreError};
 
@@ -113,10 +113,26 @@ pub(super) async fn gate(conn: &mut SqliteConnection) -> Result<ProviderGate, St
     }))
 }
 
-impl Write for ProviderGate {
+/// The gate, as it is from `now` on.
+pub(super) struct SetGate {
+    pub gate: ProviderGate,
+    pub now: Timestamp,
+}
+
+impl Write for SetGate {
     type Answer = ();
 
     async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let before = gate(&mut tx.conn).await?;
+        if let Some(turned) = before.turned_into(&self.gate) {
+            notifications::insert(tx, None, &turned, self.now).await?;
+        }
+        self.gate.put(tx).await
+    }
+}
+
+impl ProviderGate {
+    async fn put(&self, tx: &mut Tx) -> Result<(), StoreError> {
         sqlx::query("delete from provider_closed").execute(&mut tx.conn).await?;
         let Self::Closed(closed) = self else { return Ok(()) };
         sqlx::query(

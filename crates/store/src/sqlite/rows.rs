@@ -11,8 +11,8 @@ use sqlx::SqliteConnection;
 use tracing::error;
 use uuid::Uuid;
 
-use super::personal;
 use super::writer::Tx;
+use super::{notifications, personal};
 use crate::due::{self, Due};
 use crate::snapshot::{self, Snapshot};
 use crate::{Actor, HistoryRow, ListRequest, StoreError, Stored, StoredTask, TaskRequest};
@@ -368,6 +368,10 @@ pub(super) async fn append(
     for task in &transition.tasks {
         put_task(tx, key, task, transition.at).await?;
     }
+    let of = Some((key, transition.onboarding.version));
+    for notification in &transition.notifications {
+        notifications::insert(tx, of, notification, transition.at).await?;
+    }
     Ok(())
 }
 
@@ -412,7 +416,7 @@ pub(super) fn lane(word: &str) -> Result<Lane, StoreError> {
     lane.ok_or_else(|| damaged("of the closed provider", format!("there is no lane {word}")))
 }
 
-fn number(id: impl Display, column: i64) -> Result<u64, StoreError> {
+pub(super) fn number(id: impl Display, column: i64) -> Result<u64, StoreError> {
     u64::try_from(column).map_err(|_| damaged(id, format!("{column} is negative")))
 }
 
@@ -434,7 +438,7 @@ pub(super) fn onboarding_id(column: &[u8]) -> Result<OnboardingId, StoreError> {
 }
 
 /// Versions count events, of which there are never as many as would not fit.
-fn column(version: u64) -> i64 {
+pub(super) fn column(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
 

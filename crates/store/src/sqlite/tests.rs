@@ -463,7 +463,7 @@ async fn readers_see_nothing_half_written() {
     let before = begin(&store, 1, NOW).await;
     let mut other = place.raw().await;
     sqlx::query("begin immediate").execute(&mut other).await.unwrap();
-    for table in ["profiles", "tasks", "history", "users", "onboardings"] {
+    for table in ["profiles", "tasks", "history", "notifications", "users", "onboardings"] {
         let delete = AssertSqlSafe(format!("delete from {table}"));
         sqlx::query(delete).execute(&mut other).await.unwrap();
     }

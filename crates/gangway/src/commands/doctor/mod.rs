@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use onboarding::{FailureClass, State, Status, Timestamp};
 use serde::Serialize;
-use store::{ListRequest, ProviderGate, SqliteStore, Store as _, StoreError};
+use store::{Endpoint, ListRequest, ProviderGate, SqliteStore, Store as _, StoreError};
 
 use crate::error::{Error, chain};
 use crate::exit::Exit;
@@ -217,7 +217,35 @@ async fn store_checks(store: &Arc<SqliteStore>, settings: &Settings, now: Timest
     checks.push(gate(store, now).await.unwrap_or_else(failed("gate")));
     let users = users(store, settings, now).await;
     checks.extend(users.map_err(failed("users")).unwrap_or_else(|failed| vec![failed]));
+    let endpoints = endpoints(store, now).await;
+    checks.extend(endpoints.map_err(failed("endpoint")).unwrap_or_else(|failed| vec![failed]));
     checks
+}
+
+/// The endpoints at which nothing arrives.
+async fn endpoints(store: &SqliteStore, now: Timestamp) -> Result<Vec<Check>, StoreError> {
+    let endpoints = store.endpoints(now).await?.into_iter();
+    let check = |endpoint: Endpoint| {
+        let id = endpoint.id;
+        if let Some((at, why)) = endpoint.disabled {
+            let age = view::age(&at.to_string(), now);
+            return Some(Check::warn(
+                "endpoint",
+                format!(
+                    "{id} is disabled since {age} ({}); what it is told of waits",
+                    why.as_str()
+                ),
+                format!("`gangway webhook test {id}`, then `gangway webhook enable {id}`"),
+            ));
+        }
+        let age = view::age(&endpoint.failing_since?.to_string(), now);
+        Some(Check::warn(
+            "endpoint",
+            format!("nothing has arrived at {id} for {age}; it is tried on, and disabled at last"),
+            format!("`gangway webhook deliveries {id}` says what goes wrong"),
+        ))
+    };
+    Ok(endpoints.filter_map(check).collect())
 }
 
 async fn gate(store: &SqliteStore, now: Timestamp) -> Result<Check, StoreError> {

@@ -6,6 +6,7 @@ mod judging;
 mod overtaken;
 mod stopping;
 mod supplying;
+mod telling;
 
 use onboarding::{DocumentType, Eligibility, Event, ProductStatus, Section, Task, TaskState};
 

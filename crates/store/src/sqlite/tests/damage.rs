@@ -126,6 +126,11 @@ async fn a_database_of_the_first_release_is_read() {
             drop table digest_key;
             drop table answered_requests;
             drop table api_keys;
+            drop table deliveries;
+            drop table endpoint_secrets;
+            drop table endpoints;
+            drop table notifications;
+            drop index onboardings_in_review;
             delete from _sqlx_migrations where version > 1;",
         )
         .await;

@@ -1,0 +1,64 @@
+//! `gangway events`: what others are told of, in order.
+
+use std::time::Duration;
+
+use notifications::event;
+use store::{Notified, Store as _};
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{plain, print, print_json_line};
+use crate::settings::Settings;
+use crate::signals::Signals;
+use crate::{cli, database};
+
+/// How many events are read at once.
+const PAGE: usize = 500;
+
+/// How often it is looked for new ones.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Lists them, and waits for more if that is asked for.
+pub(super) async fn run(settings: &Settings, args: cli::Events) -> Result<Exit, Error> {
+    let store = database::existing(settings).await?;
+    let mut signals = if args.follow { Some(Signals::listen()?) } else { None };
+    let mut after = args.after;
+    let limit = args.limit.map(usize::try_from);
+    let mut left = limit.map_or(usize::MAX, |limit| limit.unwrap_or(usize::MAX));
+    loop {
+        let page = store.events_after(after, PAGE.min(left)).await?;
+        for notified in &page {
+            show(notified, args.output.json)?;
+            after = notified.seq;
+        }
+        left -= page.len();
+        if left == 0 {
+            return Ok(Exit::Done);
+        }
+        if page.len() == PAGE {
+            continue;
+        }
+        let Some(signals) = &mut signals else { return Ok(Exit::Done) };
+        tokio::select! {
+            () = signals.next() => return Ok(Exit::Done),
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+fn show(notified: &Notified, json: bool) -> Result<(), Error> {
+    if json {
+        let mut event = event(notified);
+        event["id"] = notified.id().into();
+        return Ok(print_json_line(&event)?);
+    }
+    let whose = notified.about.as_ref().map_or_else(
+        || "-".to_owned(),
+        |about| match &about.user {
+            Some(user) => user.as_str().to_owned(),
+            None => about.id.to_string(),
+        },
+    );
+    let Notified { seq, at, kind, data, .. } = notified;
+    Ok(print(&plain(&format!("{seq}  {at}  {}  {whose}  {data}", kind.as_str())))?)
+}

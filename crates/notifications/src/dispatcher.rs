@@ -1,0 +1,244 @@
+//! Hands notifications out to endpoints, and sends them until they arrive.
+//!
+//! Of each user an endpoint gets one at a time, in order: the store makes the next one due when
+//! the one before has arrived. Each endpoint has its own places for what is on its way, so that
+//! a slow one holds up no other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use onboarding::Timestamp;
+use store::{DisabledFor, DueDelivery, Endpoint, EndpointAfter, Settled, SqliteStore, StoreError};
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use crate::client::{Client, Outcome, Problem};
+use crate::message::Message;
+use crate::{Settings, schedule};
+
+/// How often it is looked whether there is something to send.
+const LOOK_EVERY_MS: u64 = 250;
+
+/// How long nothing is tried again after the store could not be used.
+const STORE_PAUSE_MS: u64 = 1_000;
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stepped {
+    /// How many messages were sent, arrived or not.
+    pub sent: usize,
+    /// When the next one falls due, as far as it is known.
+    pub next_at: Option<Timestamp>,
+}
+
+/// Sends what is to be told.
+pub struct Dispatcher {
+    store: Arc<SqliteStore>,
+    client: Client,
+    settings: Settings,
+}
+
+/// The keys of a delivery that is on its way, and of its endpoint.
+struct OnItsWay {
+    delivery: i64,
+    endpoint: i64,
+}
+
+fn ended_id(ended: Result<(Id, ()), JoinError>) -> Id {
+    match ended {
+        Ok((id, ())) => id,
+        Err(cut_off) => {
+            error!("a notification ended in a panic; it is sent again");
+            cut_off.id()
+        }
+    }
+}
+
+/// A message to be sent.
+struct Errand {
+    endpoint: Arc<Endpoint>,
+    due: DueDelivery,
+}
+
+impl Dispatcher {
+    /// A dispatcher; it does nothing until [`Dispatcher::step`] or [`Dispatcher::run`] is called.
+    #[must_use]
+    pub const fn new(store: Arc<SqliteStore>, client: Client, settings: Settings) -> Self {
+        Self { store, client, settings }
+    }
+
+    /// Sends once what is due, to all endpoints at once, and waits for what comes of it. What is
+    /// due after that is not sent, so step again while something was.
+    ///
+    /// # Errors
+    /// When the store can't be used.
+    pub async fn step(self: &Arc<Self>, now: Timestamp) -> Result<Stepped, StoreError> {
+        let mut sending = JoinSet::new();
+        for errand in self.errands(&BTreeMap::new(), now).await? {
+            let dispatcher = Arc::clone(self);
+            sending.spawn(async move { dispatcher.go(errand, &|| now).await });
+        }
+        let sent = sending.len();
+        sending.join_all().await;
+        Ok(Stepped { sent, next_at: self.store.next_delivery_at().await? })
+    }
+
+    /// Sends until `shutdown` is cancelled, and then waits for what is on its way as long as the
+    /// settings allow. What is cut off is sent again after the next start.
+    pub async fn run(
+        self: Arc<Self>,
+        clock: impl Fn() -> Timestamp + Clone + Send + Sync + 'static,
+        shutdown: CancellationToken,
+    ) {
+        let mut sending = JoinSet::new();
+        let mut on_its_way: BTreeMap<Id, OnItsWay> = BTreeMap::new();
+        while !shutdown.is_cancelled() {
+            let pause_ms = match self.errands(&on_its_way, clock()).await {
+                Ok(errands) => {
+                    for errand in errands {
+                        let (delivery, endpoint) = (errand.due.key, errand.endpoint.key);
+                        let (dispatcher, clock) = (Arc::clone(&self), clock.clone());
+                        let task =
+                            sending.spawn(async move { dispatcher.go(errand, &clock).await });
+                        on_its_way.insert(task.id(), OnItsWay { delivery, endpoint });
+                    }
+                    LOOK_EVERY_MS
+                }
+                Err(unusable) => {
+                    let error = &unusable as &dyn std::error::Error;
+                    error!(error, "notifications can't be read");
+                    STORE_PAUSE_MS
+                }
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
+                Some(ended) = sending.join_next_with_id(), if !sending.is_empty() => {
+                    on_its_way.remove(&ended_id(ended));
+                }
+            }
+        }
+        let grace = Duration::from_millis(self.settings.shutdown_grace_ms);
+        let _ = tokio::time::timeout(grace, async { while sending.join_next().await.is_some() {} })
+            .await;
+        if !sending.is_empty() {
+            warn!(
+                cut_off = sending.len(),
+                "notifications cut off at shutdown; they are sent again"
+            );
+        }
+    }
+
+    /// What is to be sent now and is not on its way yet.
+    async fn errands(
+        &self,
+        on_its_way: &BTreeMap<Id, OnItsWay>,
+        now: Timestamp,
+    ) -> Result<Vec<Errand>, StoreError> {
+        self.keep_up(now).await?;
+        let mut errands = Vec::new();
+        for endpoint in self.store.endpoints(now).await? {
+            if endpoint.disabled.is_some() {
+                continue;
+            }
+            while self.store.hand_out(&endpoint, now).await? {}
+            let to_it = on_its_way.values().filter(|errand| errand.endpoint == endpoint.key);
+            let busy: Vec<i64> = to_it.map(|errand| errand.delivery).collect();
+            let free = self.settings.concurrency.saturating_sub(busy.len());
+            if free == 0 {
+                continue;
+            }
+            let due = self.store.due_deliveries(endpoint.key, &busy, now, free).await?;
+            let endpoint = Arc::new(endpoint);
+            errands
+                .extend(due.into_iter().map(|due| Errand { endpoint: Arc::clone(&endpoint), due }));
+        }
+        Ok(errands)
+    }
+
+    /// Tells what time alone brings about, and forgets what was settled long ago.
+    async fn keep_up(&self, now: Timestamp) -> Result<(), StoreError> {
+        let in_review_since = now.minus_ms(self.settings.stuck_after_ms);
+        while self.store.tell_stuck(in_review_since, now).await? > 0 {}
+        let settled_before = now.minus_ms(self.settings.log_kept_ms);
+        while self.store.forget_deliveries(settled_before).await? {}
+        Ok(())
+    }
+
+    /// Sends one message, and records what came of it.
+    async fn go(&self, errand: Errand, clock: &impl Fn() -> Timestamp) {
+        let Errand { endpoint, due } = errand;
+        let message = Message::of(&due.notified);
+        let outcome = self.client.send(&endpoint.url, &endpoint.secrets, &message, clock()).await;
+        let now = clock();
+        let settled = self.settle(&endpoint, &due, &outcome, now);
+        debug!(
+            endpoint = endpoint.id,
+            notification = message.id,
+            status = outcome.http_status,
+            took_ms = outcome.took_ms,
+            problem = outcome.problem.map(Problem::as_str),
+            "notification sent"
+        );
+        self.say(&endpoint, settled);
+        let stored = self.store.settle_delivery(due.key, outcome.tried(now), settled).await;
+        if let Err(unusable) = stored {
+            error!(
+                error = &unusable as &dyn std::error::Error,
+                endpoint = endpoint.id,
+                "what came of a notification can't be recorded; it is sent again"
+            );
+            // The place is kept meanwhile: nobody is sent the same over and over.
+            tokio::time::sleep(Duration::from_millis(STORE_PAUSE_MS)).await;
+        }
+    }
+
+    fn settle(
+        &self,
+        endpoint: &Endpoint,
+        due: &DueDelivery,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Settled {
+        let Some(problem) = outcome.problem else { return Settled::Delivered };
+        let seed = due.key.unsigned_abs();
+        let wait_ms = schedule::retry_delay_ms(due.attempts + 1, outcome.retry_after_ms, seed);
+        let at = now.plus_ms(wait_ms.unwrap_or(schedule::RETRY_AFTER_MAX_MS));
+        if problem == Problem::Gone {
+            return Settled::Again { at, endpoint: EndpointAfter::Disabled(DisabledFor::Gone) };
+        }
+        let failing_ms = endpoint.failing_since.map_or(0, |since| now.ms_since(since));
+        let after = if failing_ms >= self.settings.disable_after_ms {
+            EndpointAfter::Disabled(DisabledFor::Failing)
+        } else if failing_ms >= self.settings.warn_after_ms && endpoint.warned_at.is_none() {
+            EndpointAfter::Warned
+        } else {
+            EndpointAfter::Kept
+        };
+        // While nothing at all arrives, nothing is given up: it is kept for when it is enabled.
+        let is_lost = wait_ms.is_none() && failing_ms < self.settings.warn_after_ms;
+        if is_lost { Settled::GivenUp } else { Settled::Again { at, endpoint: after } }
+    }
+
+    fn say(&self, endpoint: &Endpoint, settled: Settled) {
+        match settled {
+            Settled::Again { endpoint: EndpointAfter::Warned, .. } => warn!(
+                endpoint = endpoint.id,
+                disabled_after_ms = self.settings.disable_after_ms,
+                "nothing arrives at an endpoint; it will be disabled: `gangway webhook test` tries it"
+            ),
+            Settled::Again { endpoint: EndpointAfter::Disabled(why), .. } => error!(
+                endpoint = endpoint.id,
+                why = why.as_str(),
+                "an endpoint is disabled, and what it is told of waits: `gangway webhook enable`"
+            ),
+            Settled::GivenUp => warn!(
+                endpoint = endpoint.id,
+                "a notification is given up; `gangway webhook replay` sends it again"
+            ),
+            Settled::Again { endpoint: EndpointAfter::Kept, .. } | Settled::Delivered => {}
+        }
+    }
+}

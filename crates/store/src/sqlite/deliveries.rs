@@ -1,0 +1,440 @@
+//! What is on its way to whom.
+
+use onboarding::{NotificationKind, Timestamp};
+use sqlx::SqliteConnection;
+
+use super::notifications;
+use super::writer::{Tx, Write};
+use super::{SqliteStore, endpoints, rows};
+use crate::StoreError;
+use crate::outbox::{
+    Delivery, DeliveryState, DueDelivery, Endpoint, EndpointAfter, Replay, Settled, Tried,
+};
+
+/// At most this many notifications get their deliveries in one transaction.
+const HANDED_OUT_AT_ONCE_MAX: usize = 256;
+
+impl SqliteStore {
+    /// Gives notifications that an endpoint has not got yet their deliveries, and answers whether
+    /// there may be more.
+    ///
+    /// # Errors
+    /// When they can't be stored.
+    pub async fn hand_out(&self, endpoint: &Endpoint, now: Timestamp) -> Result<bool, StoreError> {
+        let newest: i64 = sqlx::query_scalar("select coalesce(max(seq), 0) from notifications")
+            .fetch_one(&mut *self.moment().await?)
+            .await?;
+        // Mostly there is nothing, and then nothing is to be written.
+        if rows::column(endpoint.cursor) >= newest {
+            return Ok(false);
+        }
+        let kinds = endpoint.kinds.clone();
+        self.write(HandOut { endpoint_key: endpoint.key, kinds, now }).await
+    }
+
+    /// What is to be sent to an endpoint by `now`, the longest due first, but nothing of `except`.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn due_deliveries(
+        &self,
+        endpoint_key: i64,
+        except: &[i64],
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        due(&mut *self.moment().await?, endpoint_key, except, now, limit).await
+    }
+
+    /// How many notifications are on their way to an endpoint.
+    ///
+    /// # Errors
+    /// When they can't be counted.
+    pub async fn pending_deliveries(&self, endpoint_key: i64) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(
+            "select count(*) from deliveries \
+             where endpoint_key = ?1 and state in ('waiting', 'due')",
+        )
+        .bind(endpoint_key)
+        .fetch_one(&mut *self.moment().await?)
+        .await?;
+        rows::number("of deliveries", count)
+    }
+
+    /// When something is to be sent at the earliest to an endpoint that is not disabled.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn next_delivery_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let at: Option<i64> = sqlx::query_scalar(
+            "select min((select min(next_at) from deliveries d \
+             where d.endpoint_key = e.key and d.state = 'due')) \
+             from endpoints e where e.disabled_at is null",
+        )
+        .fetch_one(&mut *self.moment().await?)
+        .await?;
+        Ok(at.map(Timestamp))
+    }
+
+    /// Records what a try came to.
+    ///
+    /// # Errors
+    /// When it can't be stored: then it is due as before, and is sent again.
+    pub async fn settle_delivery(
+        &self,
+        key: i64,
+        tried: Tried,
+        settled: Settled,
+    ) -> Result<(), StoreError> {
+        self.write(Settle { key, tried, settled }).await
+    }
+
+    /// Forgets the deliveries that were settled before a time, and answers whether there may be
+    /// more of them. The notifications stay.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn forget_deliveries(&self, before: Timestamp) -> Result<bool, StoreError> {
+        let first: Vec<i64> = sqlx::query_scalar(SETTLED)
+            .bind(before.0)
+            .bind(1)
+            .fetch_all(&mut *self.moment().await?)
+            .await?;
+        // Mostly there is none, and then nothing is to be written.
+        if first.is_empty() { Ok(false) } else { self.write(Forget { before }).await }
+    }
+
+    /// The newest deliveries to an endpoint, of one state or all; `None` if there is no such
+    /// endpoint.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn deliveries(
+        &self,
+        endpoint: &str,
+        state: Option<DeliveryState>,
+        limit: usize,
+    ) -> Result<Option<Vec<Delivery>>, StoreError> {
+        let mut moment = self.moment().await?;
+        match endpoints::key_of(&mut moment, endpoint).await? {
+            Some(key) => newest(&mut moment, key, state, limit).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Sends again what an endpoint is told of, and answers how many it is; `None` if there is no
+    /// such endpoint. What is on its way already is not sent twice.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn replay(
+        &self,
+        endpoint: String,
+        what: Replay,
+        now: Timestamp,
+    ) -> Result<Option<u64>, StoreError> {
+        self.write(SendAgain { endpoint, what, now }).await
+    }
+}
+
+struct HandOut {
+    endpoint_key: i64,
+    kinds: Option<Vec<NotificationKind>>,
+    now: Timestamp,
+}
+
+impl Write for HandOut {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let new: Vec<(i64, Option<i64>, String)> = sqlx::query_as(
+            "select seq, onboarding_key, kind from notifications \
+             where seq > (select cursor from endpoints where key = ?1) order by seq limit ?2",
+        )
+        .bind(self.endpoint_key)
+        .bind(rows::limit(HANDED_OUT_AT_ONCE_MAX))
+        .fetch_all(&mut tx.conn)
+        .await?;
+        let Some((last, ..)) = new.last() else { return Ok(false) };
+        sqlx::query("update endpoints set cursor = ?2 where key = ?1")
+            .bind(self.endpoint_key)
+            .bind(*last)
+            .execute(&mut tx.conn)
+            .await?;
+        for (seq, onboarding_key, kind) in &new {
+            let chosen =
+                |kinds: &Vec<NotificationKind>| kinds.iter().any(|chosen| chosen.as_str() == kind);
+            if self.kinds.as_ref().is_none_or(chosen) {
+                let stream = onboarding_key.unwrap_or(0);
+                add(&mut tx.conn, self.endpoint_key, *seq, stream, self.now).await?;
+            }
+        }
+        Ok(new.len() == HANDED_OUT_AT_ONCE_MAX)
+    }
+}
+
+/// Adds a delivery, which is due unless another one of its user is on its way.
+async fn add(
+    conn: &mut SqliteConnection,
+    endpoint_key: i64,
+    seq: i64,
+    stream: i64,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into deliveries (endpoint_key, seq, stream, attempts, state, next_at) \
+         select ?1, ?2, ?3, 0, iif(busy, 'waiting', 'due'), iif(busy, null, ?4) from \
+         (select exists (select 1 from deliveries where endpoint_key = ?1 and stream = ?3 \
+         and state in ('waiting', 'due')) as busy) where true \
+         on conflict (endpoint_key, seq) do nothing",
+    )
+    .bind(endpoint_key)
+    .bind(seq)
+    .bind(stream)
+    .bind(now.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+async fn due(
+    conn: &mut SqliteConnection,
+    endpoint_key: i64,
+    except: &[i64],
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<DueDelivery>, StoreError> {
+    let except = serde_json::to_string(except).expect("a list of numbers has a JSON form");
+    let found: Vec<(i64, u32, i64)> = sqlx::query_as(
+        "select key, attempts, seq from deliveries where endpoint_key = ?1 and state = 'due' \
+         and next_at <= ?2 and key not in (select value from json_each(?3)) \
+         order by next_at, seq limit ?4",
+    )
+    .bind(endpoint_key)
+    .bind(now.0)
+    .bind(except)
+    .bind(rows::limit(limit))
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut due = Vec::new();
+    for (key, attempts, seq) in found {
+        let before = u64::try_from(seq - 1).unwrap_or_default();
+        let notified = notifications::after(conn, before, 1).await?;
+        due.extend(notified.into_iter().map(|notified| DueDelivery { key, attempts, notified }));
+    }
+    Ok(due)
+}
+
+struct Settle {
+    key: i64,
+    tried: Tried,
+    settled: Settled,
+}
+
+impl Write for Settle {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let (state, next_at) = match self.settled {
+            Settled::Delivered => (DeliveryState::Delivered, None),
+            Settled::Again { at, .. } => (DeliveryState::Due, Some(at)),
+            Settled::GivenUp => (DeliveryState::GivenUp, None),
+        };
+        let settled: Option<(i64, i64)> = sqlx::query_as(
+            "update deliveries set state = ?2, next_at = ?3, attempts = attempts + 1, \
+             tried_at = ?4, http_status = ?5, took_ms = ?6, error = ?7 \
+             where key = ?1 and state = 'due' returning endpoint_key, stream",
+        )
+        .bind(self.key)
+        .bind(state.as_str())
+        .bind(next_at.map(|at| at.0))
+        .bind(self.tried.at.0)
+        .bind(self.tried.http_status)
+        .bind(rows::column(self.tried.took_ms))
+        .bind(self.tried.error)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+        // The endpoint was removed meanwhile.
+        let Some((endpoint_key, stream)) = settled else { return Ok(()) };
+        if next_at.is_none() {
+            release_next(&mut tx.conn, endpoint_key, stream, self.tried.at).await?;
+        }
+        self.note_endpoint(tx, endpoint_key).await
+    }
+}
+
+impl Settle {
+    async fn note_endpoint(&self, tx: &mut Tx, endpoint_key: i64) -> Result<(), StoreError> {
+        let at = self.tried.at.0;
+        if self.settled == Settled::Delivered {
+            sqlx::query(
+                "update endpoints set failing_since_at = null, warned_at = null \
+                 where key = ?1 and failing_since_at is not null",
+            )
+            .bind(endpoint_key)
+            .execute(&mut tx.conn)
+            .await?;
+            return Ok(());
+        }
+        let after = match self.settled {
+            Settled::Again { endpoint, .. } => endpoint,
+            Settled::Delivered | Settled::GivenUp => EndpointAfter::Kept,
+        };
+        let warned_at = matches!(after, EndpointAfter::Warned).then_some(at);
+        let disabled_for = match after {
+            EndpointAfter::Disabled(why) => Some(why.as_str()),
+            EndpointAfter::Kept | EndpointAfter::Warned => None,
+        };
+        sqlx::query(
+            "update endpoints set failing_since_at = coalesce(failing_since_at, ?2), \
+             warned_at = coalesce(warned_at, ?3), \
+             disabled_at = coalesce(disabled_at, iif(?4 is null, null, ?2)), \
+             disabled_for = coalesce(disabled_for, ?4) where key = ?1",
+        )
+        .bind(endpoint_key)
+        .bind(at)
+        .bind(warned_at)
+        .bind(disabled_for)
+        .execute(&mut tx.conn)
+        .await?;
+        Ok(())
+    }
+}
+
+/// The next one of a user is due, now that the one before is settled.
+async fn release_next(
+    conn: &mut SqliteConnection,
+    endpoint_key: i64,
+    stream: i64,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "update deliveries set state = 'due', next_at = ?3 where state = 'waiting' and key = \
+         (select key from deliveries where endpoint_key = ?1 and stream = ?2 \
+         and state in ('waiting', 'due') order by seq limit 1)",
+    )
+    .bind(endpoint_key)
+    .bind(stream)
+    .bind(now.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// At most this many are forgotten in one transaction.
+const FORGOTTEN_AT_ONCE_MAX: usize = 1_000;
+
+/// The deliveries that were settled before a time, oldest first.
+const SETTLED: &str = "select key from deliveries where state in ('delivered', 'given-up') \
+    and tried_at < ?1 order by tried_at limit ?2";
+
+struct Forget {
+    before: Timestamp,
+}
+
+impl Write for Forget {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let keys: Vec<i64> = sqlx::query_scalar(SETTLED)
+            .bind(self.before.0)
+            .bind(rows::limit(FORGOTTEN_AT_ONCE_MAX))
+            .fetch_all(&mut tx.conn)
+            .await?;
+        for key in &keys {
+            sqlx::query("delete from deliveries where key = ?1")
+                .bind(*key)
+                .execute(&mut tx.conn)
+                .await?;
+        }
+        Ok(keys.len() == FORGOTTEN_AT_ONCE_MAX)
+    }
+}
+
+/// The columns of a delivery beside its notification: state, attempts, next time, last time,
+/// status, duration, error, number.
+type Columns =
+    (String, u32, Option<i64>, Option<i64>, Option<u16>, Option<i64>, Option<String>, i64);
+
+async fn newest(
+    conn: &mut SqliteConnection,
+    endpoint_key: i64,
+    state: Option<DeliveryState>,
+    limit: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let found: Vec<Columns> = sqlx::query_as(
+        "select state, attempts, next_at, tried_at, http_status, took_ms, error, seq \
+         from deliveries where endpoint_key = ?1 and (?2 is null or state = ?2) \
+         order by seq desc limit ?3",
+    )
+    .bind(endpoint_key)
+    .bind(state.map(DeliveryState::as_str))
+    .bind(rows::limit(limit))
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut deliveries = Vec::new();
+    for (state, attempts, next_at, tried_at, http_status, took_ms, error, seq) in found {
+        let before = u64::try_from(seq - 1).unwrap_or_default();
+        let Some(notified) = notifications::after(conn, before, 1).await?.pop() else { continue };
+        deliveries.push(Delivery {
+            notified,
+            state: DeliveryState::from_word(&state)
+                .ok_or_else(|| rows::damaged(seq, format!("there is no state {state}")))?,
+            attempts,
+            next_at: next_at.map(Timestamp),
+            tried_at: tried_at.map(Timestamp),
+            http_status,
+            took_ms: took_ms.map(|ms| rows::number(seq, ms)).transpose()?,
+            error,
+        });
+    }
+    Ok(deliveries)
+}
+
+struct SendAgain {
+    endpoint: String,
+    what: Replay,
+    now: Timestamp,
+}
+
+impl Write for SendAgain {
+    type Answer = Option<u64>;
+
+    async fn run(&self, tx: &mut Tx) -> Result<Option<u64>, StoreError> {
+        let Some(key) = endpoints::key_of(&mut tx.conn, &self.endpoint).await? else {
+            return Ok(None);
+        };
+        let (from, to, since) = match self.what {
+            Replay::Range(from, to) => (rows::column(from), rows::column(to), i64::MIN),
+            Replay::Since(at) => (0, i64::MAX, at.0),
+        };
+        // What has no delivery yet gets one anyway, if it is told of at all.
+        let again = sqlx::query(
+            "insert into deliveries (endpoint_key, seq, stream, attempts, state) \
+             select e.key, n.seq, coalesce(n.onboarding_key, 0), 0, 'waiting' \
+             from notifications n join endpoints e on e.key = ?1 \
+             where n.seq between ?2 and min(?3, e.cursor) and n.happened_at >= ?4 \
+             and (e.kinds is null or n.kind in (select value from json_each(e.kinds))) \
+             on conflict (endpoint_key, seq) do update set state = 'waiting', attempts = 0 \
+             where state in ('delivered', 'given-up')",
+        )
+        .bind(key)
+        .bind(from)
+        .bind(to)
+        .bind(since)
+        .execute(&mut tx.conn)
+        .await?;
+        sqlx::query(
+            "update deliveries set state = 'due', next_at = ?2 where key in \
+             (select d.key from (select stream, min(seq) as seq, max(state = 'due') as is_busy \
+             from deliveries where endpoint_key = ?1 and state in ('waiting', 'due') \
+             group by stream) f join deliveries d on d.endpoint_key = ?1 and d.seq = f.seq \
+             where not f.is_busy)",
+        )
+        .bind(key)
+        .bind(self.now.0)
+        .execute(&mut tx.conn)
+        .await?;
+        Ok(Some(again.rows_affected()))
+    }
+}

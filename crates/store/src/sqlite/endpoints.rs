@@ -1,0 +1,303 @@
+//! Who is told.
+
+use std::collections::BTreeMap;
+
+use onboarding::{NotificationKind, Timestamp};
+use sqlx::SqliteConnection;
+
+use super::writer::{Tx, Write};
+use super::{SqliteStore, rows};
+use crate::StoreError;
+use crate::outbox::{DisabledFor, Endpoint, NewEndpoint, NewSecret};
+
+impl SqliteStore {
+    /// Adds an endpoint, which is told of what happens from now on. Answers whether it is new:
+    /// one with its id is left as it is.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn add_endpoint(&self, endpoint: NewEndpoint) -> Result<bool, StoreError> {
+        self.write(endpoint).await
+    }
+
+    /// Has exactly this endpoint under `id`, or none: new ones are told from now on, and of one
+    /// that is there the URL and the secret are brought up to date. The secret before signs as
+    /// well until `others_until`.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn set_endpoint(
+        &self,
+        id: &str,
+        endpoint: Option<NewEndpoint>,
+        others_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        match endpoint {
+            Some(endpoint) => self.write(Set { endpoint, others_until }).await,
+            None => self.remove_endpoint(id.to_owned()).await.map(drop),
+        }
+    }
+
+    /// The endpoints, in the order in which they were added, with the secrets that sign at `now`.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn endpoints(&self, now: Timestamp) -> Result<Vec<Endpoint>, StoreError> {
+        all(&mut *self.moment().await?, now).await
+    }
+
+    /// Forgets an endpoint, its secrets and its deliveries; answers whether there was one.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn remove_endpoint(&self, id: String) -> Result<bool, StoreError> {
+        self.write(Remove { id }).await
+    }
+
+    /// Tells an endpoint again that was disabled, from where it stopped; answers whether there
+    /// is one.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn enable_endpoint(&self, id: String, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(Enable { id, now }).await
+    }
+
+    /// Puts a secret in place of the ones before; answers whether there is the endpoint.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn rotate_secret(&self, secret: NewSecret) -> Result<bool, StoreError> {
+        self.write(secret).await
+    }
+}
+
+impl Write for NewEndpoint {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let words = |kinds: &Vec<NotificationKind>| {
+            let words: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+            serde_json::to_string(&words).expect("a list of words has a JSON form")
+        };
+        let key: Option<i64> = sqlx::query_scalar(
+            "insert into endpoints (id, url, kinds, cursor, created_at) \
+             values (?1, ?2, ?3, (select coalesce(max(seq), 0) from notifications), ?4) \
+             on conflict (id) do nothing returning key",
+        )
+        .bind(self.id.as_str())
+        .bind(self.url.as_str())
+        .bind(self.kinds.as_ref().map(words))
+        .bind(self.now.0)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+        let Some(key) = key else { return Ok(false) };
+        insert_secret(&mut tx.conn, key, &self.secret, self.now).await?;
+        Ok(true)
+    }
+}
+
+struct Set {
+    endpoint: NewEndpoint,
+    others_until: Timestamp,
+}
+
+impl Write for Set {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let NewEndpoint { id, url, secret, now, .. } = &self.endpoint;
+        if self.endpoint.run(tx).await? {
+            return Ok(());
+        }
+        sqlx::query("update endpoints set url = ?2 where id = ?1")
+            .bind(id.as_str())
+            .bind(url.as_str())
+            .execute(&mut tx.conn)
+            .await?;
+        let newest: Option<String> = sqlx::query_scalar(
+            "select s.secret from endpoint_secrets s join endpoints e on e.key = s.endpoint_key \
+             where e.id = ?1 order by s.key desc limit 1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&mut tx.conn)
+        .await?;
+        if newest.as_ref() != Some(secret) {
+            let (endpoint, secret) = (id.clone(), secret.clone());
+            let new = NewSecret { endpoint, secret, others_until: self.others_until, now: *now };
+            new.run(tx).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn insert_secret(
+    conn: &mut SqliteConnection,
+    endpoint_key: i64,
+    secret: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into endpoint_secrets (endpoint_key, secret, created_at) values (?1, ?2, ?3)",
+    )
+    .bind(endpoint_key)
+    .bind(secret)
+    .bind(now.0)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+struct Remove {
+    id: String,
+}
+
+impl Write for Remove {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let removed = sqlx::query("delete from endpoints where id = ?1")
+            .bind(self.id.as_str())
+            .execute(&mut tx.conn)
+            .await?;
+        Ok(removed.rows_affected() > 0)
+    }
+}
+
+struct Enable {
+    id: String,
+    now: Timestamp,
+}
+
+impl Write for Enable {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let Some(key) = key_of(&mut tx.conn, &self.id).await? else { return Ok(false) };
+        sqlx::query(
+            "update endpoints set failing_since_at = null, warned_at = null, disabled_at = null, \
+             disabled_for = null where key = ?1",
+        )
+        .bind(key)
+        .execute(&mut tx.conn)
+        .await?;
+        sqlx::query(
+            "update deliveries set next_at = min(next_at, ?2) \
+             where endpoint_key = ?1 and state = 'due'",
+        )
+        .bind(key)
+        .bind(self.now.0)
+        .execute(&mut tx.conn)
+        .await?;
+        Ok(true)
+    }
+}
+
+impl Write for NewSecret {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let Some(key) = key_of(&mut tx.conn, &self.endpoint).await? else { return Ok(false) };
+        sqlx::query("delete from endpoint_secrets where endpoint_key = ?1 and expires_at <= ?2")
+            .bind(key)
+            .bind(self.now.0)
+            .execute(&mut tx.conn)
+            .await?;
+        sqlx::query(
+            "update endpoint_secrets set expires_at = min(coalesce(expires_at, ?2), ?2) \
+             where endpoint_key = ?1",
+        )
+        .bind(key)
+        .bind(self.others_until.0)
+        .execute(&mut tx.conn)
+        .await?;
+        insert_secret(&mut tx.conn, key, &self.secret, self.now).await?;
+        Ok(true)
+    }
+}
+
+/// The key of an endpoint.
+pub(super) async fn key_of(
+    conn: &mut SqliteConnection,
+    id: &str,
+) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("select key from endpoints where id = ?1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await
+}
+
+/// The columns of an endpoint: key, id, URL, kinds, cursor, when it was added, since when it
+/// fails, when that was warned of, when and why it was disabled.
+type Columns = (
+    i64,
+    String,
+    String,
+    Option<String>,
+    i64,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+);
+
+async fn all(conn: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Endpoint>, StoreError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select e.key, e.id, e.url, e.kinds, e.cursor, e.created_at, e.failing_since_at, \
+         e.warned_at, e.disabled_at, e.disabled_for from endpoints e order by e.key",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let secrets: Vec<(i64, String)> = sqlx::query_as(
+        "select endpoint_key, secret from endpoint_secrets \
+         where expires_at is null or expires_at > ?1 order by key desc",
+    )
+    .bind(now.0)
+    .fetch_all(conn)
+    .await?;
+    let mut by_endpoint: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for (key, secret) in secrets {
+        by_endpoint.entry(key).or_default().push(secret);
+    }
+    rows.into_iter()
+        .map(|row| {
+            let secrets = by_endpoint.remove(&row.0).unwrap_or_default();
+            read(row, secrets)
+        })
+        .collect()
+}
+
+fn read(row: Columns, secrets: Vec<String>) -> Result<Endpoint, StoreError> {
+    let (key, id, url, kinds, cursor, created, failing, warned, disabled_at, why) = row;
+    let damaged = |what: String| rows::damaged(&id, what);
+    let kinds = match kinds {
+        None => None,
+        Some(json) => {
+            let words: Vec<String> =
+                serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
+            let kind = |word: &String| {
+                NotificationKind::from_word(word)
+                    .ok_or_else(|| damaged(format!("there is no notification {word}")))
+            };
+            Some(words.iter().map(kind).collect::<Result<Vec<_>, _>>()?)
+        }
+    };
+    let why = why.map(|word| {
+        DisabledFor::from_word(&word).ok_or_else(|| damaged(format!("there is no cause {word}")))
+    });
+    let disabled = disabled_at.map(Timestamp).zip(why.transpose()?);
+    let cursor = rows::number(&id, cursor)?;
+    Ok(Endpoint {
+        key,
+        url,
+        kinds,
+        cursor,
+        created_at: Timestamp(created),
+        failing_since: failing.map(Timestamp),
+        warned_at: warned.map(Timestamp),
+        disabled,
+        secrets,
+        id,
+    })
+}

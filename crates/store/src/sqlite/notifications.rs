@@ -1,0 +1,133 @@
+//! What others are told of, as it is stored.
+
+use onboarding::{Notification, NotificationKind, OnboardingId, Timestamp};
+use sqlx::SqliteConnection;
+
+use super::writer::{Tx, Write};
+use super::{SqliteStore, personal, rows};
+use crate::StoreError;
+use crate::outbox::{self, About, Notified};
+
+/// Adds a notification of an onboarding's version, or of the provider.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    of: Option<(i64, u64)>,
+    notification: &Notification,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into notifications (onboarding_key, version, kind, data, happened_at, commit_id) \
+         values (?1, ?2, ?3, ?4, ?5, ?6)",
+    )
+    .bind(of.map(|(key, _)| key))
+    .bind(of.map(|(_, version)| rows::column(version)))
+    .bind(notification.kind().as_str())
+    .bind(outbox::data(notification))
+    .bind(at.0)
+    .bind(tx.commit_id)
+    .execute(&mut tx.conn)
+    .await?;
+    Ok(())
+}
+
+/// At most this many are told of in one transaction.
+const STUCK_AT_ONCE_MAX: usize = 256;
+
+/// The onboardings in review since a time or longer, of which that was not told since: key,
+/// version, since when.
+const STUCK: &str = "select o.key, o.version, o.state_since_at from onboardings o \
+    where o.state = 'polling' and o.state_since_at <= ?1 and not exists \
+    (select 1 from notifications n where n.kind = 'verification.stuck' \
+    and n.onboarding_key = o.key and n.happened_at >= o.state_since_at) \
+    order by o.state_since_at limit ?2";
+
+impl SqliteStore {
+    /// Tells others of the users whom the provider has been reviewing since `since` or longer,
+    /// once a review; answers of how many.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn tell_stuck(&self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+        // Mostly there is nobody, and then nothing is to be written.
+        let first: Vec<(i64, i64, i64)> = sqlx::query_as(STUCK)
+            .bind(since.0)
+            .bind(1)
+            .fetch_all(&mut *self.moment().await?)
+            .await?;
+        if first.is_empty() { Ok(0) } else { self.write(TellStuck { since, now }).await }
+    }
+}
+
+struct TellStuck {
+    since: Timestamp,
+    now: Timestamp,
+}
+
+impl Write for TellStuck {
+    type Answer = usize;
+
+    async fn run(&self, tx: &mut Tx) -> Result<usize, StoreError> {
+        let stuck: Vec<(i64, i64, i64)> = sqlx::query_as(STUCK)
+            .bind(self.since.0)
+            .bind(rows::limit(STUCK_AT_ONCE_MAX))
+            .fetch_all(&mut tx.conn)
+            .await?;
+        for (key, version, since) in &stuck {
+            let of = Some((*key, rows::number(*key, *version)?));
+            let told = Notification::VerificationStuck { since: Timestamp(*since) };
+            insert(tx, of, &told, self.now).await?;
+        }
+        Ok(stuck.len())
+    }
+}
+
+/// The columns of a notification that are read: number, the onboarding's key, version and id,
+/// kind, data, time, mark.
+type Columns = (i64, Option<i64>, Option<i64>, Option<Vec<u8>>, String, String, i64, i64);
+
+/// The notifications after a number, in order.
+pub(super) async fn after(
+    conn: &mut SqliteConnection,
+    seq: u64,
+    limit: usize,
+) -> Result<Vec<Notified>, StoreError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select n.seq, n.onboarding_key, n.version, o.id, n.kind, n.data, n.happened_at, \
+         n.commit_id from notifications n left join onboardings o on o.key = n.onboarding_key \
+         where n.seq > ?1 order by n.seq limit ?2",
+    )
+    .bind(rows::column(seq))
+    .bind(rows::limit(limit))
+    .fetch_all(&mut *conn)
+    .await?;
+    read(conn, rows).await
+}
+
+/// What is stored, with who the user is now.
+async fn read(
+    conn: &mut SqliteConnection,
+    rows: Vec<Columns>,
+) -> Result<Vec<Notified>, StoreError> {
+    let keys: Vec<i64> = rows.iter().filter_map(|(_, key, ..)| *key).collect();
+    let users = personal::users(conn, &keys).await?;
+    rows.into_iter()
+        .map(|(seq, key, version, id, kind, data, at, mark)| {
+            let id = id.map(|id| rows::onboarding_id(&id)).transpose()?;
+            let user = |id: OnboardingId| {
+                let user = users.get(&key.unwrap_or_default());
+                user.and_then(|user| outbox::user_told(user, id))
+            };
+            let about = id.zip(version).map(|(id, version)| {
+                Ok::<_, StoreError>(About {
+                    id,
+                    version: rows::number(id, version)?,
+                    user: user(id),
+                })
+            });
+            let kind = NotificationKind::from_word(&kind)
+                .ok_or_else(|| rows::damaged(seq, format!("there is no notification {kind}")))?;
+            let (seq, at) = (rows::number(seq, seq)?, Timestamp(at));
+            Ok(Notified { seq, mark, about: about.transpose()?, kind, data, at })
+        })
+        .collect()
+}
