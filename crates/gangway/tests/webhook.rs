@@ -35,6 +35,8 @@ impl Folder {
             .current_dir(self.folder.path())
             .env_clear()
             .env("GANGWAY_NOTIFICATIONS__ALLOW_LOOPBACK", "true")
+            // Several of them run at once.
+            .env("GANGWAY_HTTP__LISTEN", "off")
             // Nobody listens there; what is told here needs no provider.
             .env("GANGWAY_CROSSMINT__URL", "http://127.0.0.1:9")
             .envs(self.environment.iter().cloned())

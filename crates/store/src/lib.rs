@@ -515,7 +515,8 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Stored>, StoreError>> + Send;
 
     /// The one way to change an onboarding: the row (only if its version is still the one
-    /// that the change builds on), its history, its tasks and its personal data.
+    /// that the change builds on), its history, its tasks, its personal data, and what others
+    /// are told of it.
     fn commit(&self, commit: Commit) -> impl Future<Output = Result<Committed, StoreError>> + Send;
 
     /// Claims due work: takes each call from its budget, sets the lease, and records

@@ -10,6 +10,7 @@
 mod answer;
 mod applied;
 mod canary;
+mod company;
 mod document;
 mod machine;
 mod mutation;
@@ -72,6 +73,10 @@ targets! {
     command_line => written::command_line, 200;
     /// The list of the demo's users.
     demo_cast => written::demo_cast, 1_500;
+    /// The table of requirements.
+    requirements => company::requirements, 300;
+    /// A file of texts: a line with its language, then the file.
+    texts => company::texts, 300;
     /// What the store holds as JSON: an onboarding, an event, a task or a policy.
     snapshot => stored::snapshot, 1_500;
 }

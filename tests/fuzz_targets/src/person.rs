@@ -71,7 +71,7 @@ fn keeps_the_rest(held: &Value, patch: &Value, after: &Value) -> bool {
     })
 }
 
-fn check_refusal(problems: &Problems) {
+pub(crate) fn check_refusal(problems: &Problems) {
     assert!(problems.has_errors(), "refused for nothing");
     for problem in &problems.0 {
         assert!(!problem.message.is_empty());

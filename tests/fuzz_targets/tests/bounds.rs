@@ -27,7 +27,7 @@ const WITHOUT_LIMIT: [&str; 6] =
 const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// What stands before and after the large part, so that it is reached.
-const FRAMES: [(&str, &str, &str); 22] = [
+const FRAMES: [(&str, &str, &str); 26] = [
     ("provider_answer", "check-status 200\n\n", ""),
     ("provider_answer", "check-status 200\n\n{\"eligibility\":", "}"),
     (
@@ -61,6 +61,10 @@ const FRAMES: [(&str, &str, &str); 22] = [
     ("sandbox_requests", "admin PUT /scenario\n{\"users\":", "}"),
     ("configuration", "a = ", "\n"),
     ("command_line", "status\n", ""),
+    ("requirements", "", ""),
+    ("requirements", "areas = ", "\n"),
+    ("texts", "en\n", ""),
+    ("texts", "en\n[document]\nid = ", "\n"),
     ("snapshot", "{\"schema\":1,\"onboarding\":{\"id\":", "}}"),
 ];
 
@@ -76,6 +80,8 @@ fn large() -> Vec<(&'static str, String)> {
         ("lists 100,000 deep", nested("[", "]")),
         ("objects 100,000 deep", format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000))),
         ("lists that never end", "[".repeat(100_000)),
+        ("a name of 50,000 parts", format!("{}a = 1", "a.".repeat(50_000))),
+        ("10,000 names", (0..10_000).map(|n| format!("tack{n} = 1\n")).collect()),
         ("a number of a million digits", "9".repeat(1_000_000)),
         ("a fraction of a million digits", format!("0.{}e999999", "1".repeat(1_000_000))),
         ("a text of ten megabytes", format!("\"{}\"", "a".repeat(10_000_000))),

@@ -9,6 +9,7 @@ use store::{
     ListRequest, MemoryStore, NotesDue, Notified, ProfileContent, ProviderGate, Store, StoreError,
     Stored, StoredTask, TaskRequest,
 };
+use tokio::time::Instant;
 
 use crate::latch::Latch;
 
@@ -65,6 +66,7 @@ struct Faults {
     commits: VecDeque<CommitFault>,
     reads: VecDeque<ReadFault>,
     claims: u32,
+    claims_failed_at: Vec<Instant>,
     loads: u32,
     latches: BTreeMap<Place, Latch>,
 }
@@ -92,6 +94,11 @@ impl FailingStore {
     /// The next claims fail.
     pub fn fail_claims(&self, times: u32) {
         self.faults().claims = times;
+    }
+
+    /// When claims failed, in order.
+    pub fn claims_failed_at(&self) -> Vec<Instant> {
+        self.faults().claims_failed_at.clone()
     }
 
     /// The next loads fail.
@@ -161,6 +168,7 @@ impl Store for FailingStore {
 
     async fn claim(&self, request: ClaimRequest) -> Result<Claims, StoreError> {
         if one_of(&mut self.faults().claims) {
+            self.faults().claims_failed_at.push(Instant::now());
             return Err(StoreError::Unavailable(unusable()));
         }
         self.inner.claim(request).await

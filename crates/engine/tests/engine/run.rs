@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{Settings, Worker};
-use onboarding::{State, UserLocator};
+use onboarding::{Policy, State, UserLocator};
 use store::{ClaimRequest, MemoryStore, Store};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::failing_store::FailingStore;
 use crate::latch::Latch;
 use crate::provider::{ACCEPT, Fault, REGISTER, STATUS, ScriptedProvider, pending};
 use crate::world::{HOUR, MINUTE, World, hourly_polls, in_time, settings};
@@ -88,6 +89,36 @@ async fn a_call_that_outlives_its_lease_is_not_made_twice_at_once() {
     until_verified(&world, &users).await;
     running.stop().await;
     assert_eq!(world.provider.look(|ledger| ledger.most.of_one_user), 1);
+}
+
+/// The store may be overloaded: that there is something to do is no reason to ask it sooner.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ends_does_not_cut_short_the_pause_after_the_store_failed() {
+    let world = World::on(FailingStore::new(Policy::default()));
+    let user = world.add_user(1).await;
+    let latch = Latch::default();
+    world.provider.fault(REGISTER, 1, Fault::Waits(latch.clone()));
+    let running = Running::start(&world, world.worker().await);
+    latch.reached().await;
+    world.store.fail_claims(4);
+    until_claims_failed(&world, 2).await;
+    latch.release();
+    world.until_state(&user, State::Verified).await;
+    assert_eq!(world.store.claims_failed_at().len(), 2, "the call ended within the pause");
+    until_claims_failed(&world, 4).await;
+    running.stop().await;
+    let failed_at = world.store.claims_failed_at();
+    let pauses = failed_at.windows(2).map(|two| (two[1] - two[0]).as_millis());
+    assert_eq!(pauses.collect::<Vec<_>>(), [100, 200, 400]);
+}
+
+async fn until_claims_failed(world: &World<FailingStore>, times: usize) {
+    in_time("claims fail", async {
+        while world.store.claims_failed_at().len() < times {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -195,11 +195,15 @@ async fn a_receiver_that_fails_hangs_redirects_and_dies_for_an_hour_misses_nothi
         Answer::Status(200),
     ] {
         receiver.answer(answer);
-        for user in users() {
+        // New users, of whom nothing is waiting yet, and those of before.
+        let new = users().into_iter().map(|user| format!("{user}-{answer:?}"));
+        for user in users().into_iter().chain(new) {
             world.toggle(&user).await;
             world.toggle(&user).await;
         }
+        let before = receiver.arrived().len();
         world.pass(world.now.plus_ms(10 * MINUTE_MS)).await;
+        assert!(receiver.arrived().len() >= before + users().len(), "{answer:?} was met");
         // A process that dies while it sends: what it sent is not recorded.
         let dispatcher = world.dispatcher();
         let now = world.now;

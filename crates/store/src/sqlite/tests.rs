@@ -150,6 +150,23 @@ async fn many_processes_may_create_the_store_at_once() {
     assert_eq!(place.open().await.counts().await.unwrap().values().sum::<u64>(), 8);
 }
 
+/// Without the switch to WAL, for which SQLite does not wait.
+#[tokio::test]
+async fn whoever_comes_while_another_process_creates_the_database_waits_for_it() {
+    let place = Place::new();
+    let unswitched = open::options(&place.path()).journal_mode(SqliteJournalMode::Delete);
+    let mut other = unswitched.create_if_missing(true).connect().await.unwrap();
+    sqlx::raw_sql("begin immediate").execute(&mut other).await.unwrap();
+    let found = open::options(&place.path()).connect().await;
+    assert!(found.is_err(), "the other process is in the way");
+    let until_it_is_done = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        sqlx::raw_sql("commit").execute(&mut other).await.unwrap();
+    };
+    let (store, ()) = tokio::join!(place.open(), until_it_is_done);
+    assert!(store.counts().await.unwrap().is_empty());
+}
+
 #[tokio::test]
 async fn there_is_one_worker_and_its_lock_ends_with_it() {
     let place = Place::new();
