@@ -1,6 +1,7 @@
 //! The HTTP API: the real binary, asked as a client would.
 
 mod access;
+mod health;
 mod limits;
 mod operators;
 mod page;

@@ -8,6 +8,7 @@ mod access;
 mod documents_api;
 mod extract;
 mod guard;
+mod health;
 mod idempotency;
 mod listen;
 mod lists;
@@ -80,6 +81,10 @@ pub struct Config {
     pub language: Language,
     /// The clock.
     pub now: fn() -> Timestamp,
+    /// When the worker beside it last looked for work,
+    pub worker_turned_at: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    /// and how long it may be about one call.
+    pub worker_lease_ms: u64,
     /// Draws an id.
     pub new_id: fn(Timestamp) -> OnboardingId,
 }

@@ -39,10 +39,11 @@ pub(crate) enum Code {
     Internal,
     Busy,
     StoreUnavailable,
+    NotReady,
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::BadRequest,
         Self::InvalidLocator,
         Self::Unauthorized,
@@ -64,6 +65,7 @@ impl Code {
         Self::Internal,
         Self::Busy,
         Self::StoreUnavailable,
+        Self::NotReady,
     ];
 
     /// The word, the HTTP status, and what it means in general.
@@ -112,6 +114,9 @@ impl Code {
             Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "Others change the user all the time"),
             Self::StoreUnavailable => {
                 ("store-unavailable", S::SERVICE_UNAVAILABLE, "The store can't be used now")
+            }
+            Self::NotReady => {
+                ("not-ready", S::SERVICE_UNAVAILABLE, "Something is in the way of the work")
             }
         }
     }

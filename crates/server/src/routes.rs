@@ -8,7 +8,7 @@ use onboarding::{Explanation, JSON_BYTES_MAX, Status};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::access::Scope;
-use crate::{App, Config, documents_api, lists, operate, page, quickstart, users};
+use crate::{App, Config, documents_api, health, lists, operate, page, quickstart, users};
 
 /// The largest body of an operator's request.
 const REASON_BYTES_MAX: usize = 4 * 1024;
@@ -174,6 +174,7 @@ pub(crate) fn routes(config: &Config) -> Vec<Route> {
     all.extend(of_operators());
     all.extend(of_lists());
     all.extend(of_the_quickstart(config));
+    all.extend(of_health());
     all.extend([
         Route::get("/openapi.json", "getOpenapi", page::openapi)
             .says("This document")
@@ -323,6 +324,20 @@ fn of_lists() -> Vec<Route> {
             .asks::<lists::Limit>("limit", LIMIT)
             .asks::<lists::TaskCursor>("cursor", CURSOR)
             .answers::<lists::Tasks>(StatusCode::OK, "A page of them. It may have fewer than the limit and still be followed by another."),
+    ]
+}
+
+fn of_health() -> Vec<Route> {
+    vec![
+        Route::get("/health/live", "getLive", health::live)
+            .says("Whether it lives")
+            .answers::<health::Health>(StatusCode::OK, "It does."),
+        Route::get("/health/startup", "getStartup", health::live)
+            .says("Whether it has started")
+            .answers::<health::Health>(StatusCode::OK, "It has."),
+        Route::get("/health/ready", "getReady", health::ready)
+            .says("Whether it can work: the store takes writes, the worker turns, the provider takes calls")
+            .answers::<health::Health>(StatusCode::OK, "It can. What is in the way is told with 503."),
     ]
 }
 

@@ -6,6 +6,7 @@ mod noting;
 mod record;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -62,6 +63,7 @@ pub struct Worker<S, P> {
     gate: Mutex<Gate>,
     in_call: InCall,
     documents_in_memory: Semaphore,
+    turned_at: AtomicI64,
     stopping: CancellationToken,
 }
 
@@ -120,6 +122,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
             gate,
             in_call: InCall::default(),
             documents_in_memory,
+            turned_at: AtomicI64::new(0),
             stopping: CancellationToken::new(),
         })
     }
@@ -138,6 +141,12 @@ impl<S: Store, P: Provider> Worker<S, P> {
         Ok(Stepped { calls, next_at })
     }
 
+    /// When [`Worker::run`] last looked for work or took note of a call's end; 1970 before it began.
+    /// It is later than one lease ago unless something is wrong with it.
+    pub fn turned_at(&self) -> Timestamp {
+        Timestamp(self.turned_at.load(Ordering::Relaxed))
+    }
+
     /// Works until `shutdown` is cancelled; then claims nothing more, waits for the calls in
     /// flight as long as the settings allow, and returns. What is cut off falls due again.
     pub async fn run(self: Arc<Self>, clock: impl Clock, shutdown: CancellationToken) {
@@ -147,6 +156,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
         let mut claim_at = Instant::now();
         let mut store_pause_ms = STORE_PAUSE_FIRST_MS;
         while !shutdown.is_cancelled() {
+            self.turned_at.store(clock.now().0, Ordering::Relaxed);
             let free = self.settings.concurrency.saturating_sub(errands.len());
             if free > 0 && Instant::now() >= claim_at {
                 let now = clock.now();

@@ -29,7 +29,8 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     let worker = Worker::new(Arc::clone(&store), client, worker_settings(settings)).await?;
     let worker = Arc::new(worker);
     let shutdown = CancellationToken::new();
-    let api = match settings.api() {
+    let turning = Arc::clone(&worker);
+    let api = match settings.api(move || turning.turned_at()) {
         Some(config) => Some(server::start(store, config, shutdown.clone()).await?),
         None => None,
     };

@@ -211,7 +211,10 @@ impl Settings {
     }
 
     /// What the HTTP API is told, if it is served.
-    pub(crate) fn api(&self) -> Option<server::Config> {
+    pub(crate) fn api(
+        &self,
+        worker_turned_at: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Option<server::Config> {
         let http = &self.http;
         let tls = http.tls_certificate.clone().zip(http.tls_key.clone());
         Some(server::Config {
@@ -229,6 +232,8 @@ impl Settings {
             texts: self.texts.all().clone(),
             language: self.texts.language.clone(),
             now: clock::now,
+            worker_turned_at: Box::new(worker_turned_at),
+            worker_lease_ms: self.worker.lease_ms,
             new_id: clock::new_onboarding_id,
         })
     }
