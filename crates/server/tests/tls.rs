@@ -44,6 +44,8 @@ async fn serving(tls: Tls, stop: &CancellationToken) -> Result<(TempDir, Running
         texts: Texts::embedded().clone(),
         language: Language::english(),
         now: || Timestamp(1_800_000_000_000),
+        worker_turned_at: Box::new(|| Timestamp(0)),
+        worker_lease_ms: 60_000,
         new_id: |_| OnboardingId(uuid::Uuid::nil()),
     };
     start(store, config, stop.clone()).await.map(|running| (folder, running))
