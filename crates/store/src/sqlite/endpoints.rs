@@ -22,7 +22,7 @@ impl SqliteStore {
 
     /// Has exactly this endpoint under `id`, or none: new ones are told from now on, and of one
     /// that is there the URL and the secret are brought up to date. The secret before signs as
-    /// well until `others_until`.
+    /// well until `others_until`. Where there is none and none is to be, nothing is written.
     ///
     /// # Errors
     /// When it can't be stored.
@@ -34,8 +34,16 @@ impl SqliteStore {
     ) -> Result<(), StoreError> {
         match endpoint {
             Some(endpoint) => self.write(Set { endpoint, others_until }).await,
-            None => self.remove_endpoint(id.to_owned()).await.map(drop),
+            None if self.has_endpoint(id).await? => {
+                self.remove_endpoint(id.to_owned()).await.map(drop)
+            }
+            None => Ok(()),
         }
+    }
+
+    async fn has_endpoint(&self, id: &str) -> Result<bool, StoreError> {
+        let found = sqlx::query_scalar("select exists (select 1 from endpoints where id = ?1)");
+        Ok(found.bind(id).fetch_one(&mut *self.moment().await?).await?)
     }
 
     /// The endpoints, in the order in which they were added, with the secrets that sign at `now`.
