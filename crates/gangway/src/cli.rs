@@ -7,7 +7,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use onboarding::texts::Language;
-use onboarding::{Date, DocumentType, NotificationKind, OnboardingId, Product, State, Timestamp};
+use onboarding::{
+    Date, DocumentType, NotificationKind, OnboardingId, Product, REASON_CHARS_MAX, State, Timestamp,
+};
 use store::DeliveryState;
 
 use crate::commands::webhook;
@@ -40,8 +42,6 @@ Every command documents itself: `gangway help COMMAND`.";
 
 /// The longest product or document type that is taken.
 const WORD_CHARS_MAX: usize = 64;
-/// The longest reason: it is for a person to read in a table.
-const REASON_CHARS_MAX: usize = 300;
 
 /// What every command takes.
 #[derive(Args)]

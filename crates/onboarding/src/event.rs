@@ -13,6 +13,10 @@ use crate::{
     Section, Shown, Timestamp,
 };
 
+/// The longest reason of whoever holds, resumes, waives and the like, in characters: it is for a
+/// person to read in a table.
+pub const REASON_CHARS_MAX: usize = 300;
+
 /// Something that happened. Holds no personal data, so that history can be kept and shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]

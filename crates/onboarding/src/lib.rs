@@ -48,7 +48,7 @@ mod user_file;
 pub use apply::{Context, Outcome, Reason, Transition, apply};
 pub use consent::{Consent, Evidence, GivenConsent, LegalText};
 pub use document::DocumentType;
-pub use event::Event;
+pub use event::{Event, REASON_CHARS_MAX};
 pub use explain::{
     Explanation, ProductExplanation, Stuck, StuckAfter, StuckCause, StuckView, Surroundings,
     explain, stuck,

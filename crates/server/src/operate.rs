@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Response};
-use onboarding::{Event, Problems, UserLocator};
+use onboarding::{Event, Problems, REASON_CHARS_MAX, UserLocator};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,8 +13,6 @@ use crate::idempotency::once;
 use crate::problem::Problem;
 use crate::users::{Change, allowed, edited};
 
-/// The longest reason: it is for a person to read in a table.
-pub(crate) const REASON_CHARS_MAX: usize = 300;
 /// What is in the body.
 const FIELDS: &str = "reason, a text";
 /// The reason of whoever gives none.
@@ -26,7 +24,7 @@ const NO_REASON: &str = "no reason given";
 pub(crate) struct Why {
     /// Kept in the user's history: leave personal data out.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 300))]
+    #[schemars(length(min = 1, max = REASON_CHARS_MAX))]
     reason: Option<String>,
 }
 
@@ -35,7 +33,7 @@ pub(crate) struct Why {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reason {
     /// Kept in the user's history: leave personal data out.
-    #[schemars(length(min = 1, max = 300))]
+    #[schemars(length(min = 1, max = REASON_CHARS_MAX))]
     reason: String,
 }
 
