@@ -132,6 +132,8 @@ impl History {
         self.settle_with_help(HELP_ROUNDS_MAX..2 * HELP_ROUNDS_MAX);
         let until_ms = self.world.state().now_ms + 3 * HOUR_MS;
         self.go_on_until(until_ms, |_| false);
+        // A look in these hours may have found that the provider forgot a user.
+        self.settle_with_help(2 * HELP_ROUNDS_MAX..3 * HELP_ROUNDS_MAX);
         if self.is_broken() {
             return;
         }
