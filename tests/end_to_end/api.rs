@@ -1,11 +1,13 @@
 //! The HTTP API: the real binary, asked as a client would.
 
 mod access;
+mod events;
 mod health;
 mod limits;
 mod operators;
 mod page;
 mod repeated;
+mod webhooks;
 
 use std::process::Command;
 

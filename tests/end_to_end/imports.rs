@@ -14,7 +14,7 @@ const DRAWN: &[(&str, &[&str])] = &[
     ("engine", &["onboarding", "documents", "crossmint", "store"]),
     ("notifications", &["onboarding", "store"]),
     ("sandbox", &[]),
-    ("server", &["onboarding", "documents", "store", "engine"]),
+    ("server", &["onboarding", "documents", "store", "engine", "notifications"]),
     (
         "gangway",
         &[

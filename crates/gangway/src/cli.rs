@@ -10,7 +10,7 @@ use onboarding::texts::Language;
 use onboarding::{
     Date, DocumentType, NotificationKind, OnboardingId, Product, REASON_CHARS_MAX, State, Timestamp,
 };
-use store::DeliveryState;
+use store::{DeliveryState, Notified};
 
 use crate::commands::webhook;
 use crate::{exit, settings};
@@ -741,11 +741,8 @@ fn delivery_state() -> impl TypedValueParser<Value = DeliveryState> {
 
 /// `evt_118_9f3c…` or 118.
 fn event_seq(text: &str) -> Result<u64, &'static str> {
-    let number = text.strip_prefix("evt_").unwrap_or(text);
-    let number = number.split('_').next().unwrap_or(number);
-    number
-        .parse()
-        .map_err(|_| "write an event's id as `gangway webhook deliveries` shows it, or its number")
+    Notified::seq_of(text)
+        .ok_or("write an event's id as `gangway webhook deliveries` shows it, or its number")
 }
 
 fn time(text: &str) -> Result<Timestamp, &'static str> {

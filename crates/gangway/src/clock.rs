@@ -33,16 +33,6 @@ pub(crate) fn chance<const BYTES: usize>() -> Result<[u8; BYTES], Error> {
     Ok(bytes)
 }
 
-/// The id of an endpoint.
-pub(crate) fn new_endpoint_id() -> Result<String, Error> {
-    Ok(format!("ep_{:012x}", u64::from_be_bytes(chance()?) >> 16))
-}
-
-/// The id of a message that tells of nothing.
-pub(crate) fn new_test_id() -> Result<String, Error> {
-    Ok(format!("evt_test_{:016x}", u64::from_be_bytes(chance()?)))
-}
-
 fn random_uuid(now: Timestamp) -> Uuid {
     let ms = now.0.unsigned_abs();
     let nanos = u32::try_from(ms % 1_000).expect("less than a second") * 1_000_000;

@@ -56,6 +56,8 @@ pub(crate) enum Error {
     Address(#[from] notifications::BadAddress),
     #[error(transparent)]
     Notifications(#[from] notifications::ClientError),
+    #[error(transparent)]
+    Endpoint(#[from] notifications::EndpointError),
     #[error("there is no such endpoint; `gangway webhook list` shows them")]
     NoSuchEndpoint,
     #[error("the output can't be written")]
@@ -95,6 +97,7 @@ impl Error {
             | Self::NoChance(_)
             | Self::Address(_)
             | Self::Notifications(_)
+            | Self::Endpoint(_)
             | Self::NoSuchEndpoint
             | Self::Output(_)
             | Self::Signals(_) => Exit::Failed,

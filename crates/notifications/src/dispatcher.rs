@@ -36,7 +36,7 @@ pub struct Stepped {
 /// Sends what is to be told.
 pub struct Dispatcher {
     store: Arc<SqliteStore>,
-    client: Client,
+    client: Arc<Client>,
     settings: Settings,
 }
 
@@ -65,7 +65,7 @@ struct Errand {
 impl Dispatcher {
     /// A dispatcher; it does nothing until [`Dispatcher::step`] or [`Dispatcher::run`] is called.
     #[must_use]
-    pub const fn new(store: Arc<SqliteStore>, client: Client, settings: Settings) -> Self {
+    pub const fn new(store: Arc<SqliteStore>, client: Arc<Client>, settings: Settings) -> Self {
         Self { store, client, settings }
     }
 

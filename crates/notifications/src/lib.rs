@@ -9,6 +9,7 @@
 mod address;
 mod client;
 mod dispatcher;
+pub mod endpoint;
 mod message;
 mod schedule;
 mod secret;
@@ -17,9 +18,10 @@ mod signature;
 pub use address::{BadAddress, Lookup, Resolved, check_url, system_lookup};
 pub use client::{Client, ClientError, Outcome, Problem};
 pub use dispatcher::{Dispatcher, Stepped};
-pub use message::{Message, event};
+pub use endpoint::{DeliveryView, EndpointError, EndpointView};
+pub use message::{Message, event, listed};
 pub use schedule::{ATTEMPTS_MAX, RETRY_AFTER_MAX_MS, retry_delay_ms};
-pub use secret::{BadSecret, PublicKey, SECRET_BYTES, Secret};
+pub use secret::{BadSecret, Form, PublicKey, SECRET_BYTES, Secret};
 pub use signature::{Headers, TOLERANCE_S, Unverified, Verifier, sign};
 
 /// What the dispatcher is told.

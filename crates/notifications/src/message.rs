@@ -4,7 +4,7 @@ use onboarding::Timestamp;
 use serde_json::{Map, Value, json};
 use store::Notified;
 
-use crate::secret::Secret;
+use crate::secret::{SECRET_BYTES, Secret};
 use crate::signature::{Headers, sign};
 
 /// A body, and the id under which it is sent.
@@ -36,6 +36,14 @@ pub fn event(notified: &Notified) -> Value {
     })
 }
 
+/// The same with its id, as it is listed.
+#[must_use]
+pub fn listed(notified: &Notified) -> Value {
+    let mut event = event(notified);
+    event["id"] = notified.id().into();
+    event
+}
+
 impl Message {
     /// The message that tells of a notification.
     #[must_use]
@@ -43,11 +51,12 @@ impl Message {
         Self { id: notified.id(), body: event(notified).to_string().into_bytes() }
     }
 
-    /// A message that tells of nothing, to try an endpoint out.
+    /// A message that tells of nothing, to try an endpoint out. Its id is made of `chance`.
     #[must_use]
-    pub fn test(id: &str, now: Timestamp) -> Self {
+    pub fn test(chance: &[u8; SECRET_BYTES], now: Timestamp) -> Self {
+        let drawn: String = chance.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let body = json!({ "type": "webhook.test", "timestamp": now.to_string(), "data": {} });
-        Self { id: id.to_owned(), body: body.to_string().into_bytes() }
+        Self { id: format!("evt_test_{drawn}"), body: body.to_string().into_bytes() }
     }
 
     /// Its headers, when it is sent at `now`.

@@ -27,6 +27,16 @@ pub enum Secret {
     Private([u8; SECRET_BYTES]),
 }
 
+/// How what is sent is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// By a secret that both sides have.
+    #[default]
+    Hmac,
+    /// By a private key of ours.
+    Ed25519,
+}
+
 /// The receiver's half of [`Secret::Private`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicKey(pub(crate) [u8; 32]);
@@ -40,6 +50,24 @@ pub struct PublicKey(pub(crate) [u8; 32]);
 pub struct BadSecret;
 
 impl Secret {
+    /// A secret made of `chance`, which nobody else may know.
+    #[must_use]
+    pub fn of(form: Form, chance: [u8; SECRET_BYTES]) -> Self {
+        match form {
+            Form::Hmac => Self::Shared(chance.to_vec()),
+            Form::Ed25519 => Self::Private(chance),
+        }
+    }
+
+    /// How it signs.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Shared(_) => Form::Hmac,
+            Self::Private(_) => Form::Ed25519,
+        }
+    }
+
     /// The secret as it is stored, and as the receiver of a shared one gets it.
     #[must_use]
     pub fn to_text(&self) -> String {

@@ -6,6 +6,7 @@
 
 mod access;
 mod documents_api;
+mod events;
 mod extract;
 mod guard;
 mod health;
@@ -20,8 +21,10 @@ mod problem;
 mod quickstart;
 mod routes;
 mod users;
+mod webhooks;
 
 use std::collections::{BTreeSet, HashMap};
+use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -32,12 +35,14 @@ use axum::http::{HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use documents::Limits;
 use engine::Intake;
+use notifications::SECRET_BYTES;
 use onboarding::texts::{Language, Texts};
 use onboarding::{
     OnboardingId, Product, Reader, Requirements, StuckAfter, Surroundings, Timestamp,
 };
 use store::{Actor, SqliteStore, Store as _, StoreError};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -87,6 +92,12 @@ pub struct Config {
     pub worker_lease_ms: u64,
     /// Draws an id.
     pub new_id: fn(Timestamp) -> OnboardingId,
+    /// Draws what a secret is made of.
+    pub chance: fn() -> io::Result<[u8; SECRET_BYTES]>,
+    /// Sends to endpoints, when one is tried out,
+    pub sender: Arc<notifications::Client>,
+    /// and whether these may be on this machine.
+    pub endpoints_on_loopback: bool,
 }
 
 /// All that handlers share.
@@ -103,6 +114,8 @@ struct Inner {
     rules: HashMap<(&'static str, Method), Rule>,
     document: String,
     page: String,
+    /// The streams that may still be opened.
+    streams: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -225,6 +238,7 @@ fn router(
         access,
         in_progress: InProgress::default(),
         digest_key,
+        streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
         stop,
     }));
     let mut router = Router::new();

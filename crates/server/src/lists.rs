@@ -17,7 +17,7 @@ use onboarding::{
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use store::{HistoryRow, ListRequest, Store as _, TaskRequest};
+use store::{DeliveryState, HistoryRow, ListRequest, Store as _, TaskRequest};
 use uuid::Uuid;
 
 use crate::App;
@@ -109,6 +109,18 @@ schema_only!(
     }
 );
 schema_only!(
+    /// Where events begin.
+    EventId, { "type": "string", "pattern": "^(evt_)?[0-9]{1,18}(_[0-9a-f]{1,16})?$" }
+);
+schema_only!(
+    /// How far deliveries have come.
+    DeliveryWord, { "type": "string", "enum": DeliveryState::ALL.map(DeliveryState::as_str) }
+);
+schema_only!(
+    /// Where a page of deliveries begins.
+    DeliveryCursor, { "type": "string", "pattern": "^[0-9]{1,18}$" }
+);
+schema_only!(
     /// Where a page of history begins.
     HistoryCursor, { "type": "string", "pattern": "^[0-9]{1,18}$" }
 );
@@ -133,7 +145,7 @@ schema_only!(
 /// The kinds of tasks.
 const KINDS: [&str; 5] = ["data", "document", "consent", "operator", "renewal"];
 
-fn limit_of(asked: Option<usize>) -> Result<usize, Problem> {
+pub(crate) fn limit_of(asked: Option<usize>) -> Result<usize, Problem> {
     let limit = asked.unwrap_or(LIMIT);
     if (1..=LIMIT_MAX).contains(&limit) {
         return Ok(limit);
@@ -148,11 +160,11 @@ fn product_of(word: Option<&str>) -> Result<Option<Product>, Problem> {
     }
 }
 
-fn bad_cursor() -> Problem {
+pub(crate) fn bad_cursor() -> Problem {
     Problem::new(Code::BadRequest, "cursor takes nextCursor of the page before, as it was given")
 }
 
-fn bad(parameter: &str, takes: &str) -> Problem {
+pub(crate) fn bad(parameter: &str, takes: &str) -> Problem {
     Problem::new(Code::BadRequest, format!("{parameter} takes {takes}"))
 }
 

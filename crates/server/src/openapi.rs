@@ -129,6 +129,7 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
                     "The task's number.",
                     json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
                 ),
+                "endpoint" => ("The endpoint's id.", json!({ "type": "string" })),
                 _ => ("The document's id.", json!({ "type": "string" })),
             };
             json!({ "name": name, "in": "path", "required": true, "description": says,
@@ -169,6 +170,10 @@ fn codes(route: &Route) -> Vec<Code> {
     if route.path.contains("{id}") {
         codes.push(Code::NoSuchDocument);
     }
+    if route.path.contains("{endpoint}") {
+        codes.push(Code::NoSuchEndpoint);
+    }
+    codes.extend(&route.codes);
     if route.query.iter().any(|parameter| parameter.name == "user") {
         codes.push(Code::NoSuchUser);
     }

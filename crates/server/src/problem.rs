@@ -24,10 +24,12 @@ pub(crate) enum Code {
     Forbidden,
     NoSuchUser,
     NoSuchDocument,
+    NoSuchEndpoint,
     NoSuchRoute,
     MethodNotAllowed,
     NotNow,
     Ended,
+    EndpointExists,
     RequestInProgress,
     VersionMismatch,
     TooLarge,
@@ -43,17 +45,19 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::BadRequest,
         Self::InvalidLocator,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NoSuchUser,
         Self::NoSuchDocument,
+        Self::NoSuchEndpoint,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::NotNow,
         Self::Ended,
+        Self::EndpointExists,
         Self::RequestInProgress,
         Self::VersionMismatch,
         Self::TooLarge,
@@ -80,12 +84,16 @@ impl Code {
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "The key may not do this"),
             Self::NoSuchUser => ("no-such-user", S::NOT_FOUND, "There is no such user"),
             Self::NoSuchDocument => ("no-such-document", S::NOT_FOUND, "There is no such document"),
+            Self::NoSuchEndpoint => ("no-such-endpoint", S::NOT_FOUND, "There is no such endpoint"),
             Self::NoSuchRoute => ("no-such-route", S::NOT_FOUND, "There is nothing here"),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", S::METHOD_NOT_ALLOWED, "This path has other methods")
             }
             Self::NotNow => ("not-now", S::CONFLICT, "It can't be done to the user as it is"),
             Self::Ended => ("ended", S::CONFLICT, "The onboarding was ended"),
+            Self::EndpointExists => {
+                ("endpoint-exists", S::CONFLICT, "An endpoint with this URL is there already")
+            }
             Self::RequestInProgress => {
                 ("request-in-progress", S::CONFLICT, "The same request is being carried out")
             }

@@ -4,14 +4,21 @@
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter, on};
+use notifications::EndpointView;
 use onboarding::{Explanation, JSON_BYTES_MAX, Status};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::access::Scope;
-use crate::{App, Config, documents_api, health, lists, operate, page, quickstart, users};
+use crate::problem::Code;
+use crate::{
+    App, Config, documents_api, events, health, lists, operate, page, quickstart, users, webhooks,
+};
 
 /// The largest body of an operator's request.
 const REASON_BYTES_MAX: usize = 4 * 1024;
+
+/// The largest body about an endpoint.
+const WEBHOOK_BYTES_MAX: usize = 8 * 1024;
 
 /// A method of a path.
 pub(crate) struct Route {
@@ -25,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) body: Option<Body>,
     pub(crate) query: Vec<Parameter>,
     pub(crate) answers: Vec<Answer>,
+    /// The problems that it alone can answer with.
+    pub(crate) codes: Vec<Code>,
     pub(crate) body_max: usize,
     /// Whether it takes `If-Match` and `Idempotency-Key`, and gives an `ETag`.
     pub(crate) is_change: bool,
@@ -86,6 +95,7 @@ impl Route {
             body: None,
             query: Vec::new(),
             answers: Vec::new(),
+            codes: Vec::new(),
             body_max: 0,
             is_change: false,
         }
@@ -113,6 +123,15 @@ impl Route {
         it: impl Handler<T, App>,
     ) -> Self {
         Self::new((Method::DELETE, MethodFilter::DELETE), path, name, it).changing()
+    }
+
+    /// It changes no user: there is no version to expect, and nothing of its answer is kept.
+    fn of_no_user(self) -> Self {
+        Self { is_change: false, ..self }
+    }
+
+    fn may_fail(self, code: Code) -> Self {
+        Self { codes: vec![code], ..self }
     }
 
     fn changing(self) -> Self {
@@ -173,6 +192,7 @@ pub(crate) fn routes(config: &Config) -> Vec<Route> {
     all.extend(of_verification());
     all.extend(of_operators());
     all.extend(of_lists());
+    all.extend(of_notifications());
     all.extend(of_the_quickstart(config));
     all.extend(of_health());
     all.extend([
@@ -324,6 +344,78 @@ fn of_lists() -> Vec<Route> {
             .asks::<lists::Limit>("limit", LIMIT)
             .asks::<lists::TaskCursor>("cursor", CURSOR)
             .answers::<lists::Tasks>(StatusCode::OK, "A page of them. It may have fewer than the limit and still be followed by another."),
+    ]
+}
+
+fn of_notifications() -> Vec<Route> {
+    const ONE: &str = "/v1/webhooks/{endpoint}";
+    let admin = |route: Route, says| route.of_no_user().for_scope(Scope::Admin).says(says);
+    vec![
+        Route::get("/v1/events", "listEvents", events::events)
+            .for_scope(Scope::Read)
+            .says("What happened, in order: as a page, or as a stream that goes on")
+            .asks::<lists::EventId>("after", "Only what came after this event, by id or number.")
+            .asks::<lists::Limit>("limit", LIMIT)
+            .answers::<events::Events>(
+                StatusCode::OK,
+                "A page; with Accept: text/event-stream a stream of the same events.",
+            ),
+        admin(
+            Route::get("/v1/webhooks", "listWebhooks", webhooks::list),
+            "The endpoints that are told what happens",
+        )
+        .answers::<webhooks::Webhooks>(StatusCode::OK, "All of them."),
+        admin(
+            Route::post("/v1/webhooks", "addWebhook", webhooks::add),
+            "Tell an endpoint what happens from now on",
+        )
+        .takes::<webhooks::NewWebhook>(&[JSON], WEBHOOK_BYTES_MAX)
+        .may_fail(Code::EndpointExists)
+        .answers::<webhooks::WithSecret>(
+            StatusCode::CREATED,
+            "It is told, and this once its secret is.",
+        ),
+        admin(Route::get(ONE, "getWebhook", webhooks::get), "How an endpoint stands")
+            .answers::<EndpointView>(StatusCode::OK, "The endpoint."),
+        admin(
+            Route::delete(ONE, "removeWebhook", webhooks::remove),
+            "Forget an endpoint, its secrets and its log",
+        )
+        .answers_nothing(),
+        admin(
+            Route::post("/v1/webhooks/{endpoint}/enable", "enableWebhook", webhooks::enable),
+            "Tell an endpoint again that was disabled, from where it stopped",
+        )
+        .answers::<EndpointView>(StatusCode::OK, "The endpoint."),
+        admin(
+            Route::post("/v1/webhooks/{endpoint}/rotate", "rotateWebhook", webhooks::rotate),
+            "Make another secret; the one before signs as well for a while",
+        )
+        .may_take::<webhooks::Rotation>(WEBHOOK_BYTES_MAX)
+        .answers::<webhooks::WithSecret>(StatusCode::OK, "The endpoint and its new secret."),
+        admin(
+            Route::post("/v1/webhooks/{endpoint}/test", "testWebhook", webhooks::test),
+            "Send a message that tells of nothing, now",
+        )
+        .answers::<webhooks::Tried>(StatusCode::OK, "What came of it."),
+        admin(
+            Route::get(
+                "/v1/webhooks/{endpoint}/deliveries",
+                "listDeliveries",
+                webhooks::deliveries,
+            ),
+            "What was sent to an endpoint, newest first",
+        )
+        .asks::<lists::DeliveryWord>("state", "Only those in this state.")
+        .asks::<lists::Limit>("limit", LIMIT)
+        .asks::<lists::DeliveryCursor>("cursor", CURSOR)
+        .answers::<webhooks::Deliveries>(StatusCode::OK, "A page of them."),
+        admin(
+            Route::post("/v1/webhooks/{endpoint}/replay", "replayWebhook", webhooks::replay),
+            "Send again what was sent before, under the same ids",
+        )
+        .takes::<webhooks::Again>(&[JSON], WEBHOOK_BYTES_MAX)
+        .answers::<webhooks::Replayed>(StatusCode::OK, "How many it is."),
     ]
 }
 

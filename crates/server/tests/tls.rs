@@ -29,6 +29,8 @@ async fn serving(tls: Tls, stop: &CancellationToken) -> Result<(TempDir, Running
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("gangway.db").display());
     let store = Arc::new(SqliteStore::open(&url, Policy::default()).await.unwrap());
+    let told = notifications::Settings::default();
+    let sender = notifications::Client::new(told, &notifications::system_lookup()).unwrap();
     let config = Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: Some(tls),
@@ -47,6 +49,9 @@ async fn serving(tls: Tls, stop: &CancellationToken) -> Result<(TempDir, Running
         worker_turned_at: Box::new(|| Timestamp(0)),
         worker_lease_ms: 60_000,
         new_id: |_| OnboardingId(uuid::Uuid::nil()),
+        chance: || Ok([7; notifications::SECRET_BYTES]),
+        sender: Arc::new(sender),
+        endpoints_on_loopback: false,
     };
     start(store, config, stop.clone()).await.map(|running| (folder, running))
 }

@@ -40,6 +40,13 @@ impl Notified {
     pub fn id(&self) -> String {
         format!("evt_{}_{:016x}", self.seq, self.mark)
     }
+
+    /// The number in an id, or in a text that is the number alone.
+    #[must_use]
+    pub fn seq_of(id: &str) -> Option<u64> {
+        let number = id.strip_prefix("evt_").unwrap_or(id);
+        number.split('_').next().and_then(|number| number.parse().ok())
+    }
 }
 
 /// The data of a notification as it is stored.

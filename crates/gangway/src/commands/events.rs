@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use notifications::event;
+use notifications::listed;
 use store::{Notified, Store as _};
 
 use crate::error::Error;
@@ -48,9 +48,7 @@ pub(super) async fn run(settings: &Settings, args: cli::Events) -> Result<Exit, 
 
 fn show(notified: &Notified, json: bool) -> Result<(), Error> {
     if json {
-        let mut event = event(notified);
-        event["id"] = notified.id().into();
-        return Ok(print_json_line(&event)?);
+        return Ok(print_json_line(&listed(notified))?);
     }
     let whose = notified.about.as_ref().map_or_else(
         || "-".to_owned(),

@@ -24,13 +24,14 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     store.check_writable().await?;
     configure_endpoint(settings, &store).await?;
     let told = settings.notifications;
-    let sender = notifications::Client::new(told, &notifications::system_lookup())?;
-    let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&store), sender, told));
+    let sender = Arc::new(notifications::Client::new(told, &notifications::system_lookup())?);
+    let dispatcher = Dispatcher::new(Arc::clone(&store), Arc::clone(&sender), told);
+    let dispatcher = Arc::new(dispatcher);
     let worker = Worker::new(Arc::clone(&store), client, worker_settings(settings)).await?;
     let worker = Arc::new(worker);
     let shutdown = CancellationToken::new();
     let turning = Arc::clone(&worker);
-    let api = match settings.api(move || turning.turned_at()) {
+    let api = match settings.api(move || turning.turned_at(), sender) {
         Some(config) => Some(server::start(store, config, shutdown.clone()).await?),
         None => None,
     };

@@ -1,10 +1,12 @@
 //! `gangway webhook`: who is told what happens, and what arrived.
 
-use notifications::{Client, Message, Outcome, PublicKey, Secret, check_url, system_lookup};
-use onboarding::{NotificationKind, Timestamp};
-use serde::Serialize;
+use notifications::endpoint::{self, Wanted};
+use notifications::{
+    Client, DeliveryView, EndpointView, Form, Message, Outcome, Secret, check_url, system_lookup,
+};
+use onboarding::NotificationKind;
 use serde_json::json;
-use store::{Delivery, Endpoint, NewEndpoint, NewSecret, Replay, SqliteStore};
+use store::Replay;
 
 use crate::cli::{self, WebhookCommand};
 use crate::error::Error;
@@ -29,30 +31,19 @@ pub(super) async fn run(settings: &Settings, command: WebhookCommand) -> Result<
 }
 
 async fn add(settings: &Settings, args: cli::WebhookAdd) -> Result<Exit, Error> {
-    check_url(&args.url, settings.notifications.allow_loopback)?;
+    let allow_loopback = settings.notifications.allow_loopback;
+    check_url(&args.url, allow_loopback)?;
     let store = database::created(settings).await?;
-    let kinds = (!args.events.is_empty()).then_some(args.events);
-    let secret = new_secret(if args.ed25519 { Form::Ed25519 } else { Form::Hmac })?;
-    let now = clock::now();
-    let id = clock::new_endpoint_id()?;
-    let endpoint =
-        NewEndpoint { id: id.clone(), url: args.url, kinds, secret: secret.to_text(), now };
-    store.add_endpoint(endpoint).await?;
+    let id = endpoint::new_id(&clock::chance()?);
+    let wanted = Wanted {
+        id: id.clone(),
+        url: args.url,
+        kinds: (!args.events.is_empty()).then_some(args.events),
+        form: if args.ed25519 { Form::Ed25519 } else { Form::Hmac },
+    };
+    let chance = clock::chance()?;
+    let secret = endpoint::add(&store, wanted, allow_loopback, chance, clock::now()).await?;
     show_secret(&id, &secret, args.output.json)
-}
-
-/// How what is sent is signed.
-enum Form {
-    Hmac,
-    Ed25519,
-}
-
-fn new_secret(form: Form) -> Result<Secret, Error> {
-    let random = clock::chance()?;
-    Ok(match form {
-        Form::Hmac => Secret::Shared(random.to_vec()),
-        Form::Ed25519 => Secret::Private(random),
-    })
 }
 
 /// A shared secret is shown this once.
@@ -76,56 +67,12 @@ fn show_secret(id: &str, secret: &Secret, json: bool) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-/// An endpoint, without what signs.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EndpointView {
-    id: String,
-    url: String,
-    /// Absent of one that is told everything.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    events: Option<Vec<&'static str>>,
-    state: &'static str,
-    pending: u64,
-    created_at: String,
-    failing_since: Option<String>,
-    disabled_at: Option<String>,
-    public_keys: Vec<String>,
-}
-
-impl EndpointView {
-    fn of(endpoint: &Endpoint, pending: u64) -> Self {
-        let state = match (endpoint.disabled, endpoint.failing_since) {
-            (Some((_, why)), _) => why.as_str(),
-            (None, Some(_)) => "retrying",
-            (None, None) => "enabled",
-        };
-        let keys = endpoint.secrets.iter().filter_map(|text| text.parse::<Secret>().ok());
-        let public = keys.map(|secret| secret.for_receiver());
-        Self {
-            id: endpoint.id.clone(),
-            url: endpoint.url.clone(),
-            events: endpoint
-                .kinds
-                .as_ref()
-                .map(|kinds| kinds.iter().map(|kind| kind.as_str()).collect()),
-            state,
-            pending,
-            created_at: endpoint.created_at.to_string(),
-            failing_since: endpoint.failing_since.map(|at| at.to_string()),
-            disabled_at: endpoint.disabled.map(|(at, _)| at.to_string()),
-            public_keys: public.filter(|text| text.parse::<PublicKey>().is_ok()).collect(),
-        }
-    }
-}
-
 async fn list(settings: &Settings, json: bool) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
     let now = clock::now();
     let mut views = Vec::new();
     for endpoint in store.endpoints(now).await? {
-        let pending = store.pending_deliveries(endpoint.key).await?;
-        views.push(EndpointView::of(&endpoint, pending));
+        views.push(EndpointView::of(&store, &endpoint).await?);
     }
     if json {
         print_json(&views)?;
@@ -163,33 +110,17 @@ async fn enable(settings: &Settings, args: cli::WebhookOne) -> Result<Exit, Erro
 
 async fn rotate(settings: &Settings, args: cli::WebhookRotate) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
-    let now = clock::now();
-    let endpoint = find(&store, &args.id, now).await?;
-    let is_private = endpoint.secrets.first().is_some_and(|secret| secret.starts_with("whsk_"));
-    let secret = new_secret(if is_private { Form::Ed25519 } else { Form::Hmac })?;
-    let rotated = NewSecret {
-        endpoint: args.id.clone(),
-        secret: secret.to_text(),
-        others_until: now.plus_ms(args.overlap),
-        now,
-    };
-    if !store.rotate_secret(rotated).await? {
-        return Err(Error::NoSuchEndpoint);
-    }
-    show_secret(&args.id, &secret, args.output.json)
-}
-
-async fn find(store: &SqliteStore, id: &str, now: Timestamp) -> Result<Endpoint, Error> {
-    let endpoints = store.endpoints(now).await?;
-    endpoints.into_iter().find(|endpoint| endpoint.id == id).ok_or(Error::NoSuchEndpoint)
+    let (chance, now) = (clock::chance()?, clock::now());
+    let secret = endpoint::rotate(&store, &args.id, args.overlap, chance, now).await?;
+    show_secret(&args.id, &secret.ok_or(Error::NoSuchEndpoint)?, args.output.json)
 }
 
 async fn test(settings: &Settings, args: cli::WebhookOneJson) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
     let now = clock::now();
-    let endpoint = find(&store, &args.id, now).await?;
+    let endpoint = endpoint::find(&store, &args.id, now).await?.ok_or(Error::NoSuchEndpoint)?;
     let client = Client::new(settings.notifications, &system_lookup())?;
-    let message = Message::test(&clock::new_test_id()?, now);
+    let message = Message::test(&clock::chance()?, now);
     let outcome = client.send(&endpoint.url, &endpoint.secrets, &message, now).await;
     let Outcome { http_status, took_ms, problem, .. } = outcome;
     let problem = problem.map(|problem| problem.as_str());
@@ -204,45 +135,10 @@ async fn test(settings: &Settings, args: cli::WebhookOneJson) -> Result<Exit, Er
     Ok(if problem.is_none() { Exit::Done } else { Exit::Failed })
 }
 
-/// A delivery, as the log shows it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct DeliveryView {
-    id: String,
-    seq: u64,
-    event: &'static str,
-    onboarding_id: Option<String>,
-    state: &'static str,
-    attempts: u32,
-    next_at: Option<String>,
-    tried_at: Option<String>,
-    http_status: Option<u16>,
-    took_ms: Option<u64>,
-    error: Option<String>,
-}
-
-impl From<Delivery> for DeliveryView {
-    fn from(delivery: Delivery) -> Self {
-        Self {
-            id: delivery.notified.id(),
-            seq: delivery.notified.seq,
-            event: delivery.notified.kind.as_str(),
-            onboarding_id: delivery.notified.about.map(|about| about.id.to_string()),
-            state: delivery.state.as_str(),
-            attempts: delivery.attempts,
-            next_at: delivery.next_at.map(|at| at.to_string()),
-            tried_at: delivery.tried_at.map(|at| at.to_string()),
-            http_status: delivery.http_status,
-            took_ms: delivery.took_ms,
-            error: delivery.error,
-        }
-    }
-}
-
 async fn deliveries(settings: &Settings, args: cli::WebhookDeliveries) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-    let found = store.deliveries(&args.id, args.state, limit).await?;
+    let found = store.deliveries(&args.id, args.state, None, limit).await?;
     let views: Vec<DeliveryView> =
         found.ok_or(Error::NoSuchEndpoint)?.into_iter().map(DeliveryView::from).collect();
     if args.output.json {

@@ -12,6 +12,7 @@ mod template;
 mod texts;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -155,7 +156,7 @@ pub(crate) enum KeyError {
     File {
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     #[error("the key in {path} can't be used")]
     InFile {
@@ -214,6 +215,7 @@ impl Settings {
     pub(crate) fn api(
         &self,
         worker_turned_at: impl Fn() -> Timestamp + Send + Sync + 'static,
+        sender: Arc<notifications::Client>,
     ) -> Option<server::Config> {
         let http = &self.http;
         let tls = http.tls_certificate.clone().zip(http.tls_key.clone());
@@ -235,6 +237,9 @@ impl Settings {
             worker_turned_at: Box::new(worker_turned_at),
             worker_lease_ms: self.worker.lease_ms,
             new_id: clock::new_onboarding_id,
+            chance: || clock::chance().map_err(io::Error::other),
+            sender,
+            endpoints_on_loopback: self.notifications.allow_loopback,
         })
     }
 

@@ -23,7 +23,7 @@ fn lookup(answers: Vec<Vec<IpAddr>>) -> (Lookup, Arc<AtomicUsize>) {
 
 async fn send(client: &Client, url: &str) -> Outcome {
     let secrets = [Secret::Shared(vec![7; 32]).to_text()];
-    client.send(url, &secrets, &Message::test("evt_test", NOW), NOW).await
+    client.send(url, &secrets, &Message::test(&[7; 32], NOW), NOW).await
 }
 
 #[tokio::test]

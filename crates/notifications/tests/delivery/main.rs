@@ -57,7 +57,7 @@ impl World {
     }
 
     fn dispatcher(&self) -> Arc<Dispatcher> {
-        let client = Client::new(SETTINGS, &system_lookup()).unwrap();
+        let client = Arc::new(Client::new(SETTINGS, &system_lookup()).unwrap());
         Arc::new(Dispatcher::new(Arc::clone(&self.store), client, SETTINGS))
     }
 
@@ -223,7 +223,7 @@ async fn a_receiver_that_fails_hangs_redirects_and_dies_for_an_hour_misses_nothi
     let arrived = receiver.arrived();
     assert!(arrived.iter().all(|arrived| arrived.path == "/hook"), "no redirect is followed");
     assert_eq!(receiver.versions(), world.told().await, "each arrived, in the order of its user");
-    let log = world.store.deliveries("ep_1", None, 1_000).await.unwrap().unwrap();
+    let log = world.store.deliveries("ep_1", None, None, 1_000).await.unwrap().unwrap();
     assert!(log.iter().all(|delivery| delivery.state == DeliveryState::Delivered));
     assert!(log.iter().any(|delivery| delivery.attempts > 1));
 }
@@ -366,13 +366,13 @@ async fn what_alone_is_refused_is_given_up_at_last_and_the_users_next_one_goes_o
         // The refused one is not due at this very moment, for it was just tried or waits.
         dispatcher.step(world.now).await.unwrap();
         let given_up = Some(DeliveryState::GivenUp);
-        if world.store.deliveries("ep_1", given_up, 10).await.unwrap().unwrap().len() == 1 {
+        if world.store.deliveries("ep_1", given_up, None, 10).await.unwrap().unwrap().len() == 1 {
             break;
         }
         assert!(number < 40, "it is given up some time");
     }
     world.pass(world.now.plus_ms(DAY_MS)).await;
-    let log = world.store.deliveries("ep_1", None, 10_000).await.unwrap().unwrap();
+    let log = world.store.deliveries("ep_1", None, None, 10_000).await.unwrap().unwrap();
     assert_eq!(log.last().unwrap().attempts, ATTEMPTS_MAX);
     let versions: Vec<u64> = receiver
         .taken()
@@ -455,7 +455,7 @@ async fn a_slow_endpoint_holds_up_no_other() {
         world.toggle(&format!("userId:user-{number}")).await;
     }
     let patient = Settings { timeout_ms: 60_000, ..SETTINGS };
-    let client = Client::new(patient, &system_lookup()).unwrap();
+    let client = Arc::new(Client::new(patient, &system_lookup()).unwrap());
     let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&world.store), client, patient));
     let shutdown = CancellationToken::new();
     let running = tokio::spawn(dispatcher.run(|| NOW, shutdown.clone()));
@@ -478,7 +478,7 @@ async fn an_answer_without_end_is_cut_off_and_counts_by_its_status() {
     world.add("ep_1", receiver.url(), None).await;
     world.toggle("userId:ada").await;
     world.pass(world.now.plus_ms(1)).await;
-    let log = world.store.deliveries("ep_1", None, 10).await.unwrap().unwrap();
+    let log = world.store.deliveries("ep_1", None, None, 10).await.unwrap().unwrap();
     assert_eq!(log[0].state, DeliveryState::Delivered);
 }
 
@@ -493,7 +493,7 @@ async fn an_endpoint_that_is_removed_takes_its_deliveries_with_it() {
     assert!(world.store.remove_endpoint("ep_1".into()).await.unwrap());
     assert!(!world.store.remove_endpoint("ep_1".into()).await.unwrap());
     assert_eq!(world.store.pending_deliveries(1).await.unwrap(), 0);
-    assert_eq!(world.store.deliveries("ep_1", None, 10).await.unwrap(), None);
+    assert_eq!(world.store.deliveries("ep_1", None, None, 10).await.unwrap(), None);
     assert_eq!(world.store.next_delivery_at().await.unwrap(), None);
 }
 
@@ -535,7 +535,7 @@ async fn the_log_forgets_what_arrived_long_ago_and_it_can_still_be_sent_again() 
     world.toggle("userId:ada").await;
     world.pass(world.now.plus_ms(DAY_MS)).await;
     let log = async |world: &World| {
-        let log = world.store.deliveries("ep_1", None, 10).await.unwrap().unwrap();
+        let log = world.store.deliveries("ep_1", None, None, 10).await.unwrap().unwrap();
         log.iter().map(|delivery| delivery.notified.seq).collect::<Vec<u64>>()
     };
     assert_eq!(log(&world).await, [2, 1]);

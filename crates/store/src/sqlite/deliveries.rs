@@ -104,8 +104,8 @@ impl SqliteStore {
         if first.is_empty() { Ok(false) } else { self.write(Forget { before }).await }
     }
 
-    /// The newest deliveries to an endpoint, of one state or all; `None` if there is no such
-    /// endpoint.
+    /// The newest deliveries to an endpoint, of one state or all, and of those before a number or
+    /// all; `None` if there is no such endpoint.
     ///
     /// # Errors
     /// When they can't be read.
@@ -113,11 +113,12 @@ impl SqliteStore {
         &self,
         endpoint: &str,
         state: Option<DeliveryState>,
+        before: Option<u64>,
         limit: usize,
     ) -> Result<Option<Vec<Delivery>>, StoreError> {
         let mut moment = self.moment().await?;
         match endpoints::key_of(&mut moment, endpoint).await? {
-            Some(key) => newest(&mut moment, key, state, limit).await.map(Some),
+            Some(key) => newest(&mut moment, key, state, before, limit).await.map(Some),
             None => Ok(None),
         }
     }
@@ -360,15 +361,17 @@ async fn newest(
     conn: &mut SqliteConnection,
     endpoint_key: i64,
     state: Option<DeliveryState>,
+    before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
     let found: Vec<Columns> = sqlx::query_as(
         "select state, attempts, next_at, tried_at, http_status, took_ms, error, seq \
          from deliveries where endpoint_key = ?1 and (?2 is null or state = ?2) \
-         order by seq desc limit ?3",
+         and (?3 is null or seq < ?3) order by seq desc limit ?4",
     )
     .bind(endpoint_key)
     .bind(state.map(DeliveryState::as_str))
+    .bind(before.map(rows::column))
     .bind(rows::limit(limit))
     .fetch_all(&mut *conn)
     .await?;

@@ -12,12 +12,12 @@ use crate::outbox::{DisabledFor, Endpoint, NewEndpoint, NewSecret};
 
 impl SqliteStore {
     /// Adds an endpoint, which is told of what happens from now on. Answers whether it is new:
-    /// one with its id is left as it is.
+    /// one with its id or its URL is left as it is.
     ///
     /// # Errors
     /// When it can't be stored.
     pub async fn add_endpoint(&self, endpoint: NewEndpoint) -> Result<bool, StoreError> {
-        self.write(endpoint).await
+        self.write(Add { endpoint }).await
     }
 
     /// Has exactly this endpoint under `id`, or none: new ones are told from now on, and of one
@@ -77,6 +77,23 @@ impl SqliteStore {
     /// When it can't be stored.
     pub async fn rotate_secret(&self, secret: NewSecret) -> Result<bool, StoreError> {
         self.write(secret).await
+    }
+}
+
+struct Add {
+    endpoint: NewEndpoint,
+}
+
+impl Write for Add {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let is_taken: bool =
+            sqlx::query_scalar("select exists (select 1 from endpoints where url = ?1)")
+                .bind(self.endpoint.url.as_str())
+                .fetch_one(&mut tx.conn)
+                .await?;
+        if is_taken { Ok(false) } else { self.endpoint.run(tx).await }
     }
 }
 
