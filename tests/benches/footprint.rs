@@ -4,27 +4,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement that can't be made ends the benchmark")]
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+mod measured;
+
 use std::time::{Duration, Instant};
 
-use documents::Given;
-use engine::{Added, Edit, Intake};
-use gangway_tests::{Gangway, PASSPORT, Recorder, Sandbox, Worker, complete_profile, wait_until};
-use onboarding::{DocumentType, OnboardingId, Policy, Product, State, Timestamp, UserLocator};
+use gangway_tests::{Gangway, Recorder, Sandbox, complete_profile, wait_until};
 use sandbox::Call;
 use serde_json::json;
-use store::{Actor, SqliteStore, Store as _};
-use tokio::task::JoinSet;
-use uuid::Uuid;
+use tokio::runtime::Runtime;
+
+use measured::{LONG, bring_into_review, kib, machine, mib, register};
 
 const STARTS: usize = 20;
 const ONBOARDINGS: u64 = 10_000;
-/// How many are registered at once, so that they share transactions.
-const AT_ONCE: u64 = 500;
 const SAMPLED_FOR: Duration = Duration::from_secs(30);
 const SAMPLED_EVERY: Duration = Duration::from_millis(500);
-const LONG: Duration = Duration::from_secs(600);
 
 fn main() {
     println!("machine: {}", machine());
@@ -71,15 +65,11 @@ fn memory_in_flight() -> Memory {
         .with("CROSSMINT__WRITES_PER_MINUTE", "0")
         .with("CROSSMINT__READS_PER_MINUTE", "0");
     let url = format!("sqlite:{}", gangway.folder().join("gangway.db").display());
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let store = runtime.block_on(register(&url));
+    let runtime = Runtime::new().unwrap();
+    let store = runtime.block_on(register(&url, ONBOARDINGS));
 
     let began = Instant::now();
-    let worker = gangway.serve();
-    wait_until(LONG, "everyone in review", || {
-        let counts = runtime.block_on(store.counts()).unwrap();
-        (counts.get(&State::Polling) == Some(&ONBOARDINGS)).then_some(())
-    });
+    let worker = bring_into_review(&gangway, &runtime, &store, ONBOARDINGS);
     let took = began.elapsed();
     let writes = [Call::RegisterUser, Call::UploadDocument, Call::TriggerVerification];
     let calls = writes.iter().map(|call| sandbox.calls(*call).len()).sum();
@@ -104,63 +94,4 @@ fn memory_in_flight() -> Memory {
 fn last_call(sandbox: &Sandbox) -> usize {
     let log = sandbox.handle().calls(None, None);
     usize::try_from(log.dropped).unwrap() + log.calls.len()
-}
-
-/// Registers everyone with a whole profile, a passport, and the wish to be verified.
-async fn register(url: &str) -> Arc<SqliteStore> {
-    let store = Arc::new(SqliteStore::open(url, Policy::default()).await.unwrap());
-    let intake = Arc::new(Intake::new(Arc::clone(&store), Actor::Cli));
-    let profile: Arc<[u8]> = complete_profile("many").to_string().into_bytes().into();
-    let mut registering = JoinSet::new();
-    for number in 0..ONBOARDINGS {
-        if number >= AT_ONCE {
-            registering.join_next().await.unwrap().unwrap();
-        }
-        let (intake, profile) = (Arc::clone(&intake), Arc::clone(&profile));
-        registering.spawn(async move { register_one(&intake, number, &profile).await });
-    }
-    registering.join_all().await;
-    store
-}
-
-async fn register_one(intake: &Intake<SqliteStore>, number: u64, profile: &[u8]) {
-    let user: UserLocator = format!("userId:many-{number}").parse().unwrap();
-    let now = Timestamp(jiff::Timestamp::now().as_millisecond());
-    let added = Added {
-        wanted: None,
-        wanted_default: BTreeSet::from([
-            Product::RegulatedTransfer,
-            Product::Onramp,
-            Product::Offramp,
-        ]),
-        verify: true,
-        new_id: OnboardingId(Uuid::now_v7()),
-    };
-    intake.edit_user(&user, Edit::Replace(profile), added, now).await.unwrap();
-    let passport = DocumentType::IdPassport;
-    let given = Given {
-        document_type: &passport,
-        bytes: PASSPORT,
-        file_name: Some("passport.png"),
-        expires_at: None,
-    };
-    intake.add_document(&user, &given, now).await.unwrap();
-}
-
-/// A figure of a file of the worker's under `/proc`.
-fn kib(worker: &Worker, file: &str, name: &str) -> u64 {
-    let text = std::fs::read_to_string(format!("/proc/{}/{file}", worker.id())).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
-fn mib(kib: u64) -> String {
-    format!("{:.1} MiB", kib as f64 / 1024.0)
-}
-
-fn machine() -> String {
-    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!("{cores} cores, {}", model.unwrap_or("unknown processor"))
 }
