@@ -180,16 +180,18 @@ impl Access {
         scope: Scope,
         now: Timestamp,
     ) -> Result<Result<Client, Refusal>, StoreError> {
-        if !self.needs_keys && !store.has_api_keys().await? {
-            let is_own = self.is_of_this_site(headers);
-            return Ok(if is_own { Ok(Client::Anyone) } else { Err(Refusal::OtherSite) });
-        }
-        let Some(given) = key_of(headers) else { return Ok(Err(Refusal::NoKey)) };
-        let hash = hash(given);
-        let found = match prefix_of(given) {
+        let given = key_of(headers);
+        let found = match given.and_then(prefix_of) {
             Some(prefix) => store.api_key(prefix).await?,
             None => None,
         };
+        // Where one is found, there are keys.
+        if found.is_none() && !self.needs_keys && !store.has_api_keys().await? {
+            let is_own = self.is_of_this_site(headers);
+            return Ok(if is_own { Ok(Client::Anyone) } else { Err(Refusal::OtherSite) });
+        }
+        let Some(given) = given else { return Ok(Err(Refusal::NoKey)) };
+        let hash = hash(given);
         // In constant time, as hashes are compared.
         let key = found.filter(|key| hash == blake3::Hash::from_bytes(key.hash));
         let Some(key) = key.filter(|key| key.is_live(now)) else {

@@ -72,13 +72,12 @@ impl SqliteStore {
     /// # Errors
     /// When it can't be read.
     pub async fn api_key(&self, prefix: &str) -> Result<Option<ApiKey>, StoreError> {
-        let mut moment = self.moment().await?;
         let row: Option<KeyColumns> = sqlx::query_as(
             "select prefix, name, hash, scopes, created_at, expires_at, last_used_at, revoked_at \
              from api_keys where prefix = ?1",
         )
         .bind(prefix)
-        .fetch_optional(&mut *moment)
+        .fetch_optional(&mut *self.reader().await?)
         .await?;
         row.map(read_key).transpose()
     }
@@ -88,12 +87,11 @@ impl SqliteStore {
     /// # Errors
     /// When they can't be read.
     pub async fn api_keys(&self) -> Result<Vec<ApiKey>, StoreError> {
-        let mut moment = self.moment().await?;
         let rows: Vec<KeyColumns> = sqlx::query_as(
             "select prefix, name, hash, scopes, created_at, expires_at, last_used_at, revoked_at \
              from api_keys order by key",
         )
-        .fetch_all(&mut *moment)
+        .fetch_all(&mut *self.reader().await?)
         .await?;
         rows.into_iter().map(read_key).collect()
     }
@@ -103,9 +101,8 @@ impl SqliteStore {
     /// # Errors
     /// When that can't be read.
     pub async fn has_api_keys(&self) -> Result<bool, StoreError> {
-        let mut moment = self.moment().await?;
         let has = sqlx::query_scalar("select exists (select 1 from api_keys)");
-        Ok(has.fetch_one(&mut *moment).await?)
+        Ok(has.fetch_one(&mut *self.reader().await?).await?)
     }
 
     /// Revokes a key; `false` if there is none. One that is revoked stays as it is.

@@ -22,7 +22,7 @@ impl SqliteStore {
     /// When they can't be stored.
     pub async fn hand_out(&self, endpoint: &Endpoint, now: Timestamp) -> Result<bool, StoreError> {
         let newest: i64 = sqlx::query_scalar("select coalesce(max(seq), 0) from notifications")
-            .fetch_one(&mut *self.moment().await?)
+            .fetch_one(&mut *self.reader().await?)
             .await?;
         // Mostly there is nothing, and then nothing is to be written.
         if rows::column(endpoint.cursor) >= newest {
@@ -56,7 +56,7 @@ impl SqliteStore {
              where endpoint_key = ?1 and state in ('waiting', 'due')",
         )
         .bind(endpoint_key)
-        .fetch_one(&mut *self.moment().await?)
+        .fetch_one(&mut *self.reader().await?)
         .await?;
         rows::number("of deliveries", count)
     }
@@ -71,7 +71,7 @@ impl SqliteStore {
              where d.endpoint_key = e.key and d.state = 'due')) \
              from endpoints e where e.disabled_at is null",
         )
-        .fetch_one(&mut *self.moment().await?)
+        .fetch_one(&mut *self.reader().await?)
         .await?;
         Ok(at.map(Timestamp))
     }
@@ -98,7 +98,7 @@ impl SqliteStore {
         let first: Vec<i64> = sqlx::query_scalar(SETTLED)
             .bind(before.0)
             .bind(1)
-            .fetch_all(&mut *self.moment().await?)
+            .fetch_all(&mut *self.reader().await?)
             .await?;
         // Mostly there is none, and then nothing is to be written.
         if first.is_empty() { Ok(false) } else { self.write(Forget { before }).await }

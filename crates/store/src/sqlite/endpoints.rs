@@ -43,7 +43,7 @@ impl SqliteStore {
 
     async fn has_endpoint(&self, id: &str) -> Result<bool, StoreError> {
         let found = sqlx::query_scalar("select exists (select 1 from endpoints where id = ?1)");
-        Ok(found.bind(id).fetch_one(&mut *self.moment().await?).await?)
+        Ok(found.bind(id).fetch_one(&mut *self.reader().await?).await?)
     }
 
     /// The endpoints, in the order in which they were added, with the secrets that sign at `now`.

@@ -24,6 +24,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, UserLocator};
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::mpsc;
@@ -38,6 +39,7 @@ use crate::{
     ListRequest, NotesDue, Notified, ProfileContent, ProviderGate, Store, StoreError, Stored,
     StoredTask, TaskRequest,
 };
+use personal::Whose;
 use presence::Presence;
 use writer::{BATCH_WRITES_MAX, Job, Tx, Write, Writer, ask};
 
@@ -148,6 +150,11 @@ impl SqliteStore {
         answered.await.map_err(|_| StoreError::Closed)?
     }
 
+    /// For one statement, which is a moment by itself.
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        Ok(self.readers.acquire().await?)
+    }
+
     /// One moment of the store: what is read from it fits together.
     async fn moment(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.readers.begin().await?)
@@ -174,19 +181,11 @@ impl Store for SqliteStore {
     }
 
     async fn find(&self, user: &UserLocator) -> Result<Option<Stored>, StoreError> {
-        let mut moment = self.moment().await?;
-        match personal::key_of(&mut moment, user).await? {
-            Some(key) => rows::stored(&mut moment, key).await.map(Some),
-            None => Ok(None),
-        }
+        rows::found(&mut *self.reader().await?, Whose::User(user)).await
     }
 
     async fn load(&self, id: OnboardingId) -> Result<Option<Stored>, StoreError> {
-        let mut moment = self.moment().await?;
-        match rows::key_of(&mut moment, id).await? {
-            Some(key) => rows::stored(&mut moment, key).await.map(Some),
-            None => Ok(None),
-        }
+        rows::found(&mut *self.reader().await?, Whose::Id(id)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
@@ -208,7 +207,7 @@ impl Store for SqliteStore {
     }
 
     async fn provider_gate(&self) -> Result<ProviderGate, StoreError> {
-        paces::gate(&mut *self.moment().await?).await
+        paces::gate(&mut *self.reader().await?).await
     }
 
     async fn set_provider_gate(
@@ -240,7 +239,7 @@ impl Store for SqliteStore {
     }
 
     async fn digest_key(&self) -> Result<[u8; 32], StoreError> {
-        digests::key(&mut *self.moment().await?).await
+        digests::key(&mut *self.reader().await?).await
     }
 
     async fn document_digests(
@@ -267,7 +266,7 @@ impl Store for SqliteStore {
     }
 
     async fn counts(&self) -> Result<BTreeMap<State, u64>, StoreError> {
-        rows::counts(&mut *self.moment().await?).await
+        rows::counts(&mut *self.reader().await?).await
     }
 
     async fn tasks(&self, request: TaskRequest) -> Result<Vec<StoredTask>, StoreError> {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use onboarding::{DocumentType, Onboarding, OnboardingId, Profile, UserLocator};
 use sqlx::SqliteConnection;
 
-use super::rows::revision;
+use super::rows::{OnboardingColumns, id_bytes, revision};
 use super::{api, digests};
 use crate::{DocumentContent, PersonalData, ProfileContent, StoreError};
 
@@ -23,6 +23,47 @@ pub(super) async fn key_of(
         .bind(user.as_str())
         .fetch_optional(conn)
         .await
+}
+
+/// Which onboarding is read.
+#[derive(Clone, Copy)]
+pub(super) enum Whose<'a> {
+    /// That of a row.
+    Key(i64),
+    /// That with an id.
+    Id(OnboardingId),
+    /// A user's.
+    User(&'a UserLocator),
+}
+
+/// [`OnboardingColumns`], and the locator.
+type ColumnsAndUser = (i64, Vec<u8>, i64, String, Option<String>);
+
+/// The columns of an onboarding, and its user unless that one can't be read, by one statement:
+/// most of what a read takes is the way to its connection and back.
+pub(super) async fn onboarding(
+    conn: &mut SqliteConnection,
+    whose: Whose<'_>,
+) -> Result<Option<(OnboardingColumns, Option<UserLocator>)>, sqlx::Error> {
+    macro_rules! by {
+        ($condition:literal) => {
+            concat!(
+                "select o.key, o.id, o.version, o.snapshot, u.locator from onboardings o \
+                 left join users u on u.onboarding_key = o.key where ",
+                $condition
+            )
+        };
+    }
+    let query = match whose {
+        Whose::Key(key) => sqlx::query_as(by!("o.key = ?1")).bind(key),
+        Whose::Id(id) => sqlx::query_as(by!("o.id = ?1")).bind(id_bytes(&id).to_vec()),
+        Whose::User(user) => sqlx::query_as(by!("u.locator = ?1")).bind(user.as_str()),
+    };
+    let row: Option<ColumnsAndUser> = query.fetch_optional(conn).await?;
+    Ok(row.map(|(key, id, version, snapshot, locator)| {
+        let user = locator.and_then(|locator| locator.parse().ok());
+        ((key, id, version, snapshot), user)
+    }))
 }
 
 /// The users of some onboardings, by their keys; one that can't be read is left out.

@@ -11,6 +11,7 @@ use sqlx::SqliteConnection;
 use tracing::error;
 use uuid::Uuid;
 
+use super::personal::Whose;
 use super::writer::Tx;
 use super::{notifications, personal};
 use crate::due::{self, Due};
@@ -18,18 +19,18 @@ use crate::snapshot::{self, Snapshot};
 use crate::{Actor, HistoryRow, ListRequest, StoreError, Stored, StoredTask, TaskRequest};
 
 /// The columns of an onboarding that are read back: key, id, version, snapshot.
-type OnboardingColumns = (i64, Vec<u8>, i64, String);
+pub(super) type OnboardingColumns = (i64, Vec<u8>, i64, String);
 
 fn read_stored(
-    (key, id, version, json): OnboardingColumns,
-    users: &mut BTreeMap<i64, UserLocator>,
+    (_, id, version, json): OnboardingColumns,
+    user: Option<UserLocator>,
 ) -> Result<Stored, StoreError> {
     let id = onboarding_id(&id)?;
     let onboarding: Onboarding = read(id, &json)?;
     if onboarding.id != id || i64::try_from(onboarding.version) != Ok(version) {
         return Err(damaged(id, "its snapshot is another row's or another version's"));
     }
-    let user = users.remove(&key).ok_or_else(|| damaged(id, NO_USER))?;
+    let user = user.ok_or_else(|| damaged(id, NO_USER))?;
     Ok(Stored { user, onboarding })
 }
 
@@ -92,12 +93,16 @@ pub(super) async fn version_of(
 
 /// The onboarding of a row, and whose it is.
 pub(super) async fn stored(conn: &mut SqliteConnection, key: i64) -> Result<Stored, StoreError> {
-    let row = sqlx::query_as("select key, id, version, snapshot from onboardings where key = ?1")
-        .bind(key)
-        .fetch_one(&mut *conn)
-        .await?;
-    let mut users = personal::users(conn, &[key]).await?;
-    read_stored(row, &mut users)
+    found(conn, Whose::Key(key)).await?.ok_or_else(|| sqlx::Error::RowNotFound.into())
+}
+
+/// An onboarding and whose it is, if there is one.
+pub(super) async fn found(
+    conn: &mut SqliteConnection,
+    whose: Whose<'_>,
+) -> Result<Option<Stored>, StoreError> {
+    let row = personal::onboarding(conn, whose).await?;
+    row.map(|(row, user)| read_stored(row, user)).transpose()
 }
 
 /// A page of onboardings in order of creation.
@@ -121,7 +126,8 @@ pub(super) async fn list(
         let keys: Vec<i64> = rows.iter().map(|(key, ..)| *key).collect();
         let mut users = personal::users(conn, &keys).await?;
         for row in rows {
-            page.extend(intact(read_stored(row, &mut users))?);
+            let user = users.remove(&row.0);
+            page.extend(intact(read_stored(row, user))?);
         }
     }
     Ok(page)
