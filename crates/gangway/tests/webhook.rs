@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use notifications::{Headers, Secret, Verifier};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
 
 /// The longest wait for anything.
@@ -284,6 +286,61 @@ fn with_a_private_key_the_receiver_gets_the_public_one() {
     let listed = folder.json(&["webhook", "list"]);
     assert_eq!(listed[0]["publicKeys"], Value::from(vec![key]));
     assert!(!listed.to_string().contains("whsk_"));
+}
+
+/// Takes what comes over TLS, as `localhost`, with the certificate of the API's own tests.
+fn tls_receiver(arrived: Arc<Mutex<Vec<String>>>) -> SocketAddr {
+    let read = |name: &str| std::fs::read(format!("{TLS}/{name}")).unwrap();
+    let chain = CertificateDer::pem_slice_iter(&read("certificate.pem"))
+        .collect::<Result<Vec<_>, _>>()
+        .unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&read("key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = BufReader::new(rustls::StreamOwned::new(tls, stream.unwrap()));
+            let mut target = String::new();
+            // Whoever does not trust the certificate ends the handshake.
+            if stream.read_line(&mut target).is_ok() && !target.is_empty() {
+                arrived.lock().unwrap().push(target);
+                let answer = b"HTTP/1.1 204 X\r\nconnection: close\r\n\r\n";
+                let _ = stream.get_mut().write_all(answer);
+            }
+        }
+    });
+    address
+}
+
+const TLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../server/tests/tls");
+
+#[test]
+fn over_tls_nothing_is_sent_to_whom_is_not_trusted() {
+    let folder = Folder::new();
+    let arrived = Arc::default();
+    let port = tls_receiver(Arc::clone(&arrived)).port();
+    let added = folder.json(&["webhook", "add", &format!("https://localhost:{port}/hook")]);
+    let test = ["webhook", "test", added["id"].as_str().unwrap()];
+    let distrusted = folder.run(&test);
+    assert_eq!(distrusted.status.code(), Some(1));
+    let said = String::from_utf8(distrusted.stdout).unwrap();
+    // Where the machine trusts nobody at all, it is said of TLS as a whole.
+    assert!(said.starts_with("no-connection") || said.starts_with("no-tls"), "{said}");
+    assert_eq!(*arrived.lock().unwrap(), Vec::<String>::new());
+    let mut trusted = folder.command(&test);
+    let output = trusted.env("SSL_CERT_FILE", format!("{TLS}/certificate.pem")).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("delivered  HTTP 204"), "{said}");
+    assert_eq!(*arrived.lock().unwrap(), ["POST /hook HTTP/1.1\r\n"]);
 }
 
 #[test]
