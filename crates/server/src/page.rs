@@ -65,7 +65,7 @@ pub(crate) fn page(document: &Value) -> String {
          content=\"width=device-width\"><title>{0}</title><style>{STYLE}</style><h1>{0}</h1>\
          <p>{1}</p><p><a href=\"/openapi.json\">/openapi.json</a></p><nav>{nav}</nav>{sections}",
         text(&info["title"]),
-        text(&info["description"])
+        prose(&info["description"])
     )
 }
 
@@ -83,7 +83,7 @@ fn parameters(operation: &Value) -> String {
                 "<tr><td><code>{}</code><td>{}<td>{}",
                 text(&parameter["name"]),
                 text(&parameter["in"]),
-                text(&parameter["description"])
+                prose(&parameter["description"])
             )
         })
         .collect();
@@ -102,7 +102,7 @@ fn answers(operation: &Value) -> String {
             let content = content(&answer["content"], "");
             format!(
                 "<tr><td><code>{status}</code><td>{}<td>{content}",
-                text(&answer["description"])
+                prose(&answer["description"])
             )
         })
         .collect();
@@ -124,6 +124,17 @@ fn content(content: &Value, before: &str) -> String {
 
 fn text(value: &Value) -> String {
     escaped(value.as_str().unwrap_or_default())
+}
+
+/// A text in which words between backticks are code.
+fn prose(value: &Value) -> String {
+    let text = text(value);
+    let parts = text.split('`').enumerate();
+    let marked = parts.map(|(number, part)| match number % 2 {
+        1 => format!("<code>{part}</code>"),
+        _ => part.to_owned(),
+    });
+    marked.collect()
 }
 
 fn escaped(text: &str) -> String {
