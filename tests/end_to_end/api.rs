@@ -3,6 +3,7 @@
 mod access;
 mod health;
 mod limits;
+mod metrics;
 mod operators;
 mod page;
 mod repeated;

@@ -14,6 +14,7 @@ pub mod planted;
 mod recorder;
 pub mod roads;
 mod sandbox;
+mod scrape;
 mod worker;
 
 pub use api::{Api, Response};
@@ -22,6 +23,7 @@ pub use gangway::{Ended, Gangway, binary, breakable_binary};
 pub use people::{PASSPORT, complete_profile, days_from_now, demo_file};
 pub use recorder::{Answer, Recorder, Request};
 pub use sandbox::Sandbox;
+pub use scrape::Scrape;
 pub use worker::Worker;
 
 use std::time::{Duration, Instant};

@@ -8,7 +8,7 @@ use onboarding::{Explanation, JSON_BYTES_MAX, Status};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::access::Scope;
-use crate::{App, Config, documents_api, health, lists, operate, page, quickstart, users};
+use crate::{App, Config, documents_api, health, lists, metrics, operate, page, quickstart, users};
 
 /// The largest body of an operator's request.
 const REASON_BYTES_MAX: usize = 4 * 1024;
@@ -176,6 +176,10 @@ pub(crate) fn routes(config: &Config) -> Vec<Route> {
     all.extend(of_the_quickstart(config));
     all.extend(of_health());
     all.extend([
+        Route::get("/metrics", "getMetrics", metrics::scrape)
+            .for_scope(Scope::Read)
+            .says("Numbers for Prometheus, in its text format")
+            .answers_with("text/plain; version=0.0.4; charset=utf-8", "The numbers."),
         Route::get("/openapi.json", "getOpenapi", page::openapi)
             .says("This document")
             .answers_with(JSON, "The document."),

@@ -12,14 +12,16 @@ use onboarding::texts::{Language, Texts};
 use onboarding::{OnboardingId, Policy, Requirements, StuckAfter, Timestamp};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use server::{Config, Running, StartError, Tls, start};
-use store::SqliteStore;
+use server::{Config, Metrics, Running, StartError, Tls, start};
+use store::{Budgets, SqliteStore};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
+
+const BUDGETS: Budgets = Budgets { writes_per_minute: 0, reads_per_minute: 0 };
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls")).join(name)
@@ -46,6 +48,7 @@ async fn serving(tls: Tls, stop: &CancellationToken) -> Result<(TempDir, Running
         now: || Timestamp(1_800_000_000_000),
         worker_turned_at: Box::new(|| Timestamp(0)),
         worker_lease_ms: 60_000,
+        metrics: Arc::new(Metrics::new("0", BUDGETS, Timestamp(0))),
         new_id: |_| OnboardingId(uuid::Uuid::nil()),
     };
     start(store, config, stop.clone()).await.map(|running| (folder, running))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use engine::Worker;
 use notifications::Dispatcher;
+use server::Metrics;
 use store::{NewEndpoint, SqliteStore, Store as _};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -23,14 +24,18 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     let store = Arc::new(store);
     store.check_writable().await?;
     configure_endpoint(settings, &store).await?;
+    let metrics = metrics(settings, &store);
     let told = settings.notifications;
     let sender = notifications::Client::new(told, &notifications::system_lookup())?;
-    let dispatcher = Arc::new(Dispatcher::new(Arc::clone(&store), sender, told));
+    let counting = Arc::clone(&metrics);
+    let dispatcher = Dispatcher::new(Arc::clone(&store), sender, told)
+        .watched_by(move |outcome, settled| counting.tried(outcome.took_ms, settled));
+    let dispatcher = Arc::new(dispatcher);
     let worker = Worker::new(Arc::clone(&store), client, worker_settings(settings)).await?;
-    let worker = Arc::new(worker);
+    let worker = Arc::new(worker.observed_by(Arc::clone(&metrics) as Arc<dyn engine::Observer>));
     let shutdown = CancellationToken::new();
     let turning = Arc::clone(&worker);
-    let api = match settings.api(move || turning.turned_at()) {
+    let api = match settings.api(&metrics, move || turning.turned_at()) {
         Some(config) => Some(server::start(store, config, shutdown.clone()).await?),
         None => None,
     };
@@ -67,6 +72,14 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
             Ok(Exit::Failed)
         }
     }
+}
+
+fn metrics(settings: &Settings, store: &SqliteStore) -> Arc<Metrics> {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), settings.budgets, clock::now());
+    let metrics = Arc::new(metrics);
+    let counting = Arc::clone(&metrics);
+    store.watch_commits(move |commit| counting.committed(commit));
+    metrics
 }
 
 /// The endpoint that the configuration names.

@@ -213,6 +213,7 @@ impl Settings {
     /// What the HTTP API is told, if it is served.
     pub(crate) fn api(
         &self,
+        metrics: &Arc<server::Metrics>,
         worker_turned_at: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Option<server::Config> {
         let http = &self.http;
@@ -234,6 +235,7 @@ impl Settings {
             now: clock::now,
             worker_turned_at: Box::new(worker_turned_at),
             worker_lease_ms: self.worker.lease_ms,
+            metrics: Arc::clone(metrics),
             new_id: clock::new_onboarding_id,
         })
     }
