@@ -4,6 +4,7 @@ mod access;
 mod health;
 mod limits;
 mod metrics;
+mod monitoring;
 mod operators;
 mod page;
 mod repeated;

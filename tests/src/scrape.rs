@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Scrape {
     /// The text, as it came.
     pub text: String,
-    /// The type of each metric, by name.
-    pub types: BTreeMap<String, String>,
+    /// The type of each metric, by name, and what is said of it.
+    pub types: BTreeMap<String, (String, String)>,
     /// The value of each series, by its name and labels as they stand in the text.
     pub values: BTreeMap<String, f64>,
 }
@@ -20,10 +20,13 @@ impl Scrape {
     /// When a line is none of the format.
     pub fn read(text: String) -> Self {
         let (mut types, mut values) = (BTreeMap::new(), BTreeMap::new());
+        let mut says = "";
         for line in text.lines() {
-            if let Some(rest) = line.strip_prefix("# TYPE ") {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                says = rest.split_once(' ').unwrap().1;
+            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
                 let (name, kind) = rest.split_once(' ').unwrap();
-                types.insert(name.to_owned(), kind.to_owned());
+                types.insert(name.to_owned(), (kind.to_owned(), says.to_owned()));
             } else if !line.starts_with('#') {
                 let (series, value) = line.rsplit_once(' ').unwrap();
                 values.insert(series.to_owned(), value.parse().unwrap());
@@ -55,8 +58,13 @@ impl Scrape {
 
     /// Each label's name with each of its values.
     pub fn labels(&self) -> BTreeSet<(String, String)> {
+        self.labels_of("")
+    }
+
+    /// The same, of those series alone whose name begins so.
+    pub fn labels_of(&self, name: &str) -> BTreeSet<(String, String)> {
         let mut found = BTreeSet::new();
-        for series in self.values.keys() {
+        for series in self.values.keys().filter(|series| series.starts_with(name)) {
             let Some((_, labels)) = series.split_once('{') else { continue };
             for label in labels.trim_end_matches('}').split("\",") {
                 let (name, value) = label.split_once("=\"").unwrap();

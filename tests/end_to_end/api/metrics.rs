@@ -7,12 +7,12 @@ use sandbox::Call;
 
 use super::*;
 
-fn scrape(api: &Api) -> Scrape {
+pub(super) fn scrape(api: &Api) -> Scrape {
     Scrape::read(api.get("/metrics").expect(200).text())
 }
 
 /// A scrape whose census is not older than what happened before the call.
-fn counted(api: &Api) -> Scrape {
+pub(super) fn counted(api: &Api) -> Scrape {
     let before = scrape(api);
     let census_at = |scrape: &Scrape| scrape.get("gangway_census_age_seconds");
     wait_until(PATIENCE, "a new census", || {
@@ -23,7 +23,7 @@ fn counted(api: &Api) -> Scrape {
 }
 
 /// An installation to which everything happened that is counted, and its last scrape.
-fn eventful(sandbox: &Sandbox, receiver: &Recorder) -> (Gangway, Worker, Api) {
+pub(super) fn eventful(sandbox: &Sandbox, receiver: &Recorder) -> (Gangway, Worker, Api) {
     let gangway = listening(&sandbox.origin()).with("NOTIFICATIONS__ALLOW_LOOPBACK", "true");
     gangway.done(&["webhook", "add", &format!("{}/hook", receiver.origin())]);
     let (worker, api) = served(&gangway);
@@ -48,7 +48,7 @@ fn eventful(sandbox: &Sandbox, receiver: &Recorder) -> (Gangway, Worker, Api) {
     (gangway, worker, api)
 }
 
-fn scripted() -> Sandbox {
+pub(super) fn scripted() -> Sandbox {
     Sandbox::start(&json!({ "users": {
         "userId:ada": { "answers": [{ "call": "register-user", "status": 500, "times": 2 }] },
         "userId:ben": { "verdict": { "regulated-transfer": "rejected" } },

@@ -101,7 +101,7 @@ impl Standing {
             readable: all.add(
                 "store_readable",
                 "Whether the store could be read at this scrape; if not, the numbers that come from \
-                 it are missing",
+                 it are missing or the last ones",
                 Gauge::default(),
             ),
             onboardings: all.add("onboardings", "Onboardings in a state", Family::default()),
