@@ -14,4 +14,5 @@ mod provider_page;
 mod quickstart;
 mod scenarios;
 mod serve;
+mod service;
 mod upgrade;

@@ -10,6 +10,7 @@ mod exit;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod output;
+mod service;
 mod settings;
 mod signals;
 mod table;

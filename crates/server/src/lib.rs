@@ -5,6 +5,7 @@
 //! neither a body nor a path.
 
 mod access;
+mod ask;
 mod documents_api;
 mod extract;
 mod guard;
@@ -46,6 +47,7 @@ use tower_http::cors::{Any, CorsLayer};
 use tracing::warn;
 
 pub use access::{KEY_BYTES, NewKey, Scope, UnknownScope};
+pub use ask::{Readiness, ask_ready};
 pub use listen::{StartError, Tls};
 pub use metrics::Metrics;
 

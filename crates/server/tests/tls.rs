@@ -12,7 +12,7 @@ use onboarding::texts::{Language, Texts};
 use onboarding::{OnboardingId, Policy, Requirements, StuckAfter, Timestamp};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use server::{Config, Metrics, Running, StartError, Tls, start};
+use server::{Config, Metrics, Readiness, Running, StartError, Tls, ask_ready, start};
 use store::{Budgets, SqliteStore};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -92,6 +92,14 @@ async fn the_api_speaks_tls_and_nothing_else_when_it_has_a_certificate() {
     // It may be cut off rather than closed.
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&answer));
+
+    // Whoever asks on this machine takes the certificate of the settings, and no other one.
+    let address = authority.parse().unwrap();
+    let answer = ask_ready(address, Some(&tls())).await.unwrap();
+    let Readiness::NotReady(wrong) = answer else { panic!("{answer:?}") };
+    assert!(wrong.contains("the worker has stood still"), "{wrong}");
+    let other = Tls { certificate: file("other.pem"), key: file("key.pem") };
+    assert!(ask_ready(address, Some(&other)).await.is_err());
 
     // One that says nothing does not keep it from its end.
     let _silent = TcpStream::connect(&authority).await.unwrap();

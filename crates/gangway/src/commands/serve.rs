@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::service::Service;
 use crate::settings::Settings;
 use crate::signals::Signals;
 use crate::{clock, telemetry};
@@ -18,6 +19,7 @@ use crate::{clock, telemetry};
 /// Works until it is told to stop.
 pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     telemetry::init(&settings.log);
+    let service = Service::of_environment();
     let mut signals = Signals::listen()?;
     let client = settings.client()?;
     let store = SqliteStore::open_for_worker(&settings.store_url, settings.policy.clone()).await?;
@@ -35,6 +37,7 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     let worker = Arc::new(worker.observed_by(Arc::clone(&metrics) as Arc<dyn engine::Observer>));
     let shutdown = CancellationToken::new();
     let turning = Arc::clone(&worker);
+    let looked = Arc::clone(&worker);
     let api = match settings.api(&metrics, move || turning.turned_at()) {
         Some(config) => Some(server::start(store, config, shutdown.clone()).await?),
         None => None,
@@ -46,22 +49,34 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
         http = api.as_ref().map_or("off", |api| &api.origin),
         "ready"
     );
+    service.ready(&format!("calling {}", settings.provider_origin()));
+    // It turns from its first look on, which comes at once.
+    let began = clock::now();
+    let is_well =
+        || clock::now().ms_since(looked.turned_at().max(began)) <= settings.worker.lease_ms;
     let mut running = std::pin::pin!(async {
         let serving = async {
             if let Some(api) = api {
                 api.finished().await;
             }
         };
-        tokio::join!(
-            worker.run(clock::now, shutdown.clone()),
-            dispatcher.run(clock::now, shutdown.clone()),
-            serving
-        );
+        let work = async {
+            tokio::join!(
+                worker.run(clock::now, shutdown.clone()),
+                dispatcher.run(clock::now, shutdown.clone()),
+                serving
+            );
+        };
+        tokio::select! {
+            () = work => {}
+            never = service.keep_alive(is_well) => match never {},
+        }
     });
     tokio::select! {
         () = &mut running => {}
         () = signals.next() => shutdown.cancel(),
     }
+    service.stopping();
     tokio::select! {
         () = &mut running => {
             info!("stopped");

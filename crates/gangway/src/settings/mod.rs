@@ -210,6 +210,13 @@ impl Settings {
         Reader { policy, texts, language, limits, now }
     }
 
+    /// Where the HTTP API is served, if it is, and its certificate.
+    pub(crate) fn listens(&self) -> Option<(SocketAddr, Option<server::Tls>)> {
+        let http = &self.http;
+        let tls = http.tls_certificate.clone().zip(http.tls_key.clone());
+        Some((http.listen?, tls.map(|(certificate, key)| server::Tls { certificate, key })))
+    }
+
     /// What the HTTP API is told, if it is served.
     pub(crate) fn api(
         &self,
@@ -217,10 +224,10 @@ impl Settings {
         worker_turned_at: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Option<server::Config> {
         let http = &self.http;
-        let tls = http.tls_certificate.clone().zip(http.tls_key.clone());
+        let (listen, tls) = self.listens()?;
         Some(server::Config {
-            listen: http.listen?,
-            tls: tls.map(|(certificate, key)| server::Tls { certificate, key }),
+            listen,
+            tls,
             requests_per_minute: http.requests_per_minute,
             request_timeout_ms: http.request_timeout_ms,
             idempotency_kept_ms: http.idempotency_kept_ms,
