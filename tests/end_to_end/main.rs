@@ -15,4 +15,5 @@ mod quickstart;
 mod scenarios;
 mod serve;
 mod service;
+mod traces;
 mod upgrade;

@@ -8,6 +8,7 @@
 
 mod api;
 mod chance;
+mod collector;
 mod gangway;
 mod people;
 pub mod planted;
@@ -19,6 +20,7 @@ mod worker;
 
 pub use api::{Api, Response};
 pub use chance::Chance;
+pub use collector::Collector;
 pub use gangway::{Ended, Gangway, binary, breakable_binary};
 pub use people::{PASSPORT, complete_profile, days_from_now, demo_file};
 pub use recorder::{Answer, Recorder, Request};

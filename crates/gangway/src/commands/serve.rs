@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use crate::traces::Traces;
 use crate::{clock, telemetry};
 
 /// Works until it is told to stop.
@@ -34,7 +35,15 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
         .watched_by(move |outcome, settled| counting.tried(outcome.took_ms, settled));
     let dispatcher = Arc::new(dispatcher);
     let worker = Worker::new(Arc::clone(&store), client, worker_settings(settings)).await?;
-    let worker = Arc::new(worker.observed_by(Arc::clone(&metrics) as Arc<dyn engine::Observer>));
+    let mut worker = worker.observed_by(Arc::clone(&metrics) as Arc<dyn engine::Observer>);
+    let mut export = None;
+    if let Some(endpoint) = &settings.traces_endpoint {
+        let (traces, exporting) =
+            Traces::to(endpoint, Arc::clone(&store)).map_err(Error::Traces)?;
+        worker = worker.observed_by(Arc::new(traces));
+        export = Some(exporting);
+    }
+    let worker = Arc::new(worker);
     let shutdown = CancellationToken::new();
     let turning = Arc::clone(&worker);
     let looked = Arc::clone(&worker);
@@ -66,6 +75,9 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
                 dispatcher.run(clock::now, shutdown.clone()),
                 serving
             );
+            if let Some(export) = export {
+                export.finish().await;
+            }
         };
         tokio::select! {
             () = work => {}

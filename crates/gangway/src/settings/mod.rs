@@ -62,6 +62,8 @@ pub(crate) struct Settings {
     /// The endpoint that the configuration names, and its secret.
     endpoint_url: Option<String>,
     endpoint_secret: Option<String>,
+    /// The collector of traces, if there is one.
+    pub(crate) traces_endpoint: Option<String>,
     /// The log.
     pub(crate) log: LogSettings,
 }
@@ -199,6 +201,7 @@ impl Settings {
             notifications: notifications::Settings::default(),
             endpoint_url: None,
             endpoint_secret: None,
+            traces_endpoint: None,
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
     }
