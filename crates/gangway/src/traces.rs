@@ -2,17 +2,21 @@
 //! verdict, with each call to the provider as a span in it.
 //!
 //! A round takes seconds or days, and more than one process may work on it. So its trace is named
-//! after the onboarding and the round, and not by chance: what each process exports joins. For the
-//! same reason no span is kept open: a call's is made when the call has ended, and the round's own
-//! when its verdict is stored, from history. There is no personal data in any of them.
+//! after the onboarding and the number of the round, counted in history, and not by chance: what
+//! each process exports joins. For the same reason no span is kept open: a call's is made when the
+//! call has ended, and the round's own when its verdict is stored, from history. There is no
+//! personal data in any of them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::{Called, Observer};
-use onboarding::{Call, Event, Onboarding, OnboardingId, State, Timestamp, Transition};
+use onboarding::{
+    Call, Event, FailureClass, Onboarding, OnboardingId, State, Timestamp, Transition,
+};
 use opentelemetry::trace::{
     SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
@@ -21,7 +25,7 @@ use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportC
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use sha2::{Digest as _, Sha256};
-use store::{SqliteStore, Store as _, StoreError};
+use store::{HistoryRow, SqliteStore, Store as _, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -38,13 +42,32 @@ const GATHER: Duration = Duration::from_secs(1);
 const EXPORT_LIMIT: Duration = Duration::from_secs(5);
 /// So many rows of history are read at once for the beginning of a round.
 const HISTORY_PAGE: usize = 500;
+/// Of so many onboardings it is known which round they are in; of others it is read again.
+const KNOWN_MAX: usize = 10_000;
 
-/// What the exporter is told of.
-enum Told {
+/// What the exporter is told of: an onboarding at a version.
+struct Told {
+    id: OnboardingId,
+    version: u64,
+    what: What,
+}
+
+/// What happened to it.
+enum What {
     /// A call ended.
-    Call(Box<SpanData>),
-    /// A round came to its verdict.
-    Verdict { id: OnboardingId, round: u32, verdict: State, version: u64, at: Timestamp },
+    Call(CallMade),
+    /// A round came to its verdict, by which this version was made.
+    Verdict { verdict: State, at: Timestamp },
+}
+
+/// A call that was made.
+struct CallMade {
+    operation: &'static str,
+    attempt: u32,
+    /// How it failed, and with which HTTP status, if it did.
+    failure: Option<(FailureClass, Option<u16>)>,
+    began: Timestamp,
+    ended: Timestamp,
 }
 
 /// Takes in what is traced, and exports it beside.
@@ -86,6 +109,7 @@ impl Traces {
             exporter,
             store,
             waiting,
+            known: BTreeMap::new(),
             dropped: Arc::clone(&dropped),
             ended: ended.clone(),
         };
@@ -112,22 +136,28 @@ impl Export {
 
 impl Observer for Traces {
     fn called(&self, called: &Called<'_>) {
-        let Some(round) = round_of(called.onboarding, called.call) else { return };
-        self.tell(Told::Call(Box::new(span_of_call(called, round))));
+        let Called { onboarding, call, attempt, began, ended, failure } = *called;
+        if !is_of_a_round(onboarding, call) {
+            return;
+        }
+        let failure = failure.map(|failure| (failure.class, failure.http_status));
+        let made = CallMade { operation: call.name(), attempt, failure, began, ended };
+        let what = What::Call(made);
+        self.tell(Told { id: onboarding.id, version: onboarding.version, what });
     }
 
     fn recorded(&self, transition: &Transition) {
         let Transition { onboarding, from, at, .. } = transition;
-        if is_verdict(onboarding.state) && !from.is_at_rest() {
-            self.tell(Told::Verdict {
-                id: onboarding.id,
-                round: onboarding.verification.triggers.max(1),
-                verdict: onboarding.state,
-                version: onboarding.version,
-                at: *at,
-            });
+        if ends_a_round(*from, onboarding.state) {
+            let what = What::Verdict { verdict: onboarding.state, at: *at };
+            self.tell(Told { id: onboarding.id, version: onboarding.version, what });
         }
     }
+}
+
+/// Whether a change of state ends a round: what is found later at one who was judged does not.
+const fn ends_a_round(from: State, to: State) -> bool {
+    is_verdict(to) && !from.is_at_rest()
 }
 
 /// What a round comes to.
@@ -135,39 +165,88 @@ const fn is_verdict(state: State) -> bool {
     matches!(state, State::Verified | State::Rejected | State::RequiresData)
 }
 
-/// The round that a call is part of, named by its trigger: what is sent before it belongs to it,
-/// too. A look at who was judged belongs to none.
-fn round_of(onboarding: &Onboarding, call: &Call) -> Option<u32> {
-    let triggers = onboarding.verification.triggers;
-    match call {
-        Call::TriggerVerification { trigger } => Some(*trigger),
-        Call::CheckStatus { .. } => (!onboarding.state.is_at_rest()).then(|| triggers.max(1)),
-        Call::AcceptPrivacyPolicy { .. }
-        | Call::AcceptTerms { .. }
-        | Call::RegisterUser { .. }
-        | Call::ReadUser { .. }
-        | Call::UploadDocument { .. } => Some(triggers.saturating_add(1)),
-    }
+/// Whether a call is part of a round: a look at who was judged is of none.
+const fn is_of_a_round(onboarding: &Onboarding, call: &Call) -> bool {
+    !(matches!(call, Call::CheckStatus { .. }) && onboarding.state.is_at_rest())
 }
 
-/// The ids of a round: its trace, and its own span, the parent of all others.
+/// A round, and the ids of its trace and of its own span, the parent of all others.
 struct Round {
+    onboarding: OnboardingId,
+    number: u32,
     trace: TraceId,
     span: SpanId,
 }
 
 impl Round {
-    fn of(id: OnboardingId, round: u32) -> Self {
-        let digest = digest(&[b"round", id.0.as_bytes(), &round.to_be_bytes()]);
+    fn of(onboarding: OnboardingId, number: u32) -> Self {
+        let digest = digest(&[b"round", onboarding.0.as_bytes(), &number.to_be_bytes()]);
         let (trace, rest) = digest.split_at(16);
-        Self {
-            trace: TraceId::from_bytes(trace.try_into().expect("it has 16 bytes")),
-            span: SpanId::from_bytes(rest[..8].try_into().expect("it has 8 bytes")),
-        }
+        let trace = TraceId::from_bytes(trace.try_into().expect("it has 16 bytes"));
+        Self { onboarding, number, trace, span: span_id(rest) }
     }
 
-    fn context(&self, span: SpanId) -> SpanContext {
-        SpanContext::new(self.trace, span, TraceFlags::SAMPLED, false, TraceState::NONE)
+    fn own_span(&self, verdict: State, times: (Timestamp, Timestamp)) -> SpanData {
+        let mut span = self.span("round", self.span, times);
+        span.attributes.push(KeyValue::new("gangway.verdict", verdict.as_str()));
+        span
+    }
+
+    fn span_of(&self, call: &CallMade, version: u64) -> SpanData {
+        let own = digest(&[
+            &self.span.to_bytes(),
+            call.operation.as_bytes(),
+            &version.to_be_bytes(),
+            &call.began.0.to_be_bytes(),
+        ]);
+        let mut span = self.span(call.operation, span_id(&own), (call.began, call.ended));
+        span.parent_span_id = self.span;
+        span.parent_span_is_remote = true;
+        span.span_kind = SpanKind::Client;
+        let outcome = call.failure.map_or("ok", |(class, _)| class.as_str());
+        span.status = call.failure.map_or(Status::Ok, |_| Status::error(outcome));
+        span.attributes.extend([
+            KeyValue::new("gangway.operation", call.operation),
+            KeyValue::new("gangway.attempt", i64::from(call.attempt)),
+            KeyValue::new("gangway.outcome", outcome),
+        ]);
+        if let Some((_, Some(http_status))) = call.failure {
+            let status = KeyValue::new("http.response.status_code", i64::from(http_status));
+            span.attributes.push(status);
+        }
+        span
+    }
+
+    fn span(
+        &self,
+        name: &'static str,
+        id: SpanId,
+        (began, ended): (Timestamp, Timestamp),
+    ) -> SpanData {
+        SpanData {
+            span_context: SpanContext::new(
+                self.trace,
+                id,
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::NONE,
+            ),
+            parent_span_id: SpanId::INVALID,
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Internal,
+            name: Cow::Borrowed(name),
+            start_time: time(began),
+            end_time: time(ended),
+            attributes: vec![
+                KeyValue::new("gangway.onboarding", self.onboarding.to_string()),
+                KeyValue::new("gangway.round", i64::from(self.number)),
+            ],
+            dropped_attributes_count: 0,
+            events: Default::default(),
+            links: Default::default(),
+            status: Status::Unset,
+            instrumentation_scope: InstrumentationScope::builder("gangway").build(),
+        }
     }
 }
 
@@ -177,64 +256,8 @@ fn digest(parts: &[&[u8]]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-fn span_of_call(called: &Called<'_>, round: u32) -> SpanData {
-    let Called { onboarding, call, attempt, began, ended, failure } = called;
-    let of = Round::of(onboarding.id, round);
-    let unique = digest(&[
-        of.span.to_bytes().as_slice(),
-        call.name().as_bytes(),
-        &onboarding.version.to_be_bytes(),
-        &began.0.to_be_bytes(),
-    ]);
-    let own = SpanId::from_bytes(unique[..8].try_into().expect("it has 8 bytes"));
-    let mut attributes = about(onboarding.id, round);
-    attributes.extend([
-        KeyValue::new("gangway.operation", call.name()),
-        KeyValue::new("gangway.attempt", i64::from(*attempt)),
-        KeyValue::new("gangway.outcome", failure.map_or("ok", |failure| failure.class.as_str())),
-    ]);
-    let http_status = failure.and_then(|failure| failure.http_status);
-    attributes.extend(
-        http_status.map(|status| KeyValue::new("http.response.status_code", i64::from(status))),
-    );
-    let status = failure.map_or(Status::Ok, |failure| Status::error(failure.class.as_str()));
-    SpanData {
-        parent_span_id: of.span,
-        parent_span_is_remote: true,
-        span_kind: SpanKind::Client,
-        status,
-        ..span(of.context(own), call.name(), (*began, *ended), attributes)
-    }
-}
-
-fn about(id: OnboardingId, round: u32) -> Vec<KeyValue> {
-    vec![
-        KeyValue::new("gangway.onboarding", id.to_string()),
-        KeyValue::new("gangway.round", i64::from(round)),
-    ]
-}
-
-fn span(
-    span_context: SpanContext,
-    name: &'static str,
-    (began, ended): (Timestamp, Timestamp),
-    attributes: Vec<KeyValue>,
-) -> SpanData {
-    SpanData {
-        span_context,
-        parent_span_id: SpanId::INVALID,
-        parent_span_is_remote: false,
-        span_kind: SpanKind::Internal,
-        name: Cow::Borrowed(name),
-        start_time: time(began),
-        end_time: time(ended),
-        attributes,
-        dropped_attributes_count: 0,
-        events: Default::default(),
-        links: Default::default(),
-        status: Status::Unset,
-        instrumentation_scope: InstrumentationScope::builder("gangway").build(),
-    }
+fn span_id(digest: &[u8]) -> SpanId {
+    SpanId::from_bytes(digest[..8].try_into().expect("it has 8 bytes"))
 }
 
 fn time(at: Timestamp) -> SystemTime {
@@ -246,6 +269,7 @@ struct Exporting {
     exporter: SpanExporter,
     store: Arc<SqliteStore>,
     waiting: mpsc::Receiver<Told>,
+    known: BTreeMap<OnboardingId, Known>,
     dropped: Arc<AtomicU64>,
     ended: CancellationToken,
 }
@@ -256,7 +280,13 @@ impl Exporting {
         while let Some(told) = self.gather().await {
             let mut spans = Vec::new();
             for told in told {
-                spans.extend(self.span(told).await);
+                match self.span(told).await {
+                    Ok(span) => spans.push(span),
+                    Err(error) => {
+                        let error = &error as &dyn std::error::Error;
+                        debug!(error, "history can't be read, so a trace lacks a span");
+                    }
+                }
             }
             let lost = self.dropped.swap(0, Ordering::Relaxed);
             if lost > 0 {
@@ -295,36 +325,59 @@ impl Exporting {
         Some(told)
     }
 
-    async fn span(&self, told: Told) -> Option<SpanData> {
-        match told {
-            Told::Call(span) => Some(*span),
-            Told::Verdict { id, round, verdict, version, at } => {
-                let began = self.began(id, version).await.ok()?.unwrap_or(at);
-                let of = Round::of(id, round);
-                let mut attributes = about(id, round);
-                attributes.push(KeyValue::new("gangway.verdict", verdict.as_str()));
-                Some(span(of.context(of.span), "round", (began, at), attributes))
+    async fn span(&mut self, told: Told) -> Result<SpanData, StoreError> {
+        let Told { id, version, what } = told;
+        let is_verdict = matches!(what, What::Verdict { .. });
+        // The row of the verdict begins the next round.
+        let known = self.known(id, if is_verdict { version - 1 } else { version }).await?;
+        let round = Round::of(id, known.verdicts + 1);
+        Ok(match what {
+            What::Verdict { verdict, at } => {
+                round.own_span(verdict, (known.began.unwrap_or(at), at))
             }
-        }
+            What::Call(call) => round.span_of(&call, version),
+        })
     }
 
-    /// When the data came that the round began with whose verdict made this version.
-    async fn began(&self, id: OnboardingId, version: u64) -> Result<Option<Timestamp>, StoreError> {
-        let (mut began, mut after) = (None, 0);
-        loop {
-            let rows = self.store.history(id, after, HISTORY_PAGE).await?;
-            let Some(last) = rows.last() else { return Ok(began) };
-            after = last.version;
-            for row in rows {
-                if row.version == version {
-                    return Ok(began);
-                }
-                if row.from != row.to && is_verdict(row.to) {
-                    began = None;
-                } else if began.is_none() && is_of_a_person(&row.event) {
-                    began = Some(row.at);
-                }
+    /// What history says of the rounds up to a version. It is followed from where it was read
+    /// to the last time.
+    async fn known(&mut self, id: OnboardingId, version: u64) -> Result<Known, StoreError> {
+        if self.known.len() >= KNOWN_MAX && !self.known.contains_key(&id) {
+            self.known.clear();
+        }
+        let mut known = self.known.get(&id).copied().unwrap_or_default();
+        while known.version < version {
+            let rows = self.store.history(id, known.version, HISTORY_PAGE).await?;
+            let before = known.version;
+            let until = rows.into_iter().take_while(|row| row.version <= version);
+            until.for_each(|row| known.take_in(&row));
+            if known.version == before {
+                break;
             }
+        }
+        self.known.insert(id, known);
+        Ok(known)
+    }
+}
+
+/// What is known of an onboarding's rounds up to a version.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    version: u64,
+    /// How many rounds came to their verdict.
+    verdicts: u32,
+    /// When the data came that the present round began with.
+    began: Option<Timestamp>,
+}
+
+impl Known {
+    fn take_in(&mut self, row: &HistoryRow) {
+        self.version = row.version;
+        if ends_a_round(row.from, row.to) {
+            self.verdicts += 1;
+            self.began = None;
+        } else if self.began.is_none() && is_of_a_person(&row.event) {
+            self.began = Some(row.at);
         }
     }
 }

@@ -211,6 +211,7 @@ impl Writer {
     }
 
     async fn with_tx_watched(&mut self, jobs: &mut [Box<dyn Job>]) -> Outcome {
+        // It decides nothing; whoever watches is told how long it took.
         let began = Instant::now();
         let outcome = self.with_tx(jobs).await;
         if let Some(tell) = self.watched.get() {
