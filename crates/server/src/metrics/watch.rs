@@ -58,7 +58,11 @@ pub(crate) async fn keep_up(app: &App) {
         // An installation that nobody scrapes is counted once.
         if Instant::now() >= census_at && app.watch.is_wanted.swap(false, Ordering::Relaxed) {
             let began = Instant::now();
-            match census(app).await {
+            let counted = tokio::select! {
+                counted = census(app) => counted,
+                () = app.stop.cancelled() => return,
+            };
+            match counted {
                 Ok(census) => {
                     let found =
                         &mut *app.watch.census.lock().unwrap_or_else(PoisonError::into_inner);
