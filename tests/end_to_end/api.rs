@@ -4,6 +4,8 @@ mod access;
 mod events;
 mod health;
 mod limits;
+mod metrics;
+mod monitoring;
 mod operators;
 mod page;
 mod repeated;

@@ -39,11 +39,13 @@ const DRAWN: &[(&str, &[&str])] = &[
 ];
 
 /// What is at home in these crates alone.
-const AT_HOME: [(&str, &[&str]); 4] = [
+const AT_HOME: [(&str, &[&str]); 6] = [
     ("reqwest", &["crossmint", "notifications"]),
     ("sqlx", &["store"]),
     ("axum", &["sandbox", "server"]),
     ("clap", &["gangway"]),
+    ("prometheus-client", &["server"]),
+    ("opentelemetry_sdk", &["gangway"]),
 ];
 
 /// The crates that neither wait nor touch the outside.

@@ -14,4 +14,6 @@ mod provider_page;
 mod quickstart;
 mod scenarios;
 mod serve;
+mod service;
+mod traces;
 mod upgrade;

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use gangway_tests::{Ended, Gangway, PATIENCE, Recorder, wait_until};
+use gangway_tests::{Api, Ended, Gangway, PATIENCE, Recorder, wait_until};
 use serde_json::{Value, json};
 
 const USER: &str = "email:canary.locator@example.org";
@@ -126,6 +126,7 @@ fn what_is_personal_is_in_no_log_error_or_history() {
         .with("CROSSMINT__API_KEY", KEY)
         .with("DOCUMENTS__BYTES_MIN", "0")
         .with("NOTIFICATIONS__ALLOW_LOOPBACK", "true")
+        .with("HTTP__LISTEN", "127.0.0.1:0")
         .with("LOG__FILTER", "trace");
     let document = gangway.write("proof.pdf", DOCUMENT);
     let mut said = Said(Vec::new());
@@ -156,6 +157,7 @@ fn what_is_personal_is_in_no_log_error_or_history() {
     wait_until(PATIENCE, "the last notification", || {
         told().iter().any(|body| body.contains(r#""to":"verified""#)).then_some(())
     });
+    let scrape = Api::at(&worker.origin()).get("/metrics").expect(200).text();
     worker.stop();
     assert!(provider.requests().iter().any(|request| request.body.contains("Canaryfirst")));
     assert!(gangway.logs().contains("provider called"), "the log is kept");
@@ -187,6 +189,7 @@ fn what_is_personal_is_in_no_log_error_or_history() {
         ("history".to_owned(), json!(gangway.history(USER)).to_string()),
         ("status without user".to_owned(), without_user(gangway.status(USER).1)),
         ("notifications".to_owned(), told().join("\n")),
+        ("metrics".to_owned(), scrape),
         ("events".to_owned(), gangway.done(&["events", "--json"]).stdout),
     ]);
     assert!(!gangway.logs().contains("canary-hook"), "an endpoint's URL may hold a secret");

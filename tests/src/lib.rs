@@ -8,20 +8,24 @@
 
 mod api;
 mod chance;
+mod collector;
 mod gangway;
 mod people;
 pub mod planted;
 mod recorder;
 pub mod roads;
 mod sandbox;
+mod scrape;
 mod worker;
 
 pub use api::{Api, Response};
 pub use chance::Chance;
+pub use collector::Collector;
 pub use gangway::{Ended, Gangway, binary, breakable_binary};
 pub use people::{PASSPORT, complete_profile, days_from_now, demo_file};
 pub use recorder::{Answer, Recorder, Request};
 pub use sandbox::Sandbox;
+pub use scrape::Scrape;
 pub use worker::Worker;
 
 use std::time::{Duration, Instant};

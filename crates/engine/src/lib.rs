@@ -9,10 +9,12 @@
 
 mod gate;
 mod intake;
+mod observer;
 mod provider;
 mod worker;
 
 pub use intake::{Added, Edit, Expected, Intake, IntakeError, Settled};
+pub use observer::{Called, Observer};
 pub use provider::{Provider, Upload};
 pub use worker::{Settings, Stepped, Worker};
 

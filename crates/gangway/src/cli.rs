@@ -52,6 +52,9 @@ pub(crate) struct Global {
     /// The database: sqlite:PATH or PATH (short for --set store.url=…)
     #[arg(long, global = true, value_name = "PATH", value_hint = ValueHint::FilePath)]
     pub(crate) store: Option<String>,
+    /// The form of the log: human or json (short for --set log.format=…)
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = ["human", "json"])]
+    pub(crate) log_format: Option<String>,
     /// Sets one setting, above the environment and the file; `gangway config` lists them
     #[arg(long = "set", global = true, value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub(crate) set: Vec<(String, String)>,

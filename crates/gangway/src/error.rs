@@ -62,6 +62,8 @@ pub(crate) enum Error {
     NoSuchEndpoint,
     #[error("the output can't be written")]
     Output(#[from] io::Error),
+    #[error("traces can't be exported: the client for traces.endpoint can't be made")]
+    Traces(#[source] opentelemetry_otlp::ExporterBuildError),
     #[error("the process's signals can't be listened to")]
     Signals(#[source] io::Error),
 }
@@ -100,6 +102,7 @@ impl Error {
             | Self::Endpoint(_)
             | Self::NoSuchEndpoint
             | Self::Output(_)
+            | Self::Traces(_)
             | Self::Signals(_) => Exit::Failed,
         }
     }

@@ -10,10 +10,12 @@ mod exit;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod output;
+mod service;
 mod settings;
 mod signals;
 mod table;
 mod telemetry;
+mod traces;
 mod view;
 
 use std::process::ExitCode;
@@ -56,8 +58,9 @@ fn run(cli: Cli) -> Result<Exit, Error> {
 fn load_settings(global: Global) -> Result<Loaded, Problems> {
     let environment = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     let store = global.store.map(|url| ("--store", "store.url".to_owned(), url));
+    let log = global.log_format.map(|form| ("--log-format", "log.format".to_owned(), form));
     let set = global.set.into_iter().map(|(key, value)| ("--set", key, value));
-    let flags = set.chain(store).collect();
+    let flags = set.chain(store).chain(log).collect();
     settings::load(Inputs { file: global.config, environment, flags })
 }
 

@@ -38,7 +38,11 @@ pub struct Dispatcher {
     store: Arc<SqliteStore>,
     client: Arc<Client>,
     settings: Settings,
+    watch: Option<Box<Watch>>,
 }
+
+/// Is told of each try.
+type Watch = dyn Fn(&Outcome, Settled) + Send + Sync;
 
 /// The keys of a delivery that is on its way, and of its endpoint.
 struct OnItsWay {
@@ -66,7 +70,14 @@ impl Dispatcher {
     /// A dispatcher; it does nothing until [`Dispatcher::step`] or [`Dispatcher::run`] is called.
     #[must_use]
     pub const fn new(store: Arc<SqliteStore>, client: Arc<Client>, settings: Settings) -> Self {
-        Self { store, client, settings }
+        Self { store, client, settings, watch: None }
+    }
+
+    /// The same dispatcher, which tells `watch` what came of each try and what becomes of its
+    /// delivery.
+    #[must_use]
+    pub fn watched_by(self, watch: impl Fn(&Outcome, Settled) + Send + Sync + 'static) -> Self {
+        Self { watch: Some(Box::new(watch)), ..self }
     }
 
     /// Sends once what is due, to all endpoints at once, and waits for what comes of it. What is
@@ -182,6 +193,9 @@ impl Dispatcher {
             problem = outcome.problem.map(Problem::as_str),
             "notification sent"
         );
+        if let Some(tell) = &self.watch {
+            tell(&outcome, settled);
+        }
         self.say(&endpoint, settled);
         let stored = self.store.settle_delivery(due.key, outcome.tried(now), settled).await;
         if let Err(unusable) = stored {

@@ -51,7 +51,7 @@ pub use document::DocumentType;
 pub use event::{Event, REASON_CHARS_MAX};
 pub use explain::{
     Explanation, ProductExplanation, Stuck, StuckAfter, StuckCause, StuckView, Surroundings,
-    explain, stuck,
+    explain, stuck, stuck_cause,
 };
 pub use failure::{Effect, Failure, FailureClass};
 pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, TEXT_CHARS_MAX};

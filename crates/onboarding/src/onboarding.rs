@@ -251,6 +251,10 @@ pub enum HoldCause {
 }
 
 impl HoldCause {
+    /// The words of every cause.
+    pub const WORDS: [&str; 6] =
+        ["operator", "refused", "rounds-spent", "forgotten", "unclear", "not-shown"];
+
     /// The word in status output and metrics.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {

@@ -37,6 +37,9 @@ pub(crate) struct BodyMax(pub(crate) usize);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What a request is counted under that came to no route of ours.
+const NO_ROUTE: &str = "none";
+
 /// Nothing of ours is framed, and nothing is loaded from elsewhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
@@ -51,10 +54,19 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let response = passed.unwrap_or_else(IntoResponse::into_response);
     let response = finished(response, id);
     let about = response.extensions().get::<About>().map(|About(id)| id.to_string());
+    let status = response.status().as_u16();
+    let known = route.as_ref().and_then(|route| app.rule(&method, route.as_str()));
+    let took_s = began.elapsed().as_secs_f64();
+    app.config.metrics.answered(
+        method.as_str(),
+        known.map_or(NO_ROUTE, |rule| rule.path),
+        status,
+        took_s,
+    );
     info!(
         method = %method,
         route = route.as_ref().map(MatchedPath::as_str),
-        status = response.status().as_u16(),
+        status,
         ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         request = %id,
         key = client.as_str(),

@@ -5,6 +5,7 @@
 //! neither a body nor a path.
 
 mod access;
+mod ask;
 mod documents_api;
 mod events;
 mod extract;
@@ -14,6 +15,7 @@ mod idempotency;
 mod listen;
 mod lists;
 mod long_poll;
+mod metrics;
 mod openapi;
 mod operate;
 mod page;
@@ -50,10 +52,13 @@ use tower_http::cors::{Any, CorsLayer};
 use tracing::warn;
 
 pub use access::{KEY_BYTES, NewKey, Scope, UnknownScope};
+pub use ask::{Readiness, ask_ready};
 pub use listen::{StartError, Tls};
+pub use metrics::Metrics;
 
 use access::{Access, Rates};
 use idempotency::InProgress;
+use metrics::Watch;
 use routes::Rule;
 
 /// What the API is told.
@@ -90,6 +95,8 @@ pub struct Config {
     pub worker_turned_at: Box<dyn Fn() -> Timestamp + Send + Sync>,
     /// and how long it may be about one call.
     pub worker_lease_ms: u64,
+    /// What is counted beside the API.
+    pub metrics: Arc<Metrics>,
     /// Draws an id.
     pub new_id: fn(Timestamp) -> OnboardingId,
     /// Draws what a secret is made of.
@@ -110,6 +117,7 @@ struct Inner {
     access: Access,
     rates: Rates,
     in_progress: InProgress,
+    watch: Watch,
     digest_key: [u8; 32],
     rules: HashMap<(&'static str, Method), Rule>,
     document: String,
@@ -209,8 +217,12 @@ pub async fn start(
     let grace = Duration::from_millis(config.shutdown_grace_ms);
     let digest_key = store.digest_key().await?;
     let access = Access::new(!is_local, config.cors_origins.clone());
-    let router = router(store, config, access, digest_key, stop.clone());
-    let serving = tokio::spawn(listen::serve(listener, tls, router, stop, grace));
+    let watch = Watch::from(store.history_end().await?);
+    let (router, app) = router(store, config, access, (digest_key, watch), stop.clone());
+    let serving = tokio::spawn(async move {
+        let served = listen::serve(listener, tls, router, stop, grace);
+        tokio::join!(served, metrics::keep_up(&app));
+    });
     Ok(Running { origin: format!("{scheme}://{bound}"), serving })
 }
 
@@ -218,9 +230,9 @@ fn router(
     store: Arc<SqliteStore>,
     config: Config,
     access: Access,
-    digest_key: [u8; 32],
+    (digest_key, watch): ([u8; 32], Watch),
     stop: CancellationToken,
-) -> Router {
+) -> (Router, App) {
     let routes = routes::routes(&config);
     let document = openapi::document(&routes);
     let page = page::page(&document);
@@ -237,6 +249,7 @@ fn router(
         config,
         access,
         in_progress: InProgress::default(),
+        watch,
         digest_key,
         streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
         stop,
@@ -250,11 +263,12 @@ fn router(
         .method_not_allowed_fallback(guard::no_such_method)
         .layer(from_fn_with_state(app.clone(), guard::guard))
         .layer(CompressionLayer::new())
-        .with_state(app);
-    match cors {
+        .with_state(app.clone());
+    let router = match cors {
         Some(cors) => router.layer(cors),
         None => router,
-    }
+    };
+    (router, app)
 }
 
 /// Off unless a site is named.

@@ -11,7 +11,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use crate::access::Scope;
 use crate::problem::Code;
 use crate::{
-    App, Config, documents_api, events, health, lists, operate, page, quickstart, users, webhooks,
+    App, Config, documents_api, events, health, lists, metrics, operate, page, quickstart, users,
+    webhooks,
 };
 
 /// The largest body of an operator's request.
@@ -196,6 +197,10 @@ pub(crate) fn routes(config: &Config) -> Vec<Route> {
     all.extend(of_the_quickstart(config));
     all.extend(of_health());
     all.extend([
+        Route::get("/metrics", "getMetrics", metrics::scrape)
+            .for_scope(Scope::Read)
+            .says("Numbers for Prometheus, in its text format")
+            .answers_with("text/plain; version=0.0.4; charset=utf-8", "The numbers."),
         Route::get("/openapi.json", "getOpenapi", page::openapi)
             .says("This document")
             .answers_with(JSON, "The document."),

@@ -12,14 +12,16 @@ use onboarding::texts::{Language, Texts};
 use onboarding::{OnboardingId, Policy, Requirements, StuckAfter, Timestamp};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use server::{Config, Running, StartError, Tls, start};
-use store::SqliteStore;
+use server::{Config, Metrics, Readiness, Running, StartError, Tls, ask_ready, start};
+use store::{Budgets, SqliteStore};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
+
+const BUDGETS: Budgets = Budgets { writes_per_minute: 0, reads_per_minute: 0 };
 
 fn file(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls")).join(name)
@@ -48,6 +50,7 @@ async fn serving(tls: Tls, stop: &CancellationToken) -> Result<(TempDir, Running
         now: || Timestamp(1_800_000_000_000),
         worker_turned_at: Box::new(|| Timestamp(0)),
         worker_lease_ms: 60_000,
+        metrics: Arc::new(Metrics::new("0", BUDGETS, Timestamp(0))),
         new_id: |_| OnboardingId(uuid::Uuid::nil()),
         chance: || Ok([7; notifications::SECRET_BYTES]),
         sender: Arc::new(sender),
@@ -94,6 +97,14 @@ async fn the_api_speaks_tls_and_nothing_else_when_it_has_a_certificate() {
     // It may be cut off rather than closed.
     let _ = plain.read_to_end(&mut answer).await;
     assert!(!answer.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&answer));
+
+    // Whoever asks on this machine takes the certificate of the settings, and no other one.
+    let address = authority.parse().unwrap();
+    let answer = ask_ready(address, Some(&tls())).await.unwrap();
+    let Readiness::NotReady(wrong) = answer else { panic!("{answer:?}") };
+    assert!(wrong.contains("the worker has stood still"), "{wrong}");
+    let other = Tls { certificate: file("other.pem"), key: file("key.pem") };
+    assert!(ask_ready(address, Some(&other)).await.is_err());
 
     // One that says nothing does not keep it from its end.
     let _silent = TcpStream::connect(&authority).await.unwrap();

@@ -14,7 +14,9 @@ pub struct Budgets {
 }
 
 impl Budgets {
-    pub(crate) const fn per_minute(self, lane: Lane) -> u32 {
+    /// That of a lane.
+    #[must_use]
+    pub const fn per_minute(self, lane: Lane) -> u32 {
         match lane {
             Lane::Write => self.writes_per_minute,
             Lane::Read => self.reads_per_minute,

@@ -33,8 +33,8 @@ pub use outbox::{
 #[cfg(feature = "fuzzing")]
 pub use snapshot::{Snapshot, Upgrade, read as read_snapshot, write as write_snapshot};
 pub use sqlite::{
-    Answered, ApiKey, CheckedPage, Damage, OpenError, SqliteStore, StoreCheck, path_of,
-    worker_is_running,
+    Answered, ApiKey, CensusPage, Change, Changes, CheckedPage, Damage, Figures, GroupCommit,
+    OpenError, QueueFigures, SqliteStore, StoreCheck, WANTED_WITHIN_MS, path_of, worker_is_running,
 };
 
 /// An onboarding, and the user whose it is.

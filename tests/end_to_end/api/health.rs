@@ -43,3 +43,35 @@ fn it_is_not_ready_where_nothing_can_be_written() {
     api.get("/health/live").expect(200);
     drop(worker);
 }
+
+#[test]
+fn doctor_asks_the_worker_that_runs_and_says_what_is_in_its_way() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free();
+    let sandbox = Sandbox::start(&json!({}));
+    let gangway = listening(&sandbox.origin()).with("HTTP__LISTEN", &address.to_string());
+    let check = |gangway: &Gangway| {
+        let report = gangway.run(&["doctor", "--json"]).json();
+        let checks = report["checks"].as_array().unwrap().iter();
+        checks.clone().find(|check| check["check"] == "ready").cloned()
+    };
+    let worker = gangway.serve();
+    assert_eq!(check(&gangway).unwrap()["result"], "ok");
+
+    sandbox.close(Some(401));
+    gangway.set_user("userId:ada", &complete_profile("ada"), &["--want", "onramp"]);
+    let told = wait_until(PATIENCE, "what is in the way", || {
+        check(&gangway).filter(|check| check["result"] == "fail")
+    });
+    let message = told["message"].as_str().unwrap();
+    assert!(message.contains("the provider refuses every call since"), "{message}");
+
+    let elsewhere = gangway.with("HTTP__LISTEN", &free().to_string());
+    let told = check(&elsewhere).unwrap();
+    assert!(told["message"].as_str().unwrap().contains("nothing answers at"), "{told}");
+    let elsewhere = elsewhere.with("HTTP__LISTEN", sandbox.origin().trim_start_matches("http://"));
+    let told = check(&elsewhere).unwrap();
+    assert!(told["message"].as_str().unwrap().contains("something else answers"), "{told}");
+    worker.stop();
+    assert_eq!(check(&elsewhere), None, "nobody runs");
+}

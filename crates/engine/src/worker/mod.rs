@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use onboarding::{Event, FailureClass, OnboardingId, Timestamp};
+use onboarding::{Call, Event, FailureClass, Onboarding, OnboardingId, Timestamp};
 use store::{ClaimRequest, Claimed, Claims, Probe, Store, StoreError};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
@@ -21,6 +21,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use self::call::Made;
 use crate::Clock;
 use crate::gate::{Answer, Gate, Passage};
+use crate::observer::{Called, Observer};
 use crate::provider::Provider;
 
 /// How often the worker looks for work that another process may have written.
@@ -65,6 +66,7 @@ pub struct Worker<S, P> {
     documents_in_memory: Semaphore,
     turned_at: AtomicI64,
     stopping: CancellationToken,
+    observers: Vec<Arc<dyn Observer>>,
 }
 
 fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
@@ -124,7 +126,15 @@ impl<S: Store, P: Provider> Worker<S, P> {
             documents_in_memory,
             turned_at: AtomicI64::new(0),
             stopping: CancellationToken::new(),
+            observers: Vec::new(),
         })
+    }
+
+    /// The same worker, which tells `observer` what it does.
+    #[must_use]
+    pub fn observed_by(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
     }
 
     /// Claims what is due and makes each call, one after another, and those that follow at
@@ -270,9 +280,11 @@ impl<S: Store, P: Provider> Worker<S, P> {
     ) -> Option<Claimed> {
         let Claimed { stored, call, lease } = claimed;
         let id = stored.onboarding.id;
+        let began = clock.now();
         let made = self.make(&stored, &call, clock).await;
         let answer = match &made {
             Made::Sent(event) => {
+                self.tell(&stored.onboarding, &call, event, (began, clock.now()));
                 self.slow_down_if_asked(event, clock.now()).await;
                 Answer::of(event)
             }
@@ -303,6 +315,20 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 "the slower pace can't be recorded"
             );
         }
+    }
+
+    fn tell(
+        &self,
+        onboarding: &Onboarding,
+        call: &Call,
+        event: &Event,
+        (began, ended): (Timestamp, Timestamp),
+    ) {
+        let failure =
+            if let Event::CallFailed { failure, .. } = event { Some(failure) } else { None };
+        let attempt = onboarding.retry.map_or(0, |retry| retry.attempt).saturating_add(1);
+        let called = Called { onboarding, call, attempt, began, ended, failure };
+        self.observers.iter().for_each(|observer| observer.called(&called));
     }
 
     fn with_gate<R>(&self, act: impl FnOnce(&mut Gate) -> R) -> R {

@@ -42,6 +42,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
             let moved = transitions
                 .first()
                 .map(|transition| (transition.from, transition.onboarding.state));
+            let told = transitions.first().filter(|_| !self.observers.is_empty()).cloned();
             let commit = Commit {
                 id,
                 user: user.clone(),
@@ -53,6 +54,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
             };
             match self.store.commit(commit).await {
                 Ok(Committed::Stored { next }) => {
+                    if let Some(transition) = &told {
+                        self.observers.iter().for_each(|it| it.recorded(transition));
+                    }
                     if let Some((from, to)) = moved.filter(|(from, to)| from != to) {
                         info!(%from, %to, event = event.name(), "onboarding moved");
                     }

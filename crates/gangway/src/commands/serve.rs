@@ -4,34 +4,50 @@ use std::sync::Arc;
 
 use engine::Worker;
 use notifications::Dispatcher;
+use server::Metrics;
 use store::{NewEndpoint, SqliteStore, Store as _};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::service::Service;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use crate::traces::Traces;
 use crate::{clock, telemetry};
 
 /// Works until it is told to stop.
 pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
     telemetry::init(&settings.log);
+    let service = Service::of_environment();
     let mut signals = Signals::listen()?;
     let client = settings.client()?;
     let store = SqliteStore::open_for_worker(&settings.store_url, settings.policy.clone()).await?;
     let store = Arc::new(store);
     store.check_writable().await?;
     configure_endpoint(settings, &store).await?;
+    let metrics = metrics(settings, &store);
     let told = settings.notifications;
     let sender = Arc::new(notifications::Client::new(told, &notifications::system_lookup())?);
-    let dispatcher = Dispatcher::new(Arc::clone(&store), Arc::clone(&sender), told);
+    let counting = Arc::clone(&metrics);
+    let dispatcher = Dispatcher::new(Arc::clone(&store), Arc::clone(&sender), told)
+        .watched_by(move |outcome, settled| counting.tried(outcome.took_ms, settled));
     let dispatcher = Arc::new(dispatcher);
     let worker = Worker::new(Arc::clone(&store), client, worker_settings(settings)).await?;
+    let mut worker = worker.observed_by(Arc::clone(&metrics) as Arc<dyn engine::Observer>);
+    let mut export = None;
+    if let Some(endpoint) = &settings.traces_endpoint {
+        let (traces, exporting) =
+            Traces::to(endpoint, Arc::clone(&store)).map_err(Error::Traces)?;
+        worker = worker.observed_by(Arc::new(traces));
+        export = Some(exporting);
+    }
     let worker = Arc::new(worker);
     let shutdown = CancellationToken::new();
     let turning = Arc::clone(&worker);
-    let api = match settings.api(move || turning.turned_at(), sender) {
+    let looked = Arc::clone(&worker);
+    let api = match settings.api(&metrics, move || turning.turned_at(), sender) {
         Some(config) => Some(server::start(store, config, shutdown.clone()).await?),
         None => None,
     };
@@ -42,22 +58,37 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
         http = api.as_ref().map_or("off", |api| &api.origin),
         "ready"
     );
+    service.ready(&format!("calling {}", settings.provider_origin()));
+    // It turns from its first look on, which comes at once.
+    let began = clock::now();
+    let is_well =
+        || clock::now().ms_since(looked.turned_at().max(began)) <= settings.worker.lease_ms;
     let mut running = std::pin::pin!(async {
         let serving = async {
             if let Some(api) = api {
                 api.finished().await;
             }
         };
-        tokio::join!(
-            worker.run(clock::now, shutdown.clone()),
-            dispatcher.run(clock::now, shutdown.clone()),
-            serving
-        );
+        let work = async {
+            tokio::join!(
+                worker.run(clock::now, shutdown.clone()),
+                dispatcher.run(clock::now, shutdown.clone()),
+                serving
+            );
+            if let Some(export) = export {
+                export.finish().await;
+            }
+        };
+        tokio::select! {
+            () = work => {}
+            never = service.keep_alive(is_well) => match never {},
+        }
     });
     tokio::select! {
         () = &mut running => {}
         () = signals.next() => shutdown.cancel(),
     }
+    service.stopping();
     tokio::select! {
         () = &mut running => {
             info!("stopped");
@@ -68,6 +99,14 @@ pub(super) async fn run(settings: &Settings) -> Result<Exit, Error> {
             Ok(Exit::Failed)
         }
     }
+}
+
+fn metrics(settings: &Settings, store: &SqliteStore) -> Arc<Metrics> {
+    let metrics = Metrics::new(env!("CARGO_PKG_VERSION"), settings.budgets, clock::now());
+    let metrics = Arc::new(metrics);
+    let counting = Arc::clone(&metrics);
+    store.watch_commits(move |commit| counting.committed(commit));
+    metrics
 }
 
 /// The endpoint that the configuration names.

@@ -668,6 +668,19 @@ pub(crate) static KEYS: &[Key] = &[
         "Whether endpoints on this machine are told, by http:// too. For tries alone: what can\n\
          add endpoints could then reach whatever listens here.",
     ),
+    unset(
+        "traces.endpoint",
+        Kind::Form {
+            expected: "an http or https origin and no more, such as http://127.0.0.1:4318",
+            set: |s, url| {
+                let is_origin = is_origin(url);
+                s.traces_endpoint = is_origin.then(|| url.trim_end_matches('/').to_owned());
+                is_origin.then_some(())
+            },
+        },
+        "A collector of OpenTelemetry that takes traces over HTTP (OTLP, at /v1/traces): one for each\n\
+         round of an onboarding. None are made unless it is set.",
+    ),
     key(
         "log.format",
         "human",

@@ -63,6 +63,8 @@ pub(crate) struct Settings {
     /// The endpoint that the configuration names, and its secret.
     endpoint_url: Option<String>,
     endpoint_secret: Option<String>,
+    /// The collector of traces, if there is one.
+    pub(crate) traces_endpoint: Option<String>,
     /// The log.
     pub(crate) log: LogSettings,
 }
@@ -200,6 +202,7 @@ impl Settings {
             notifications: notifications::Settings::default(),
             endpoint_url: None,
             endpoint_secret: None,
+            traces_endpoint: None,
             log: LogSettings { format: LogFormat::Human, filter: String::new() },
         }
     }
@@ -211,17 +214,25 @@ impl Settings {
         Reader { policy, texts, language, limits, now }
     }
 
+    /// Where the HTTP API is served, if it is, and its certificate.
+    pub(crate) fn listens(&self) -> Option<(SocketAddr, Option<server::Tls>)> {
+        let http = &self.http;
+        let tls = http.tls_certificate.clone().zip(http.tls_key.clone());
+        Some((http.listen?, tls.map(|(certificate, key)| server::Tls { certificate, key })))
+    }
+
     /// What the HTTP API is told, if it is served.
     pub(crate) fn api(
         &self,
+        metrics: &Arc<server::Metrics>,
         worker_turned_at: impl Fn() -> Timestamp + Send + Sync + 'static,
         sender: Arc<notifications::Client>,
     ) -> Option<server::Config> {
         let http = &self.http;
-        let tls = http.tls_certificate.clone().zip(http.tls_key.clone());
+        let (listen, tls) = self.listens()?;
         Some(server::Config {
-            listen: http.listen?,
-            tls: tls.map(|(certificate, key)| server::Tls { certificate, key }),
+            listen,
+            tls,
             requests_per_minute: http.requests_per_minute,
             request_timeout_ms: http.request_timeout_ms,
             idempotency_kept_ms: http.idempotency_kept_ms,
@@ -236,6 +247,7 @@ impl Settings {
             now: clock::now,
             worker_turned_at: Box::new(worker_turned_at),
             worker_lease_ms: self.worker.lease_ms,
+            metrics: Arc::clone(metrics),
             new_id: clock::new_onboarding_id,
             chance: || clock::chance().map_err(io::Error::other),
             sender,

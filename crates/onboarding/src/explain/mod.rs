@@ -7,7 +7,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use stuck::{Stuck, StuckAfter, StuckCause, Surroundings, stuck};
+pub use stuck::{Stuck, StuckAfter, StuckCause, Surroundings, stuck, stuck_cause};
 
 use crate::onboarding::{Ended, Onboarding};
 use crate::reader::{ForWhom, Reader, last_day};

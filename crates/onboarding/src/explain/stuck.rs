@@ -106,15 +106,18 @@ pub fn stuck(
     around: &Surroundings,
     now: Timestamp,
 ) -> Option<Stuck> {
-    if onboarding.ended.is_some() {
-        return None;
-    }
-    let user = user.as_str();
-    let look = Look { user, onboarding, policy, around, now };
-    if onboarding.hold.is_some() {
-        return look.held();
-    }
-    look.tasks().or_else(|| look.calls()).or_else(|| look.review()).or_else(|| look.unasked())
+    Look { user: user.as_str(), onboarding, policy, around, now }.whole()
+}
+
+/// The cause alone, for those who count and need not know who the user is.
+#[must_use]
+pub fn stuck_cause(
+    onboarding: &Onboarding,
+    policy: &Policy,
+    around: &Surroundings,
+    now: Timestamp,
+) -> Option<StuckCause> {
+    Look { user: "", onboarding, policy, around, now }.whole().map(|stuck| stuck.cause)
 }
 
 /// One look at one onboarding.
@@ -127,6 +130,16 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
+    fn whole(&self) -> Option<Stuck> {
+        if self.onboarding.ended.is_some() {
+            return None;
+        }
+        if self.onboarding.hold.is_some() {
+            return self.held();
+        }
+        self.tasks().or_else(|| self.calls()).or_else(|| self.review()).or_else(|| self.unasked())
+    }
+
     fn found(&self, cause: StuckCause, since: Timestamp, words: &str) -> Stuck {
         Stuck { cause, since, command: format!("gangway {}", words.replace("LOCATOR", self.user)) }
     }

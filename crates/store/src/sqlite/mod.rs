@@ -7,6 +7,7 @@ mod commit;
 mod deliveries;
 mod digests;
 mod endpoints;
+mod figures;
 mod log;
 mod notes;
 mod notifications;
@@ -21,7 +22,8 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, UserLocator};
 use sqlx::pool::PoolConnection;
@@ -32,6 +34,9 @@ use tokio::task::JoinSet;
 
 pub use api::{Answered, ApiKey};
 pub use check::{CheckedPage, Damage, StoreCheck};
+pub use figures::{
+    CensusPage, Change, Changes, Figures, GroupCommit, QueueFigures, WANTED_WITHIN_MS,
+};
 pub use open::{OpenError, path_of, worker_is_running};
 
 use crate::{
@@ -49,8 +54,10 @@ const READERS: u32 = 4;
 /// The store in one SQLite file.
 pub struct SqliteStore {
     policy: Arc<Policy>,
+    path: PathBuf,
     readers: SqlitePool,
     writes: mpsc::Sender<Box<dyn Job>>,
+    commits_watched: Arc<WatchOfCommits>,
     /// The writer; it ends with the store.
     _writer: JoinSet<()>,
     /// Held by the one worker, for as long as it lives.
@@ -102,6 +109,7 @@ impl SqliteStore {
             .connect_lazy_with(options.clone().read_only(true));
         let policy = Arc::new(policy);
         let (writes, waiting) = mpsc::channel(BATCH_WRITES_MAX);
+        let commits_watched = Arc::new(WatchOfCommits::new());
         let mut writer = JoinSet::new();
         writer.spawn(
             Writer {
@@ -111,10 +119,12 @@ impl SqliteStore {
                 conn: Some(conn),
                 transactions: 0,
                 waiting,
+                watched: Arc::clone(&commits_watched),
             }
             .run(),
         );
-        Ok(Self { policy, readers, writes, _writer: writer, _lock: lock })
+        let path = path.to_owned();
+        Ok(Self { policy, path, readers, writes, commits_watched, _writer: writer, _lock: lock })
     }
 
     /// Makes a row unreadable, as a bad disk does, until its next change replaces it.
@@ -160,6 +170,9 @@ impl SqliteStore {
         Ok(self.readers.begin().await?)
     }
 }
+
+/// Who is told of each group commit.
+type WatchOfCommits = OnceLock<Box<dyn Fn(GroupCommit) + Send + Sync>>;
 
 /// What a process is to the store.
 enum Role {

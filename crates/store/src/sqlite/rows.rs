@@ -412,7 +412,7 @@ fn read<T: Snapshot>(id: OnboardingId, json: &str) -> Result<T, StoreError> {
     snapshot::read(json).map_err(|what| damaged(id, what))
 }
 
-fn state(id: impl Display, word: &str) -> Result<State, StoreError> {
+pub(super) fn state(id: impl Display, word: &str) -> Result<State, StoreError> {
     State::from_word(word).ok_or_else(|| damaged(id, format!("there is no state {word}")))
 }
 

@@ -3,6 +3,7 @@
 mod api;
 mod check;
 mod damage;
+mod figures;
 mod personal_data;
 
 use std::os::unix::fs::PermissionsExt;
@@ -306,6 +307,7 @@ async fn writer(place: &Place, waiting: mpsc::Receiver<Box<dyn Job>>) -> Writer 
         policy: Arc::new(Policy::default()),
         transactions: 0,
         waiting,
+        watched: Arc::default(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use onboarding::Policy;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -16,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::presence::Presence;
-use super::{log, open};
+use super::{GroupCommit, WatchOfCommits, log, open};
 #[cfg(feature = "break-points")]
 use crate::break_point;
 use crate::{StoreError, snapshot};
@@ -168,6 +169,8 @@ pub(super) struct Writer {
     /// How many transactions there were since the last look at the log.
     pub transactions: u32,
     pub waiting: mpsc::Receiver<Box<dyn Job>>,
+    /// Who is told of each transaction.
+    pub watched: Arc<WatchOfCommits>,
 }
 
 impl Writer {
@@ -196,15 +199,26 @@ impl Writer {
     /// Writes all in one transaction; if that fails by what is in it, each in its own, so that
     /// no write can spoil its neighbours.
     pub(super) async fn write(&mut self, mut batch: Vec<Box<dyn Job>>) {
-        let outcome = self.with_tx(&mut batch).await;
+        let outcome = self.with_tx_watched(&mut batch).await;
         let divide = matches!(outcome, Outcome::Spoiled | Outcome::NotStored(_));
         if !divide || batch.len() == 1 {
             return batch.into_iter().for_each(|job| job.settle(&outcome));
         }
         for mut job in batch {
-            let outcome = self.with_tx(std::slice::from_mut(&mut job)).await;
+            let outcome = self.with_tx_watched(std::slice::from_mut(&mut job)).await;
             job.settle(&outcome);
         }
+    }
+
+    async fn with_tx_watched(&mut self, jobs: &mut [Box<dyn Job>]) -> Outcome {
+        // It decides nothing; whoever watches is told how long it took.
+        let began = Instant::now();
+        let outcome = self.with_tx(jobs).await;
+        if let Some(tell) = self.watched.get() {
+            let is_stored = matches!(outcome, Outcome::Stored);
+            tell(GroupCommit { writes: jobs.len(), took: began.elapsed(), is_stored });
+        }
+        outcome
     }
 
     /// The one way in which anything is written.

@@ -9,6 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use onboarding::{FailureClass, State, Status, Timestamp};
 use serde::Serialize;
+use server::Readiness;
 use store::{Endpoint, ListRequest, ProviderGate, SqliteStore, Store as _, StoreError};
 
 use crate::error::{Error, chain};
@@ -142,6 +143,7 @@ async fn file_checks(path: &Path, settings: &Settings) -> Vec<Check> {
     }
     checks.push(permissions(path));
     checks.push(worker(settings));
+    checks.extend(ready(settings).await);
     match database::existing(settings).await {
         Ok(store) => checks.extend(store_checks(&store, settings, now).await),
         Err(error) => checks.push(Check::error("store", &error, STORE_REMEDY)),
@@ -202,6 +204,36 @@ fn worker(settings: &Settings) -> Check {
             "check the lock's permissions",
         ),
     }
+}
+
+/// Whether the worker that runs can work, by its own word.
+async fn ready(settings: &Settings) -> Option<Check> {
+    const CHECK: &str = "ready";
+    let (listen, tls) = settings.listens()?;
+    if !matches!(store::worker_is_running(&settings.store_url), Ok(true)) {
+        return None;
+    }
+    if listen.port() == 0 {
+        return Some(Check::ok(CHECK, "it serves at a free port, which its log names; not asked"));
+    }
+    Some(match server::ask_ready(listen, tls.as_ref()).await {
+        Ok(Readiness::Ready) => Check::ok(CHECK, "it says that it can work"),
+        Ok(Readiness::NotReady(wrong)) => Check::fail(
+            CHECK,
+            format!("it says what is in the way: {wrong}"),
+            "what stands still is restarted: `systemctl restart gangway` where systemd runs it",
+        ),
+        Ok(Readiness::SomethingElse) => Check::warn(
+            CHECK,
+            format!("something else answers at {listen}"),
+            "is http.listen what it was when `gangway serve` was started?",
+        ),
+        Err(error) => Check::warn(
+            CHECK,
+            format!("nothing answers at {listen}: {error}"),
+            "is http.listen what it was when `gangway serve` was started?",
+        ),
+    })
 }
 
 async fn store_checks(store: &Arc<SqliteStore>, settings: &Settings, now: Timestamp) -> Vec<Check> {

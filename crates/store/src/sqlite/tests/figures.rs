@@ -1,0 +1,128 @@
+//! What is counted for whoever watches over it.
+
+use std::sync::Mutex;
+use std::time::Instant;
+
+use onboarding::{Lane, ProductStatus, State};
+
+use super::*;
+use crate::conformance::{answer, begin_to_trigger};
+use crate::{GroupCommit, QueueFigures};
+
+#[tokio::test]
+async fn due_calls_are_counted_by_line_and_soon_due_ones_as_wanted() {
+    let place = Place::new();
+    let store = place.open().await;
+    begin(&store, 1, NOW).await;
+    begin(&store, 2, at(1_000)).await;
+    begin(&store, 3, at(70_000)).await;
+    let figures = store.figures(at(20_000)).await.unwrap();
+    let of = |lane, is_recheck| {
+        let mut queues = figures.queues.iter();
+        *queues.find(|it| it.lane == lane && it.is_recheck == is_recheck).unwrap()
+    };
+    let waiting = QueueFigures {
+        lane: Lane::Write,
+        is_recheck: false,
+        due: 2,
+        wanted: 3,
+        oldest_at: Some(NOW),
+    };
+    assert_eq!(of(Lane::Write, false), waiting);
+    for is_recheck in [false, true] {
+        let none =
+            QueueFigures { lane: Lane::Read, is_recheck, due: 0, wanted: 0, oldest_at: None };
+        assert_eq!(of(Lane::Read, is_recheck), none);
+    }
+    assert_eq!((figures.deliveries_pending, figures.delivery_oldest_at), (0, None));
+    assert!(figures.database_bytes > 0 && figures.log_bytes > 0, "{figures:?}");
+}
+
+#[tokio::test]
+async fn history_is_followed_from_a_place_with_how_long_each_state_lasted() {
+    let place = Place::new();
+    let store = place.open().await;
+    begin(&store, 9, NOW).await;
+    let start = store.history_end().await.unwrap();
+    begin_to_trigger(&store, 1, NOW).await;
+    let claimed = claim(&store, at(2_000)).await.claimed;
+    let call = claimed.iter().find(|it| it.stored.onboarding.id == id(1)).unwrap().call.clone();
+    more(&store, 1, &[answer(&call, ProductStatus::PendingReview)], at(5_000)).await;
+    let look = onboarding::Call::CheckStatus { epoch: stored(&store, 1).await.onboarding.epoch };
+    more(&store, 1, &[answer(&look, ProductStatus::Verified)], at(9_000)).await;
+
+    let mut cursor = start;
+    let mut rows = Vec::new();
+    loop {
+        let page = store.changes_after(cursor, 2).await.unwrap();
+        if page.rows.is_empty() {
+            assert_eq!(page.cursor, cursor);
+            break;
+        }
+        cursor = page.cursor;
+        rows.extend(page.rows);
+    }
+    assert_eq!(rows[0].from, None, "it is new");
+    let moved: Vec<_> = rows[1..]
+        .iter()
+        .filter(|row| row.from != Some(row.to))
+        .map(|row| (row.to, row.stood_ms, row.judged_after_ms))
+        .collect();
+    // Verification was begun as it was claimed, at 2 s.
+    assert_eq!(
+        moved[moved.len() - 3..],
+        [
+            (State::VerificationTriggered, Some(2_000), None),
+            (State::Polling, Some(3_000), None),
+            (State::Verified, Some(4_000), Some(7_000)),
+        ],
+        "{moved:?}"
+    );
+}
+
+#[tokio::test]
+async fn each_group_commit_is_told() {
+    let place = Place::new();
+    let store = place.open().await;
+    let told: Arc<Mutex<Vec<GroupCommit>>> = Arc::default();
+    let teller = Arc::clone(&told);
+    store.watch_commits(move |commit| teller.lock().unwrap().push(commit));
+    begin(&store, 1, NOW).await;
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].writes == 1 && told[0].is_stored && !told[0].took.is_zero(), "{told:?}");
+}
+
+#[tokio::test]
+async fn the_figures_of_a_hundred_thousand_are_read_from_indices() {
+    let place = Place::new();
+    let store = place.open().await;
+    begin(&store, 1, NOW).await;
+    place
+        .run(
+            "insert into onboardings (id, version, state, state_since_at, snapshot, lane, due_at, \
+             commit_id, created_at, updated_at) \
+             with recursive number (n) as (select 1 union all select n + 1 from number where n < 100000) \
+             select randomblob(16), version, state, state_since_at, snapshot, lane, due_at + n, \
+             commit_id, created_at, updated_at from onboardings, number",
+        )
+        .await;
+    let began = Instant::now();
+    let figures = store.figures(at(1_000_000)).await.unwrap();
+    let counts = store.counts().await.unwrap();
+    let took = began.elapsed();
+    assert_eq!(figures.queues[0].due, 100_001);
+    assert_eq!(counts[&State::Registering], 100_001);
+    println!("figures and counts of 100,001 onboardings took {took:?}");
+    // Some milliseconds where SQLite is optimised; here it is not, and the machine is busy.
+    assert!(took < Duration::from_millis(500), "{took:?}");
+
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(format!(
+        "explain query plan {}",
+        super::super::figures::PENDING
+    )))
+    .fetch_all(&mut place.raw().await)
+    .await
+    .unwrap();
+    assert!(plan.iter().any(|(.., step)| step.contains("deliveries_pending")), "{plan:?}");
+}
