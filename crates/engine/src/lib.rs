@@ -13,7 +13,7 @@ mod provider;
 mod worker;
 
 pub use intake::{Added, Edit, Expected, Intake, IntakeError, Settled};
-pub use provider::{Provider, Upload};
+pub use provider::{Linked, Provider, Upload};
 pub use worker::{Settings, Stepped, Worker};
 
 use std::future::Future;

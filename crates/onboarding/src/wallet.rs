@@ -15,6 +15,9 @@ pub const WALLETS_MAX: usize = 10;
 /// With this the provider says that a wallet is linked to another user.
 const CONFLICT: u16 = 409;
 
+/// After so many failures in a row a provider that takes no such call has refused the wallet.
+const CLOSED_MAX: u32 = 5;
+
 /// Counts the wallets of one onboarding from 1; a number is never given twice.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -228,15 +231,18 @@ impl Onboarding {
             _ if failure.http_status == Some(CONFLICT) => Some(WalletWord::OtherUsers),
             // The call makes a user whom the provider does not know, so it is not about that.
             FailureClass::Refused | FailureClass::NotFound => Some(WalletWord::Refused),
-            FailureClass::Transient | FailureClass::RateLimited => {
-                held.retry = Some(Retry::after(held.retry, failure, cx.now));
+            // What stops every other call until it is mended may be said of wallets alone, to a
+            // key that may not link any: then somebody has to be told.
+            FailureClass::ProviderClosed
+                if held.retry.is_some_and(|retry| retry.attempt >= CLOSED_MAX) =>
+            {
+                Some(WalletWord::Refused)
+            }
+            FailureClass::Transient | FailureClass::RateLimited | FailureClass::ProviderClosed => {
                 None
             }
-            FailureClass::ProviderClosed => None,
         };
-        if held.is_refused() {
-            held.retry = None;
-        }
+        held.retry = held.word.is_none().then(|| Retry::after(held.retry, failure, cx.now));
         self.ask_about_wallet(number, cx);
         Ok(())
     }

@@ -19,9 +19,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use onboarding::{
-    Area, Call, DocumentType, Event, GivenWallet, HistoryEntry, Lane, Notification, Onboarding,
-    OnboardingId, Policy, Reader, Revision, State, Task, Timestamp, Transition, UserLocator,
-    UserTask, WalletNumber,
+    Area, Call, DocumentType, Event, GivenWallet, HistoryEntry, Lane, LinkedWallet, Notification,
+    Onboarding, OnboardingId, Policy, Reader, Revision, State, Task, Timestamp, Transition,
+    UserLocator, UserTask, WalletNumber,
 };
 use serde_json::Value;
 
@@ -356,6 +356,17 @@ pub struct WalletContent {
     pub wallet: GivenWallet,
     /// What the provider wants to be signed for it, in the provider's own form.
     pub challenge: Option<Value>,
+}
+
+impl WalletContent {
+    /// How it is shown to whoever may see personal data; `None` if `onboarding`, whose it is, does
+    /// not know it, or knows another revision by now.
+    #[must_use]
+    pub fn view(&self, onboarding: &Onboarding) -> Option<LinkedWallet> {
+        let known = onboarding.wallets.get(&self.number);
+        let known = known.filter(|known| known.revision == self.revision)?;
+        Some(LinkedWallet::of(self.number, known, &self.wallet, self.challenge.as_ref()))
+    }
 }
 
 /// A row of history.

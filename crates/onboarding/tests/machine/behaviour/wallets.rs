@@ -113,6 +113,21 @@ fn failures_of_a_wallet_delay_the_wallet_alone_and_their_count_is_kept() {
 }
 
 #[test]
+fn a_provider_that_takes_no_such_call_is_asked_a_few_times_and_has_then_refused() {
+    let mut driver = verified_with_a_wallet();
+    for _ in 0..5 {
+        fail(&mut driver, LINK, FailureClass::ProviderClosed, Some(403));
+        assert_eq!(standing(&driver, 1), "waiting");
+    }
+    fail(&mut driver, LINK, FailureClass::ProviderClosed, Some(403));
+    assert_eq!((standing(&driver, 1), tasks(&driver).len()), ("refused", 1));
+    driver.happen(&retried());
+    assert_eq!(standing(&driver, 1), "waiting");
+    fail(&mut driver, LINK, FailureClass::ProviderClosed, Some(403));
+    assert_eq!(standing(&driver, 1), "waiting", "it is asked as often again");
+}
+
+#[test]
 fn a_refusal_is_of_one_wallet_and_opens_a_task_that_another_or_another_chain_closes() {
     for (class, http_status, says) in [
         (FailureClass::Transient, 409, "other-users"),
