@@ -18,6 +18,7 @@ use store::{
     Actor, ClaimAfter, Commit, Committed, DocumentDigest, PersonalData, ProfileContent, Store,
     StoreError, Stored, WalletContent,
 };
+pub use wallets::linked_wallets;
 use wallets::{Refused, given_wallets};
 
 /// How often an edit is applied anew to an onboarding that others keep changing.

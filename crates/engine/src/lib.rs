@@ -12,7 +12,7 @@ mod intake;
 mod provider;
 mod worker;
 
-pub use intake::{Added, Edit, Expected, Intake, IntakeError, Settled};
+pub use intake::{Added, Edit, Expected, Intake, IntakeError, Settled, linked_wallets};
 pub use provider::{Linked, Provider, Upload};
 pub use worker::{Settings, Stepped, Worker};
 

@@ -116,8 +116,7 @@ impl GivenWallet {
     /// Whether this is its address. Those that are hexadecimal may be written in either case.
     #[must_use]
     pub fn is_of(&self, address: &str) -> bool {
-        let is_hexadecimal = self.address.starts_with("0x") && address.starts_with("0x");
-        self.address == address || (is_hexadecimal && self.address.eq_ignore_ascii_case(address))
+        is_same(&self.address, address)
     }
 
     /// Whether `given` says nothing new of it. What says less says the same.
@@ -127,6 +126,11 @@ impl GivenWallet {
             && self.chain == given.chain
             && (given.proof.is_none() || given.proof == self.proof)
     }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let are_hexadecimal = one.starts_with("0x") && other.starts_with("0x");
+    one == other || (are_hexadecimal && one.eq_ignore_ascii_case(other))
 }
 
 fn address(text: &str) -> Result<String, &'static str> {
@@ -203,6 +207,12 @@ impl LinkedWallet {
             },
             known: WalletView::of(number, wallet),
         }
+    }
+
+    /// Whether this is its address, as [`GivenWallet::is_of`] knows it again.
+    #[must_use]
+    pub fn is_of(&self, address: &str) -> bool {
+        is_same(&self.address, address)
     }
 }
 

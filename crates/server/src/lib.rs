@@ -20,6 +20,7 @@ mod problem;
 mod quickstart;
 mod routes;
 mod users;
+mod wallets_api;
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;

@@ -24,6 +24,7 @@ pub(crate) enum Code {
     Forbidden,
     NoSuchUser,
     NoSuchDocument,
+    NoSuchWallet,
     NoSuchRoute,
     MethodNotAllowed,
     NotNow,
@@ -43,13 +44,14 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::InvalidLocator,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NoSuchUser,
         Self::NoSuchDocument,
+        Self::NoSuchWallet,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::NotNow,
@@ -80,6 +82,7 @@ impl Code {
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "The key may not do this"),
             Self::NoSuchUser => ("no-such-user", S::NOT_FOUND, "There is no such user"),
             Self::NoSuchDocument => ("no-such-document", S::NOT_FOUND, "There is no such document"),
+            Self::NoSuchWallet => ("no-such-wallet", S::NOT_FOUND, "There is no such wallet"),
             Self::NoSuchRoute => ("no-such-route", S::NOT_FOUND, "There is nothing here"),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", S::METHOD_NOT_ALLOWED, "This path has other methods")
@@ -255,6 +258,9 @@ impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::NoSuchUser => no_such_user(),
+            IntakeError::NoSuchWallet => {
+                Self::new(Code::NoSuchWallet, "GET …/linked-wallets lists those that are held")
+            }
             IntakeError::Refused(problems) => Self::refused(problems),
             IntakeError::Ended(_) => Self::new(Code::Ended, error.to_string()),
             IntakeError::NotNow(_) => Self::new(Code::NotNow, error.to_string()),

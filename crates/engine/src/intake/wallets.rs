@@ -2,10 +2,10 @@
 //! it by its number.
 
 use onboarding::{
-    Event, GivenWallet, Onboarding, Problems, Revision, Timestamp, UserLocator, WALLETS_MAX,
-    WalletNumber,
+    Event, GivenWallet, LinkedWallet, Onboarding, Problems, Revision, Timestamp, UserLocator,
+    WALLETS_MAX, WalletNumber,
 };
-use store::{PersonalData, Store, Stored, WalletContent};
+use store::{PersonalData, Store, StoreError, Stored, WalletContent};
 
 use super::{CONFLICTS_MAX, Intake, IntakeError, Request, Settled};
 
@@ -81,6 +81,29 @@ impl<S: Store> Intake<S> {
             None => Ok(Vec::new()),
         }
     }
+}
+
+/// A user with the wallets as whoever may see personal data is shown them; `None` if there is no
+/// such user.
+///
+/// # Errors
+/// When the store can't be used, or what it holds does not fit together.
+pub async fn linked_wallets<S: Store>(
+    store: &S,
+    user: &UserLocator,
+) -> Result<Option<(Stored, Vec<LinkedWallet>)>, StoreError> {
+    // The two are read one after the other, and someone may give a wallet between.
+    let mut id = None;
+    for _ in 0..CONFLICTS_MAX {
+        let Some(stored) = store.find(user).await? else { return Ok(None) };
+        let held = store.wallets(*id.insert(stored.onboarding.id)).await?;
+        let views = held.iter().map(|held| held.view(&stored.onboarding));
+        if let Some(views) = views.collect::<Option<Vec<LinkedWallet>>>() {
+            return Ok(Some((stored, views)));
+        }
+    }
+    let what = "its wallets are not stored as they were given".to_owned();
+    Err(StoreError::Damaged { id: id.map(|id| id.to_string()).unwrap_or_default(), what })
 }
 
 /// What giving these wallets comes to for `onboarding`, of which `held` are in the store.
