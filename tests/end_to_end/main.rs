@@ -15,3 +15,4 @@ mod quickstart;
 mod scenarios;
 mod serve;
 mod upgrade;
+mod wallets;
