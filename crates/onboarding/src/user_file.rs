@@ -385,6 +385,24 @@ mod tests {
                  are acceptedAt, textVersion, textHash, language, method",
             ),
             (
+                r#"{"linkedWallets":[{"address":"0x1234567"}]}"#,
+                "error at /linkedWallets/0/chain: is missing; it is required here",
+            ),
+            (
+                r#"{"linkedWallets":[{"address":"0x1234567","chain":"base","type":"x"}]}"#,
+                "error at /linkedWallets/0/type: a field that Gangway does not know; known are \
+                 address, chain, proof",
+            ),
+            (
+                r#"{"linkedWallets":[{"address":"0xABCDEF7","chain":"base"},{"address":"0xabcdef7","chain":"base"}]}"#,
+                "error at /linkedWallets/1/address: is there twice; keep one of them",
+            ),
+            (r#"{"linkedWallets":{}}"#, "error at /linkedWallets: must be a list"),
+            (
+                r#"{"linkedWallets":["0x1234567"]}"#,
+                "error at /linkedWallets/0: must be a JSON object",
+            ),
+            (
                 r#"{"wantedProduct":["onramp"]}"#,
                 "error at /wantedProduct: a field that Gangway does not know; did you mean \
                  `wantedProducts`?",
@@ -392,6 +410,18 @@ mod tests {
         ] {
             assert_eq!(parse(file).err().as_deref(), Some(expected), "{file}");
         }
+    }
+
+    #[test]
+    fn a_file_or_a_patch_gives_wallets_and_takes_none_away() {
+        let given = r#"{"linkedWallets":[{"address":"0x1234567","chain":"base","proof":[1]}]}"#;
+        for read in [parse(given), patch(given, Some(&held()))] {
+            let user = read.ok().unwrap().value;
+            assert!(user.profile.is_none() && user.wallets.len() == 1);
+            assert!(user.wallets[0].proof == Some(serde_json::json!([1])));
+        }
+        let refused = patch(r#"{"linkedWallets":null}"#, Some(&held())).err().unwrap();
+        assert!(refused.starts_with("error at /linkedWallets: must not be null"), "{refused}");
     }
 
     #[test]

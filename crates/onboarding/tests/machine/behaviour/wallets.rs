@@ -2,7 +2,7 @@
 
 use onboarding::{
     Call, Curve, Effect, Eligibility, Event, Failure, FailureClass, Ownership, ProductStatus,
-    Reader, Reason, Revision, State, Status, Step, TaskState, WaitingOn, WalletNumber,
+    Reader, Reason, Revision, State, Status, Step, TaskState, WaitingOn, WalletNumber, is_settled,
     is_under_way, next_note,
 };
 
@@ -296,6 +296,9 @@ fn whoever_waits_for_a_verdict_does_not_wait_for_a_wallet() {
     unasked.happen(&wallet_given(1, 1));
     fail(&mut unasked, LINK, FailureClass::Transient, Some(503));
     assert!(!is_under_way(&unasked.onboarding, &unasked.policy));
+    assert!(is_settled(&unasked.onboarding, &unasked.policy));
+    let verified = verified_with_a_wallet();
+    assert!(is_settled(&verified.onboarding, &verified.policy), "its call is due");
     let user = "userId:ada".parse().unwrap();
     let status = Status::of(&user, &unasked.onboarding, &Reader::new(&unasked.policy, unasked.now));
     assert_eq!((status.waiting_on, status.attempt), (WaitingOn::User, 0));
