@@ -15,6 +15,7 @@ use crate::scenarios::Person;
 use crate::{all, caught};
 
 const USER: &str = "userId:commanded";
+const WALLET: &str = "0x52908400098527886E0F7030069857D2E4169EE7";
 const PAPERS: &[Paper] = &[
     ("id-passport", "documents/passport.png"),
     ("proof-of-address", "documents/proof-of-address.pdf"),
@@ -68,6 +69,9 @@ fn person() -> Person {
         .adds(PAPERS)
         .does(&["document", "remove", USER, "--type", "proof-of-address"])
         .patches(&street)
+        .does(&["wallet", "link", USER, "--chain", "base", WALLET])
+        .does(&["wallet", "link", USER, "--chain", "solana", WALLET])
+        .does(&["wallet", "remove", USER, WALLET])
         .tells("verify")
         .tells("hold")
         .tells("resume")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
-use onboarding::{Context, Onboarding, Outcome, Policy, Timestamp, apply};
+use onboarding::{Context, GivenWallet, Onboarding, Outcome, Policy, Timestamp, apply};
 use serde_json::{Value, json};
 use store::{ListRequest, SqliteStore, Store as _, Stored};
 
@@ -75,9 +75,15 @@ pub async fn held(store: &SqliteStore, stored: &Stored) -> Value {
         let digest = content.map(|content| digest(&content.bytes));
         contents.insert(document_type.as_str().to_owned(), digest);
     }
+    let wallets = store.wallets(onboarding.id).await.unwrap().into_iter();
+    let wallets = wallets.map(|held| {
+        let GivenWallet { address, chain, proof } = held.wallet;
+        json!([held.number, held.revision, address, chain, proof, held.challenge])
+    });
     json!({
         "profile": profile.map(|content| digest(&content.json)),
         "contents": contents,
+        "wallets": wallets.collect::<Vec<_>>(),
     })
 }
 

@@ -28,12 +28,13 @@ pub enum How {
     DoubtAfter,
 }
 
-const CALLS: [&str; 5] = [
+const CALLS: [&str; 6] = [
     "accept-privacy-policy",
     "register-user",
     "upload-document",
     "trigger-verification",
     "check-status",
+    "link-wallet",
 ];
 
 /// What such a transaction stores of an onboarding is looked up after a COMMIT that failed, and

@@ -190,6 +190,9 @@ impl<'a> Run<'a> {
             ending["held"] = held(&store, &stored).await;
             let provider = self.sandbox.user(&self.scenario.user);
             ending["provider"]["consents"] = provider.legal_documents;
+            ending["provider"]["wallets"] = json!(provider.linked_wallets);
+            let wallets = status["wallets"].as_array().unwrap().iter();
+            ending["wallets"] = wallets.map(|wallet| wallet["standing"].clone()).collect();
             let documents = provider.documents.iter();
             ending["provider"]["expiries"] =
                 documents.map(|document| json!(document.expires_at)).collect();

@@ -139,6 +139,8 @@ impl Table {
 
 const PASSPORT: &[Paper] = &[("id-passport", "documents/passport.png")];
 const ADDRESS: &[Paper] = &[("proof-of-address", "documents/proof-of-address.pdf")];
+const WALLET: &str = "0x52908400098527886E0F7030069857D2E4169EE7";
+const OTHER_WALLET: &str = "0x8617E340B3D01FA5F11F306F4090FD50E238070D";
 const WANT: &[&str] = &["--want", "regulated-transfer,onramp,offramp"];
 
 pub fn table() -> Table {
@@ -248,6 +250,22 @@ fn add_later_changes(table: &mut Table) {
     let person =
         complete("userId:forgotten").tells("retry").waits_for(Some(forgets)).adds(PASSPORT).waits();
     table.add("forgotten", json!({}), person);
+
+    let anothers = json!({ "call": "link-wallet", "times": 1000, "status": 409 });
+    let link = ["wallet", "link", "userId:wallets", "--chain"];
+    let proof = demo_file("users/john.json");
+    let proof = proof.to_str().unwrap();
+    let person = Person::new("userId:wallets")
+        .sets(&complete_profile("broken"), WANT)
+        .adds(PASSPORT)
+        .tells("verify")
+        .does(&[&link[..], &["base", WALLET]].concat())
+        .waits()
+        .does(&[&link[..], &["base", WALLET, "--proof", proof]].concat())
+        .waits()
+        .does(&[&link[..], &["solana", OTHER_WALLET]].concat())
+        .waits_for(Some(json!({ "answers": [anothers] })));
+    table.add("wallets", json!({}), person);
 
     let person = Person::new("userId:slowly")
         .sets(&complete_profile("broken"), WANT)

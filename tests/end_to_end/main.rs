@@ -17,3 +17,4 @@ mod serve;
 mod service;
 mod traces;
 mod upgrade;
+mod wallets;

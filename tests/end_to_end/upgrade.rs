@@ -120,6 +120,23 @@ fn text(value: &Value) -> String {
 }
 
 #[test]
+fn a_wallet_is_linked_to_a_user_of_an_older_database() {
+    for (schema, dump) in DUMPS {
+        let sandbox = Sandbox::start(&json!({}));
+        let gangway = on_the_database_of(dump, &sandbox);
+        let user = user("verified");
+        let address = "0x52908400098527886E0F7030069857D2E4169EE7";
+        gangway.done(&["wallet", "link", &user, address, "--chain", "base"]);
+        let worker = gangway.serve();
+        gangway.wait_for(PATIENCE, &user, "a wallet to prove", |status| {
+            status["wallets"][0]["standing"] == "to-prove"
+        });
+        worker.stop();
+        assert_eq!(gangway.damages(), [""; 0], "schema {schema}");
+    }
+}
+
+#[test]
 fn a_newer_database_is_refused_with_what_to_do() {
     let sandbox = Sandbox::start(&json!({}));
     let (_, dump) = DUMPS[0];

@@ -135,14 +135,15 @@ impl Client {
     /// Links a wallet to the user.
     ///
     /// # Errors
-    /// As classified; see [`Failure`]. A 409 means that the wallet is another user's.
+    /// As classified; see [`Failure`]. A 409 means that the wallet is another user's. Nothing of
+    /// what the provider says to that is kept, as it might say whose.
     pub async fn link_wallet(
         &self,
         locator: &UserLocator,
         wallet: ExternalWallet,
     ) -> Result<LinkedWallet, Failure> {
         let call = self.wallet_call(Method::PUT, locator, &wallet.address)?.json(&wallet);
-        self.transport.send(call).await?.read()
+        self.transport.send(call).await.map_err(without_the_other_user)?.read()
     }
 
     /// Reads a link to a wallet.
@@ -208,6 +209,18 @@ impl Client {
     ) -> Result<Vec<Eligibility>, Failure> {
         let answer = self.transport.send(self.call(method, VERIFICATION).user(locator)).await?;
         answer.read().map(VerificationAnswer::into_eligibility)
+    }
+}
+
+fn without_the_other_user(failure: Failure) -> Failure {
+    if failure.http_status != Some(409) {
+        return failure;
+    }
+    Failure {
+        class: FailureClass::Refused,
+        message: "the wallet is linked to another user".to_owned(),
+        effect: Effect::None,
+        ..failure
     }
 }
 

@@ -3,7 +3,7 @@
 //! Providers like to repeat what they refuse. Nothing that was sent may come
 //! back in a message, nor anything that looks like it.
 
-use onboarding::{Profile, UserLocator};
+use onboarding::UserLocator;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -28,11 +28,11 @@ const DIGITS_MIN: usize = 5;
 /// So many characters of base64's alphabet in a row are a piece of a file.
 const BASE64_CHARS_MIN: usize = 64;
 
-/// `message` rid of every value of `profile`, by the rules for a body that was sent.
+/// `message` rid of every text in `data`, by the rules for a body that was sent.
 #[must_use]
-pub fn scrub(message: &str, profile: &Profile) -> String {
+pub fn scrub(message: &str, data: &impl Serialize) -> String {
     let mut personal = Personal::default();
-    personal.add_body(profile);
+    personal.add_body(data);
     personal.scrub(message)
 }
 

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use onboarding::{Event, FailureClass, Lane, OnboardingId, Timestamp};
+use onboarding::{Call, Event, FailureClass, Lane, OnboardingId, Timestamp};
 use store::{Closed, Probe, ProviderGate};
 
 /// The time to the first probe of a closed provider.
@@ -63,8 +63,11 @@ pub(crate) enum Answer<'a> {
 impl<'a> Answer<'a> {
     /// What it says that a call that was sent came to this.
     pub(crate) fn of(event: &'a Event) -> Self {
-        let Event::CallFailed { failure, .. } = event else { return Self::Accepted };
+        let Event::CallFailed { failure, call } = event else { return Self::Accepted };
         match failure.class {
+            // A key may do without the right to link wallets: that must not stop the rest. A
+            // provider that takes no call at all says so to others soon enough.
+            FailureClass::ProviderClosed if matches!(call, Call::LinkWallet { .. }) => Self::None,
             FailureClass::ProviderClosed => Self::Closed(&failure.message),
             FailureClass::Transient => Self::None,
             FailureClass::RateLimited | FailureClass::Refused | FailureClass::NotFound => {

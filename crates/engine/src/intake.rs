@@ -3,6 +3,8 @@
 //! The command line and every later front share it, so that an edit is checked, stored and
 //! answered in one way.
 
+mod wallets;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -14,8 +16,10 @@ use onboarding::{
 };
 use store::{
     Actor, ClaimAfter, Commit, Committed, DocumentDigest, PersonalData, ProfileContent, Store,
-    StoreError, Stored,
+    StoreError, Stored, WalletContent,
 };
+pub use wallets::linked_wallets;
+use wallets::{Refused, given_wallets};
 
 /// How often an edit is applied anew to an onboarding that others keep changing.
 const CONFLICTS_MAX: u32 = 20;
@@ -96,6 +100,9 @@ pub enum IntakeError {
     /// There is no such user.
     #[error("there is no such user; `gangway user set` registers one, `gangway users` lists them")]
     NoSuchUser,
+    /// The user has no such wallet.
+    #[error("the user has no such wallet; `gangway wallet list` shows those that are held")]
+    NoSuchWallet,
     /// The data is refused; every problem is listed.
     #[error("the data was refused and nothing was stored:\n{0}")]
     Refused(Problems),
@@ -137,7 +144,8 @@ const fn explain(reason: Reason) -> &'static str {
         Reason::HeldByOperator => "an operator holds it; `gangway resume` lets it go on",
         Reason::NotBegun => "the user has no data yet; begin with `gangway user set`",
         Reason::AlreadyAcknowledged => {
-            "the provider has it already and keeps it; `gangway document add` replaces it"
+            "the provider has it already and keeps it; `gangway document add` replaces a document, \
+             and nothing unlinks a wallet"
         }
         Reason::NoSuchOpenTask => {
             "there is no such open task; `gangway tasks LOCATOR` lists those that are open"
@@ -240,6 +248,7 @@ impl<S: Store> Intake<S> {
             {
                 continue;
             }
+            let held = Held { profile: held, wallets: self.held_wallets(found.as_ref()).await? };
             let requirements = &self.requirements;
             let request = edit_request(edit, &added, requirements, found.as_ref(), held, now)?;
             // Last: what is refused by itself is told first.
@@ -456,15 +465,22 @@ fn profile_before(
     }
 }
 
+/// The personal data that is held of a user whose data is edited.
+struct Held {
+    profile: Option<ProfileContent>,
+    wallets: Vec<WalletContent>,
+}
+
 fn edit_request(
     edit: Edit<'_>,
     added: &Added,
     requirements: &Requirements,
     found: Option<&Stored>,
-    held: Option<ProfileContent>,
+    held: Held,
     now: Timestamp,
 ) -> Result<Request, IntakeError> {
     let onboarding = found.map(|stored| &stored.onboarding);
+    let Held { profile: held, wallets } = held;
     let held = profile_before(edit, onboarding, held)?;
     let checked = match edit {
         Edit::Replace(bytes) => UserFile::parse(bytes, now),
@@ -502,6 +518,13 @@ fn edit_request(
             let json = serde_json::to_vec(&profile).expect("a profile holds only strings");
             request.personal.push(PersonalData::Profile { revision, json });
         }
+    }
+    if !file.wallets.is_empty() {
+        let blank = Onboarding::blank(added.new_id, now);
+        let onboarding = onboarding.unwrap_or(&blank);
+        let given = given_wallets(onboarding, &wallets, &file.wallets, Refused::StaysSo)?;
+        request.events.extend(given.events);
+        request.personal.extend(given.personal);
     }
     if added.verify || file.verify {
         request.events.push(Event::VerificationRequested);

@@ -2,10 +2,12 @@
 
 use std::future::Future;
 
-use crossmint::{DocumentUpload, LegalAcceptance, LegalDocument};
+use crossmint::{DocumentUpload, ExternalWallet, LegalAcceptance, LegalDocument};
 use onboarding::{
-    Date, DocumentType, Eligibility, Failure, Profile, Region, Shown, Timestamp, UserLocator,
+    Date, DocumentType, Eligibility, Failure, GivenWallet, Ownership, Profile, Region, Shown,
+    Timestamp, UserLocator,
 };
+use serde_json::Value;
 
 /// A document to be uploaded.
 pub struct Upload {
@@ -17,6 +19,14 @@ pub struct Upload {
     pub bytes: Vec<u8>,
     /// The last day on which it is valid.
     pub expires_at: Option<Date>,
+}
+
+/// What the provider says of a wallet that it linked. It has no `Debug`.
+pub struct Linked {
+    /// Whether the user has shown to own it.
+    pub ownership: Ownership,
+    /// What is to be signed, in the provider's own form.
+    pub challenge: Option<Value>,
 }
 
 /// The calls that move an onboarding. Each is one try: nothing is repeated in here.
@@ -52,6 +62,13 @@ pub trait Provider: Send + Sync + 'static {
         user: &UserLocator,
         upload: Upload,
     ) -> impl Future<Output = Result<String, Failure>> + Send;
+
+    /// Links a wallet to the user.
+    fn link_wallet(
+        &self,
+        user: &UserLocator,
+        wallet: GivenWallet,
+    ) -> impl Future<Output = Result<Linked, Failure>> + Send;
 
     /// Starts verification and answers the provider's word on each product.
     fn trigger_verification(
@@ -110,6 +127,26 @@ impl Provider for crossmint::Client {
             expires_at: upload.expires_at,
         };
         Self::upload_document(self, user, document).await.map(|uploaded| uploaded.id)
+    }
+
+    async fn link_wallet(
+        &self,
+        user: &UserLocator,
+        wallet: GivenWallet,
+    ) -> Result<Linked, Failure> {
+        let GivenWallet { address, chain, proof } = wallet;
+        let wallet = ExternalWallet { address, chain, proof };
+        let said = Self::link_wallet(self, user, wallet).await?.ownership;
+        let (verified, challenge) =
+            said.map_or((None, None), |said| (said.verified, said.verification_challenge));
+        let ownership = match (verified, &challenge) {
+            (Some(true), _) => Ownership::Verified,
+            (Some(false), Some(_)) => Ownership::ToProve,
+            (Some(false), None) => Ownership::Unverified,
+            (None, _) => Ownership::NotSaid,
+        };
+        let challenge = challenge.filter(|_| ownership == Ownership::ToProve);
+        Ok(Linked { ownership, challenge })
     }
 
     async fn trigger_verification(&self, user: &UserLocator) -> Result<Vec<Eligibility>, Failure> {

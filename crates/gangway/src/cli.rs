@@ -12,6 +12,7 @@ use onboarding::{
 };
 use store::{DeliveryState, Notified};
 
+use crate::commands::wallet::WalletCommand;
 use crate::commands::webhook;
 use crate::{exit, settings};
 
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     /// Give a user's documents
     #[command(subcommand)]
     Document(DocumentCommand),
+    /// Link a user's wallets
+    #[command(subcommand)]
+    Wallet(WalletCommand),
     /// Ask for a user's verification
     #[command(after_help = exit::STANDING_HELP)]
     Verify(Verify),

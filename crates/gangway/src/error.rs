@@ -75,7 +75,8 @@ impl Error {
             Self::Locator(_) | Self::NeitherFileNorLocator(_) | Self::NotConfirmed => Exit::Usage,
             Self::Intake(refused) => match refused {
                 IntakeError::NoSuchUser => Exit::NoSuchUser,
-                IntakeError::Ended(_)
+                IntakeError::NoSuchWallet
+                | IntakeError::Ended(_)
                 | IntakeError::NotNow(_)
                 | IntakeError::Moved(_)
                 | IntakeError::Conflict => Exit::Conflict,

@@ -34,7 +34,7 @@ pub(crate) fn page(status: &Status, now: Timestamp) -> String {
         };
         text.push_str(&format!("last error ({class}{attempts}) {at}: {}\n", plain(&error.message)));
     }
-    for table in [products(status, now), tasks(status, now), documents(status)] {
+    for table in [products(status, now), tasks(status, now), documents(status), wallets(status)] {
         text.push_str(&table);
     }
     text
@@ -165,6 +165,8 @@ fn supplied_by(task: &TaskView) -> String {
     }
     if task.command.starts_with("gangway document add ") {
         format!("document add --type {accepts}")
+    } else if task.command.starts_with("gangway wallet ") {
+        "wallet list, wallet link".to_owned()
     } else {
         format!("user patch: {accepts}")
     }
@@ -182,6 +184,17 @@ fn documents(status: &Status) -> String {
         ]);
     }
     section(status.documents.is_empty(), &table)
+}
+
+/// Without the addresses, which `gangway wallet list` shows.
+fn wallets(status: &Status) -> String {
+    let mut table = Table::new(&["WALLET", "STANDING", "LAST ERROR"]);
+    for wallet in &status.wallets {
+        let error = wallet.last_error.as_ref().map(|error| error.message.as_str());
+        let number = wallet.number.to_string();
+        table.row([&number, wallet.standing, error.unwrap_or_default()]);
+    }
+    section(status.wallets.is_empty(), &table)
 }
 
 /// A list with room between its elements, so that a long one can be broken over lines.

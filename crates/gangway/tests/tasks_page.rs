@@ -128,6 +128,7 @@ impl World {
                 Call::AcceptPrivacyPolicy { .. }
                 | Call::AcceptTerms { .. }
                 | Call::ReadUser { .. }
+                | Call::LinkWallet { .. }
                 | Call::CheckStatus { .. } => return,
             };
             self.tell(user, event, at).await;

@@ -3,7 +3,7 @@
 
 use onboarding::{Revision, Revisions, State as Stand};
 
-use crate::call::{Answer, Result, Trouble};
+use crate::call::{Answer, CallKind, Result, Trouble};
 use crate::invariants::Broken;
 use crate::provider::{Lost, Record};
 use crate::worker::Phase;
@@ -68,7 +68,9 @@ impl State {
         if answer.tells_of_trigger {
             self.books.is_trigger_unread = false;
         }
-        if answer.result == Result::Done {
+        // A wallet is no part of the verdict.
+        let is_wallet = matches!(answer.call.kind, CallKind::Link(_));
+        if answer.result == Result::Done && !is_wallet {
             self.provider.said_verified = [false; 2];
         }
         let acknowledged = self.stored.onboarding().acknowledged_revisions();
@@ -116,10 +118,13 @@ impl State {
             least.is_some_and(|least| u32::from(has) < least.0) && !is_lost
         };
         let document = acknowledged.documents.into_values().next();
+        let wallet = self.stored.onboarding().wallets.values().next();
+        let wallet = wallet.and_then(|wallet| wallet.acknowledged);
         let is_poorer = is_older(acknowledged.terms, record.terms, lost.terms)
             || is_older(acknowledged.profile, record.profile, lost.profile)
             || is_older(acknowledged.consent, record.consent, lost.consent)
-            || is_older(document, record.document, lost.document);
+            || is_older(document, record.document, lost.document)
+            || is_older(wallet, self.provider.wallet, lost.wallet);
         if is_poorer {
             return Some(("I4", "the provider has less than what it acknowledged"));
         }

@@ -17,6 +17,8 @@ pub struct Bounds {
     pub whims: u8,
     /// How often the terms of service are accepted.
     pub terms: u8,
+    /// How often a wallet is given, or given with something newer.
+    pub wallets: u8,
     /// Tasks that are let pass.
     pub waives: u8,
     /// How often a refused user is reopened.
@@ -43,6 +45,7 @@ impl Bounds {
         asks: 0,
         whims: 0,
         terms: 0,
+        wallets: 0,
         waives: 0,
         reopens: 0,
         strays: 0,
@@ -53,7 +56,7 @@ impl Bounds {
     };
 
     /// Explored in seconds, by the tests. Each leaves room for another kind of trouble.
-    pub const SMALL: [(&'static str, Self); 12] = [
+    pub const SMALL: [(&'static str, Self); 13] = [
         ("people", Self { edits: 2, acts: 1, asks: 2, ..Self::NOTHING }),
         ("operators", Self { edits: 1, acts: 2, asks: 2, ..Self::NOTHING }),
         ("faults", Self { edits: 1, asks: 1, faults: 1, crashes: 1, ..Self::NOTHING }),
@@ -63,6 +66,7 @@ impl Bounds {
         ("whims", Self { edits: 1, asks: 1, whims: 1, faults: 1, ..Self::NOTHING }),
         ("products", Self { products: 2, edits: 1, asks: 2, ..Self::NOTHING }),
         ("terms", Self { terms: 2, edits: 1, whims: 1, faults: 1, ..Self::NOTHING }),
+        ("wallets", Self { wallets: 2, acts: 1, whims: 1, faults: 1, ..Self::NOTHING }),
         ("waives", Self { waives: 2, edits: 1, asks: 2, faults: 1, ..Self::NOTHING }),
         ("reopens", Self { reopens: 2, edits: 1, whims: 1, faults: 1, ..Self::NOTHING }),
         ("strays", Self { strays: 3, edits: 1, acts: 1, whims: 1, faults: 1, ..Self::NOTHING }),
@@ -106,6 +110,7 @@ impl std::fmt::Display for Bounds {
             ("asks", self.asks),
             ("whims", self.whims),
             ("terms", self.terms),
+            ("wallets", self.wallets),
             ("waives", self.waives),
             ("reopens", self.reopens),
             ("strays", self.strays),

@@ -1,8 +1,8 @@
 //! A call, what becomes of it, and the event that a worker makes of that.
 
 use onboarding::{
-    Call as RealCall, DocumentType, Effect, Eligibility, Event, Failure, FailureClass, Product,
-    ProductStatus, Revision, Section, Shown,
+    Call as RealCall, DocumentType, Effect, Eligibility, Event, Failure, FailureClass, Ownership,
+    Product, ProductStatus, Revision, Section, Shown, WalletNumber,
 };
 
 /// The products that there are; `Bounds::products` says how many are wanted.
@@ -11,6 +11,8 @@ pub(crate) const PRODUCTS: [Product; 2] = [Product::Onramp, Product::Offramp];
 pub(crate) const DOCUMENT: DocumentType = DocumentType::IdPassport;
 /// The requirement that it meets.
 const REQUIREMENT: &str = "id";
+/// The one wallet.
+pub(crate) const WALLET: WalletNumber = WalletNumber(1);
 /// The section that can be missing.
 pub(crate) const SECTION: Section = Section::KycData;
 /// The section that can go astray; every profile has it.
@@ -39,6 +41,8 @@ pub enum CallKind {
     Read,
     /// Send the document of this revision.
     Upload(u8),
+    /// Link the wallet of this revision.
+    Link(u8),
     /// Start verification.
     Trigger,
     /// Ask for the status.
@@ -54,6 +58,7 @@ impl Call {
             RealCall::ReadUser { .. } => CallKind::Read,
             RealCall::RegisterUser { revision } => CallKind::Register(small(*revision)),
             RealCall::UploadDocument { revision, .. } => CallKind::Upload(small(*revision)),
+            RealCall::LinkWallet { revision, .. } => CallKind::Link(small(*revision)),
             RealCall::TriggerVerification { .. } => CallKind::Trigger,
             RealCall::CheckStatus { .. } => CallKind::Status,
         };
@@ -80,6 +85,9 @@ impl Call {
                 document_type: DOCUMENT,
                 revision: Revision(revision.into()),
             },
+            CallKind::Link(revision) => {
+                RealCall::LinkWallet { number: WALLET, revision: Revision(revision.into()) }
+            }
             CallKind::Trigger => RealCall::TriggerVerification { trigger: self.number() },
             CallKind::Status => RealCall::CheckStatus { epoch: self.number() },
         }
@@ -103,7 +111,11 @@ impl Call {
     pub(crate) const fn is_acknowledged(self) -> bool {
         matches!(
             self.kind,
-            CallKind::Consent(_) | CallKind::Terms(_) | CallKind::Register(_) | CallKind::Upload(_)
+            CallKind::Consent(_)
+                | CallKind::Terms(_)
+                | CallKind::Register(_)
+                | CallKind::Upload(_)
+                | CallKind::Link(_)
         )
     }
 }
@@ -276,7 +288,8 @@ impl Answer {
             | CallKind::Terms(_)
             | CallKind::Register(_)
             | CallKind::Read
-            | CallKind::Upload(_) => unreachable!("it is not answered with words"),
+            | CallKind::Upload(_)
+            | CallKind::Link(_) => unreachable!("it is not answered with words"),
         }
     }
 
@@ -298,6 +311,12 @@ impl Answer {
                 revision: Revision(revision.into()),
                 epoch,
                 provider_document_id: "document".to_owned(),
+            },
+            CallKind::Link(revision) => Event::WalletLinked {
+                number: WALLET,
+                revision: Revision(revision.into()),
+                epoch: self.call.number(),
+                ownership: Ownership::Verified,
             },
             CallKind::Read | CallKind::Trigger | CallKind::Status => {
                 unreachable!("it is answered with what the provider has or says")

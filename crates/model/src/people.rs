@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use onboarding::{Event, Evidence, LegalText, Onboarding, Revision, Section, TaskState};
 
 use crate::bounds::Bounds;
-use crate::call::{DOCUMENT, PRODUCTS, SECTION};
+use crate::call::{DOCUMENT, PRODUCTS, SECTION, WALLET};
 use crate::snapshot::NOW;
 
 /// Something that a person does.
@@ -22,6 +22,8 @@ pub enum Act {
     GiveConsent,
     /// The terms of service are accepted, or accepted anew.
     GiveTerms,
+    /// A wallet is given, or something newer of it.
+    GiveWallet,
     /// One product more is wanted, or one less.
     ChangeWanted,
     /// Verification is asked for.
@@ -60,6 +62,7 @@ impl Act {
         let products = left.products;
         let apart = [
             (Self::GiveTerms, left.terms),
+            (Self::GiveWallet, left.wallets),
             (Self::Waive, left.waives),
             (Self::Reopen, left.reopens),
         ];
@@ -75,6 +78,7 @@ impl Act {
     pub(crate) fn spend(self, left: &mut Bounds) {
         match self {
             Self::GiveTerms => left.terms -= 1,
+            Self::GiveWallet => left.wallets -= 1,
             Self::Waive => left.waives -= 1,
             Self::Reopen => left.reopens -= 1,
             Self::Hold | Self::Resume | Self::Retry | Self::Cancel | Self::Erase => left.acts -= 1,
@@ -106,6 +110,10 @@ impl Act {
             Self::WithdrawDocument => Event::DocumentWithdrawn { document_type: DOCUMENT },
             Self::GiveConsent => accepted(onboarding, LegalText::PrivacyPolicy),
             Self::GiveTerms => accepted(onboarding, LegalText::TermsOfService),
+            Self::GiveWallet => {
+                let before = onboarding.wallets.get(&WALLET).map(|wallet| wallet.revision);
+                Event::WalletGiven { number: WALLET, revision: Revision::following(before) }
+            }
             Self::Waive => {
                 let open = onboarding.tasks.iter().find(|task| task.state == TaskState::Open);
                 let number = open.map_or(0, |task| task.number);
@@ -134,6 +142,7 @@ impl Act {
             Self::WithdrawDocument => "a person takes the document back",
             Self::GiveConsent => "the user accepts the privacy policy again",
             Self::GiveTerms => "the user accepts the terms of service",
+            Self::GiveWallet => "a person gives a wallet",
             Self::Waive => "a person lets a task pass",
             Self::Reopen => "an operator reopens it",
             Self::ChangeWanted => "a person changes the wanted products",

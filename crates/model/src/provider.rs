@@ -9,6 +9,8 @@ pub struct Provider {
     is_known: bool,
     /// The revisions that it holds; 0 is none.
     pub(crate) record: Record,
+    /// The revision of the wallet that it linked; 0 is none. No verdict is about it.
+    pub(crate) wallet: u8,
     /// Whether it has all sections of the profile; none may have gone astray.
     pub(crate) is_whole: bool,
     /// Where each product stands.
@@ -37,6 +39,7 @@ pub(crate) struct Lost {
     pub(crate) terms: bool,
     pub(crate) profile: bool,
     pub(crate) document: bool,
+    pub(crate) wallet: bool,
 }
 
 impl Provider {
@@ -46,6 +49,7 @@ impl Provider {
         Self {
             is_known: false,
             record: Record::default(),
+            wallet: 0,
             is_whole: true,
             words,
             lost: Lost::default(),
@@ -78,6 +82,12 @@ impl Provider {
                 self.is_whole = true;
                 self.is_known = true;
                 let before = std::mem::replace(&mut self.record.profile, revision);
+                self.grew_poorer |= revision < before;
+            }
+            CallKind::Link(revision) => {
+                self.lost.wallet = false;
+                self.is_known = true;
+                let before = std::mem::replace(&mut self.wallet, revision);
                 self.grew_poorer |= revision < before;
             }
             CallKind::Read | CallKind::Upload(_) | CallKind::Trigger | CallKind::Status
@@ -115,6 +125,8 @@ impl Provider {
         self.is_whole = true;
         self.lost.profile |= self.record.profile > 0;
         self.lost.document |= self.record.document > 0;
+        self.lost.wallet |= self.wallet > 0;
+        self.wallet = 0;
         self.record = Record::default();
         for word in self.words.iter_mut().filter(|word| **word != Word::Nothing) {
             *word = Word::NotStarted;

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use onboarding::{
     Call, Context, Event, HoldCause, Onboarding, OnboardingId, Outcome, Policy, Regressions, Step,
-    Timestamp, apply, next_step,
+    Timestamp, apply, next_verification_step, wallet_call,
 };
 
 use crate::invariants::{self, Broken};
@@ -40,6 +40,8 @@ struct Parts {
     /// Of all that it holds: to compare two is to compare these.
     digest: [u8; 32],
     next: Step,
+    /// The call that links a wallet, beside the road to a verdict.
+    wallet: Option<Call>,
     broken: Option<Broken>,
 }
 
@@ -61,7 +63,8 @@ impl Snapshot {
         let json = serde_json::to_vec(&onboarding).expect("an onboarding can be written as JSON");
         Self(Arc::new(Parts {
             digest: *blake3::hash(&json).as_bytes(),
-            next: next_step(&onboarding, &POLICY),
+            next: next_verification_step(&onboarding, &POLICY),
+            wallet: wallet_call(&onboarding, &POLICY).map(|(call, _)| call),
             broken: invariants::broken_by(&onboarding),
             onboarding,
             is_confirming,
@@ -80,6 +83,11 @@ impl Snapshot {
             Step::Call { call, .. } => Some(call),
             Step::WaitForPerson | Step::Nothing => None,
         }
+    }
+
+    /// The call that links a wallet, if one is to be linked. Either may be due first.
+    pub(crate) fn wallet_call(&self) -> Option<&Call> {
+        self.0.wallet.as_ref()
     }
 
     /// Whether each registration is confirmed.
@@ -152,6 +160,18 @@ fn normalised(mut onboarding: Onboarding) -> Onboarding {
         task.number = number;
         // They only tell when a reminder is due, and time stands still.
         task.past_rounds.clear();
+    }
+    for wallet in onboarding.wallets.values_mut() {
+        if let Some(retry) = &mut wallet.retry {
+            retry.attempt = 0;
+        }
+        if let Some(error) = &mut wallet.last_error {
+            error.message.clear();
+        }
+        if let Some(task) = &mut wallet.task {
+            (task.number, task.rounds) = (u32::MAX, 1);
+            task.past_rounds.clear();
+        }
     }
     // What is noted decides nothing, and no note comes due.
     onboarding.verified_since.clear();

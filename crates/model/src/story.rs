@@ -76,6 +76,7 @@ fn told(action: &Action, before: &State) -> String {
             Some(call) => format!("a worker claims {}", call.name()),
             None => "a worker claims nothing".to_owned(),
         },
+        Action::ClaimWallet(_) => "a worker claims link-wallet".to_owned(),
         Action::Call { worker, fate, judged } => {
             let judged = match judged {
                 Some(words) if *fate == Fate::Answered => format!(": {}", Result::Words(*words)),
@@ -112,6 +113,7 @@ impl fmt::Display for Call {
             CallKind::Read => f.write_str("read-user")?,
             CallKind::Register(revision) => write!(f, "register-user {revision}")?,
             CallKind::Upload(revision) => write!(f, "upload-document {revision}")?,
+            CallKind::Link(revision) => write!(f, "link-wallet {revision}")?,
             CallKind::Trigger => f.write_str("trigger-verification")?,
             CallKind::Status => f.write_str("check-status")?,
         }

@@ -5,7 +5,7 @@ use stateright::{Model, Property};
 
 use crate::books::Books;
 use crate::bounds::Bounds;
-use crate::call::{Answer, Call, CallKind, Result, Trouble, Word, Words};
+use crate::call::{Answer, Call, CallKind, Result, Trouble, WALLET, Word, Words};
 use crate::mutant::Mutant;
 use crate::people::{Act, first_events};
 use crate::provider::{Provider, asks};
@@ -42,6 +42,8 @@ pub enum Action {
     Act(Act),
     /// A worker claims the next call.
     Claim(usize),
+    /// A worker claims the call that links a wallet.
+    ClaimWallet(usize),
     /// A worker makes its call.
     Call {
         /// Which.
@@ -87,7 +89,7 @@ impl Action {
     #[must_use]
     pub const fn is_calm(&self) -> bool {
         match self {
-            Self::Claim(_) | Self::Decide { .. } => true,
+            Self::Claim(_) | Self::ClaimWallet(_) | Self::Decide { .. } => true,
             Self::Call { fate, .. } => matches!(fate, Fate::Answered),
             Self::Record { comes_again, .. } => !*comes_again,
             Self::Act(_)
@@ -154,9 +156,9 @@ impl World {
         }
     }
 
-    fn can_claim(&self, state: &State) -> bool {
+    fn can_claim(&self, state: &State, call: Option<&RealCall>) -> bool {
         let is_free = state.workers.iter().all(|worker| !worker.is_leased);
-        match state.stored.next_call() {
+        match call {
             None => false,
             Some(RealCall::CheckStatus { .. }) if self.is(Mutant::NeverReadTheStatus) => false,
             Some(_) => is_free || self.is(Mutant::ForgetTheLease),
@@ -164,8 +166,7 @@ impl World {
     }
 
     /// The claim, and with it that a trigger is begun, in one transaction.
-    fn claim(&self, state: &mut State, index: usize) -> Option<()> {
-        let call = state.stored.next_call()?.clone();
+    fn claim(&self, state: &mut State, index: usize, call: RealCall) -> Option<()> {
         if state.workers.iter().any(|worker| worker.is_leased) {
             state.books.broke(("I9", "two workers hold a claim at once"));
         }
@@ -190,6 +191,7 @@ impl World {
             | CallKind::Consent(_)
             | CallKind::Terms(_)
             | CallKind::Upload(_)
+            | CallKind::Link(_)
             | CallKind::Trigger
             | CallKind::Status) => kind,
         };
@@ -305,7 +307,14 @@ impl World {
                 let event = act.event(state.stored.onboarding());
                 self.commit(state, &Base::Newest, &event)?;
             }
-            Action::Claim(worker) => self.claim(state, worker)?,
+            Action::Claim(worker) => {
+                let call = state.stored.next_call()?.clone();
+                self.claim(state, worker, call)?;
+            }
+            Action::ClaimWallet(worker) => {
+                let call = state.stored.wallet_call()?.clone();
+                self.claim(state, worker, call)?;
+            }
             Action::Call { worker, fate, judged } => self.call(state, worker, fate, judged),
             Action::Record { worker, comes_again } => self.record(state, worker, comes_again),
             Action::ComesAgain(index) => {
@@ -357,6 +366,10 @@ impl State {
             CallKind::Upload(claimed) => is_held(held.documents.values().next().copied(), claimed),
             CallKind::Consent(claimed) => is_held(held.consent, claimed),
             CallKind::Terms(claimed) => is_held(held.terms, claimed),
+            CallKind::Link(claimed) => {
+                let wallet = self.stored.onboarding().wallets.get(&WALLET);
+                is_held(wallet.map(|wallet| wallet.revision), claimed)
+            }
             CallKind::Read | CallKind::Trigger | CallKind::Status => None,
         }
     }
@@ -447,10 +460,13 @@ impl Model for World {
     }
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
-        if self.can_claim(state)
-            && let Some(idle) = state.workers.iter().position(|worker| worker.phase == Phase::Idle)
-        {
-            actions.push(Action::Claim(idle));
+        if let Some(idle) = state.workers.iter().position(|worker| worker.phase == Phase::Idle) {
+            if self.can_claim(state, state.stored.next_call()) {
+                actions.push(Action::Claim(idle));
+            }
+            if self.can_claim(state, state.stored.wallet_call()) {
+                actions.push(Action::ClaimWallet(idle));
+            }
         }
         for index in 0..state.workers.len() {
             self.worker_actions(state, index, actions);

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use crate::consent::{Consent, LegalText};
 use crate::event::Event;
 use crate::notification::{Notification, notifications};
-use crate::onboarding::{Document, Ended, Hold, HoldCause, Onboarding, ProfileRecord, Standing};
+use crate::onboarding::{
+    Document, Ended, Hold, HoldCause, Onboarding, ProfileRecord, Retry, Standing,
+};
 use crate::task::{Request, Task, TaskState, Waived};
 use crate::{DocumentType, Policy, Product, ProductStatus, Revision, Section, State, Timestamp};
 
@@ -131,8 +133,7 @@ pub fn apply(onboarding: &Onboarding, event: &Event, cx: &Context<'_>) -> Outcom
     if after.state != from || after.version == 1 {
         after.state_since = cx.now;
     }
-    let mut tasks = changed_tasks(&onboarding.tasks, &after.tasks);
-    tasks.extend(changed_tasks(&onboarding.renewals, &after.renewals));
+    let tasks = changed_tasks(onboarding, &after);
     let notifications = notifications(onboarding, event, &after, &tasks);
     Outcome::Changed(Box::new(Transition {
         event: event.clone(),
@@ -144,13 +145,13 @@ pub fn apply(onboarding: &Onboarding, event: &Event, cx: &Context<'_>) -> Outcom
     }))
 }
 
-fn changed_tasks(before: &[Task], after: &[Task]) -> Vec<Task> {
+fn changed_tasks(before: &Onboarding, after: &Onboarding) -> Vec<Task> {
     let closed = before
-        .iter()
-        .filter(|task| after.iter().all(|other| other.number != task.number))
+        .all_tasks()
+        .filter(|task| after.all_tasks().all(|other| other.number != task.number))
         .map(|task| Task { state: TaskState::Closed, ..task.clone() });
-    let changed = after.iter().filter(|task| !before.contains(task)).cloned();
-    closed.chain(changed).collect()
+    let changed = after.all_tasks().filter(|task| before.all_tasks().all(|held| held != *task));
+    closed.chain(changed.cloned()).collect()
 }
 
 impl Onboarding {
@@ -209,6 +210,8 @@ impl Onboarding {
                 self.withdraw_document(document_type)?;
                 self.edited();
             }
+            Event::WalletGiven { number, revision } => self.give_wallet(*number, *revision, cx)?,
+            Event::WalletWithdrawn { number } => self.withdraw_wallet(*number)?,
             Event::VerificationRequested => self.request_verification(cx)?,
             Event::PrivacyPolicyAccepted { revision, epoch } => {
                 self.is_of_this_epoch(*epoch)?;
@@ -236,6 +239,10 @@ impl Onboarding {
                 }
                 self.told();
             }
+            Event::WalletLinked { number, revision, epoch, ownership } => {
+                self.is_of_this_epoch(Some(*epoch))?;
+                self.wallet_linked(*number, *revision, *ownership, cx)?;
+            }
             Event::TriggerBegun { trigger } => self.begin_trigger(*trigger)?,
             Event::VerificationTriggered { trigger, eligibility } => {
                 self.take_trigger_answer(*trigger, eligibility, cx)?;
@@ -251,7 +258,7 @@ impl Onboarding {
             Event::Reopened { .. } => self.reopen()?,
             Event::Held { reason } => self.hold_for_operator(reason, cx)?,
             Event::Resumed { .. } => self.resume()?,
-            Event::Retried { .. } => self.retry_now()?,
+            Event::Retried { .. } => self.retry_now(cx)?,
             Event::Cancelled { .. } => self.ended = Some(Ended::Cancelled),
             Event::Erased { .. } => self.erase()?,
         }
@@ -434,7 +441,8 @@ impl Onboarding {
     }
 
     fn open_task(&mut self, number: u32) -> Result<&mut Task, Reason> {
-        let mut tasks = self.tasks.iter_mut().chain(&mut self.renewals);
+        let of_wallets = self.wallets.values_mut().filter_map(|wallet| wallet.task.as_mut());
+        let mut tasks = self.tasks.iter_mut().chain(&mut self.renewals).chain(of_wallets);
         let found = tasks.find(|task| task.number == number && task.state == TaskState::Open);
         found.ok_or(Reason::NoSuchOpenTask)
     }
@@ -453,10 +461,7 @@ impl Onboarding {
     /// Someone gave new data: what was refused may be mended, and is tried at once, or as soon
     /// as the provider said that it may be called again.
     fn edited(&mut self) {
-        self.retry = self.retry.filter(|retry| retry.floor_at.is_some());
-        if let Some(retry) = &mut self.retry {
-            retry.attempt = 0;
-        }
+        self.retry = Retry::mended(self.retry);
         let mended = self.hold.as_ref().is_some_and(|hold| hold.cause != HoldCause::Operator);
         if mended {
             self.release();
@@ -525,12 +530,13 @@ impl Onboarding {
         }
     }
 
-    fn retry_now(&mut self) -> Result<(), Reason> {
+    fn retry_now(&mut self, cx: &Context<'_>) -> Result<(), Reason> {
         if self.hold.as_ref().is_some_and(|hold| hold.cause == HoldCause::Operator) {
             return Err(Reason::HeldByOperator);
         }
         self.release();
         self.retry = None;
+        self.retry_wallets(cx);
         self.look = self.verification.triggered_with.is_some();
         Ok(())
     }
@@ -544,6 +550,7 @@ impl Onboarding {
         self.consent = None;
         self.terms = None;
         self.documents.clear();
+        self.wallets.clear();
         self.tasks.clear();
         self.renewals.clear();
         self.hold = None;
@@ -553,7 +560,7 @@ impl Onboarding {
 }
 
 /// Notes that the provider has `revision`, of which we hold `held`.
-fn acknowledge(
+pub(crate) fn acknowledge(
     acknowledged: &mut Option<Revision>,
     revision: Revision,
     held: Revision,

@@ -8,6 +8,7 @@ use crate::consent::{Evidence, LegalText};
 use crate::regression::Regression;
 use crate::step::Call;
 use crate::task::Request;
+use crate::wallet::{Ownership, WalletNumber};
 use crate::{
     Area, Date, DocumentType, Eligibility, Failure, OnboardingId, Product, Region, Revision,
     Section, Shown, Timestamp,
@@ -75,6 +76,18 @@ pub enum Event {
         /// Its type.
         document_type: DocumentType,
     },
+    /// A person gave a wallet of the user's, or another chain or proof for one that is held.
+    WalletGiven {
+        /// Which one; a new one has the next number.
+        number: WalletNumber,
+        /// Its revision.
+        revision: Revision,
+    },
+    /// A person took a wallet back before the provider linked it.
+    WalletWithdrawn {
+        /// Which one.
+        number: WalletNumber,
+    },
     /// A person asked for verification.
     VerificationRequested,
     /// The provider acknowledged the consent.
@@ -121,6 +134,17 @@ pub enum Event {
         epoch: Option<u32>,
         /// The provider's id of it.
         provider_document_id: String,
+    },
+    /// The provider linked a wallet.
+    WalletLinked {
+        /// Which one.
+        number: WalletNumber,
+        /// The revision that was sent.
+        revision: Revision,
+        /// The epoch in which it was sent.
+        epoch: u32,
+        /// Whether the user has shown to own it.
+        ownership: Ownership,
     },
     /// We are about to trigger verification. Durable before the call is made.
     TriggerBegun {
@@ -219,6 +243,7 @@ impl Event {
                 | Self::UserRegistered { .. }
                 | Self::UserRead { .. }
                 | Self::DocumentUploaded { .. }
+                | Self::WalletLinked { .. }
                 | Self::VerificationTriggered { .. }
                 | Self::StatusChecked { .. }
                 | Self::CallFailed { .. }
@@ -234,12 +259,15 @@ impl Event {
             Self::ConsentGiven { .. } => "consent-given",
             Self::DocumentAdded { .. } => "document-added",
             Self::DocumentWithdrawn { .. } => "document-withdrawn",
+            Self::WalletGiven { .. } => "wallet-given",
+            Self::WalletWithdrawn { .. } => "wallet-withdrawn",
             Self::VerificationRequested => "verification-requested",
             Self::PrivacyPolicyAccepted { .. } => "privacy-policy-accepted",
             Self::TermsAccepted { .. } => "terms-accepted",
             Self::UserRegistered { .. } => "user-registered",
             Self::UserRead { .. } => "user-read",
             Self::DocumentUploaded { .. } => "document-uploaded",
+            Self::WalletLinked { .. } => "wallet-linked",
             Self::TriggerBegun { .. } => "trigger-begun",
             Self::VerificationTriggered { .. } => "verification-triggered",
             Self::StatusChecked { .. } => "status-checked",

@@ -12,17 +12,21 @@ impl Onboarding {
         failure: &Failure,
         cx: &Context<'_>,
     ) -> Result<(), Reason> {
+        if let Call::LinkWallet { number, revision } = call {
+            return self.take_wallet_failure(*number, *revision, failure, cx);
+        }
         if !self.awaits(call) {
             return Err(Reason::NotTheAwaitedCall);
         }
         let class = self.class_for(call, failure);
-        self.last_error =
-            Some(LastError { class: failure.class, message: failure.message.clone(), at: cx.now });
+        self.last_error = Some(LastError::of(failure, cx.now));
         if matches!(call, Call::TriggerVerification { .. }) && failure.effect == Effect::None {
             self.trigger_had_no_effect();
         }
         match class {
-            FailureClass::Transient | FailureClass::RateLimited => self.try_later(failure, cx),
+            FailureClass::Transient | FailureClass::RateLimited => {
+                self.retry = Some(Retry::after(self.retry, failure, cx.now));
+            }
             FailureClass::Refused => {
                 let message = format!("the provider refused {}: {}", call.name(), failure.message);
                 self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
@@ -79,17 +83,8 @@ impl Onboarding {
             }
             Call::ReadUser { epoch } => *epoch == self.epoch && self.registration.is_unconfirmed,
             Call::CheckStatus { epoch } => *epoch == self.epoch,
+            Call::LinkWallet { number, revision } => self.awaits_wallet(*number, *revision),
         }
-    }
-
-    fn try_later(&mut self, failure: &Failure, cx: &Context<'_>) {
-        let before = self.retry;
-        self.retry = Some(Retry {
-            attempt: before.map_or(0, |retry| retry.attempt).saturating_add(1),
-            failing_since: before.map_or(cx.now, |retry| retry.failing_since),
-            failed_at: cx.now,
-            floor_at: failure.retry_after_ms.map(|ms| cx.now.plus_ms(ms)),
-        });
     }
 
     fn not_found(&mut self, call: &Call, failure: &Failure, cx: &Context<'_>) {
@@ -111,7 +106,8 @@ impl Onboarding {
             Call::ReadUser { .. }
             | Call::UploadDocument { .. }
             | Call::TriggerVerification { .. }
-            | Call::CheckStatus { .. } => {
+            | Call::CheckStatus { .. }
+            | Call::LinkWallet { .. } => {
                 self.forget(failure, cx);
             }
         }
@@ -130,6 +126,7 @@ impl Onboarding {
         for consent in [&mut self.consent, &mut self.terms].into_iter().flatten() {
             consent.acknowledged = None;
         }
+        self.forget_wallets();
         for document in self.documents.values_mut() {
             document.acknowledged = None;
         }

@@ -8,6 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
+use crate::names::check_object;
 use crate::problem::Problems;
 
 /// The largest profile or patch that is read, in bytes.
@@ -201,6 +202,33 @@ impl<'a> Fields<'a> {
             }
         }
         (list.len() == elements.len()).then_some(list)
+    }
+
+    /// The list of this name, of objects that have `names`, if `read` reads each of them.
+    pub(crate) fn objects<T>(
+        &mut self,
+        name: &str,
+        names: &[&str],
+        read: impl Fn(&mut Fields<'_>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Value::Array(elements) = self.value(name)? else {
+            self.error(name, "must be a list");
+            return None;
+        };
+        let pointer = pointer_to(&self.pointer, name);
+        let mut list = Vec::new();
+        for (index, element) in elements.iter().enumerate() {
+            let pointer = format!("{pointer}/{index}");
+            check_object(element, &pointer, names, self.problems);
+            let fields = Fields::of(element, pointer, self.problems);
+            list.extend(fields.and_then(|mut fields| read(&mut fields)));
+        }
+        (list.len() == elements.len()).then_some(list)
+    }
+
+    /// Whatever has this name, in any form but null.
+    pub(crate) fn any(&mut self, name: &str) -> Option<&'a Value> {
+        self.value(name)
     }
 
     /// The truth value of this name.

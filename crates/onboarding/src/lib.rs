@@ -14,6 +14,7 @@ mod event;
 mod explain;
 mod failing;
 mod failure;
+mod given_wallet;
 mod json;
 mod judging;
 mod listed;
@@ -44,6 +45,7 @@ pub mod texts;
 mod time;
 mod unsupplied;
 mod user_file;
+mod wallet;
 
 pub use apply::{Context, Outcome, Reason, Transition, apply};
 pub use consent::{Consent, Evidence, GivenConsent, LegalText};
@@ -54,6 +56,7 @@ pub use explain::{
     explain, stuck, stuck_cause,
 };
 pub use failure::{Effect, Failure, FailureClass};
+pub use given_wallet::{GivenWallet, LinkedWallet, OwnershipView, PROOF_BYTES_MAX};
 pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, TEXT_CHARS_MAX};
 pub use listed::{HistoryEntry, StuckUser, UserTask};
 pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator};
@@ -81,10 +84,12 @@ pub use shown::{Region, Shown};
 pub use state::State;
 pub use status::{
     DocumentView, HoldView, LastErrorView, ProductView, Status, StepView, TaskView, WaitingOn,
+    WalletView,
 };
-pub use step::{Call, Lane, Step, next_step};
+pub use step::{Call, Lane, Step, next_step, next_verification_step, wallet_call};
 pub use task::{
     Due, DueSource, PAST_ROUNDS_MAX, PastRound, Request, Task, TaskState, UNNAMED_REQUEST, Waived,
 };
 pub use time::{Date, InvalidTime, Timestamp};
 pub use user_file::UserFile;
+pub use wallet::{Ownership, WALLETS_MAX, Wallet, WalletNumber, WalletWord};

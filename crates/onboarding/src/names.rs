@@ -56,7 +56,8 @@ pub(crate) fn check(value: &Value, also: &[&str], problems: &mut Problems) {
     check_object(value, "", &top, problems);
 }
 
-fn check_object(value: &Value, pointer: &str, known: &[&str], problems: &mut Problems) {
+/// Refuses every field that is none of `known`.
+pub(crate) fn check_object(value: &Value, pointer: &str, known: &[&str], problems: &mut Problems) {
     let Some(object) = value.as_object() else { return };
     for (name, value) in object {
         let inner = pointer_to(pointer, name);

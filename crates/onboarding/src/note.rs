@@ -27,8 +27,7 @@ pub fn next_note(onboarding: &Onboarding, policy: &Policy, now: Timestamp) -> Op
         due_at: regression.observed_at,
         event: Event::ProductRegressed(regression.clone()),
     });
-    let tasks = onboarding.tasks.iter().chain(&onboarding.renewals);
-    let reminders = tasks.filter_map(|task| next_reminder(task, policy, now));
+    let reminders = onboarding.all_tasks().filter_map(|task| next_reminder(task, policy, now));
     let has_task =
         |request: &Request| onboarding.renewals.iter().any(|task| task.request == *request);
     let ahead = onboarding.renewals_ahead(policy);

@@ -108,7 +108,7 @@ impl From<&Task> for TaskNotice {
         Self {
             number: task.number,
             kind: task.request.kind(),
-            name: task.request.name().to_owned(),
+            name: task.request.name().into_owned(),
             products: task.products.clone(),
             rounds: task.rounds,
             due_at: task.due.map(|due| due.at.to_string()),
@@ -221,8 +221,7 @@ pub(crate) fn notifications(
     tell_products(before, after, &mut told);
     tasks.iter().for_each(|task| told.extend(turn_of(task, before)));
     if let Event::TaskReminded { number, .. } = event {
-        let mut tasks = after.tasks.iter().chain(&after.renewals);
-        told.extend(tasks.find(|task| task.number == *number).map(|task| {
+        told.extend(after.all_tasks().find(|task| task.number == *number).map(|task| {
             let notice = TaskNotice::from(task);
             if task.is_overdue(after.updated_at) {
                 Notification::TaskOverdue { task: notice }
@@ -285,8 +284,7 @@ fn turn_of(task: &Task, before: &Onboarding) -> Option<Notification> {
         TaskState::Closed => Some(Notification::TaskClosed { task: notice() }),
         TaskState::Supplied => None,
         TaskState::Open => {
-            let mut known = before.tasks.iter().chain(&before.renewals);
-            let was_open = known.any(|known| {
+            let was_open = before.all_tasks().any(|known| {
                 known.number == task.number
                     && known.state == TaskState::Open
                     && known.rounds == task.rounds

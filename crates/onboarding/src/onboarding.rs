@@ -10,9 +10,10 @@ use crate::registration::Registration;
 use crate::regression::Regressions;
 use crate::step::Call;
 use crate::task::{Task, TaskState};
+use crate::wallet::{Wallet, WalletNumber};
 use crate::{
-    Area, Consent, Date, DocumentType, Eligibility, FailureClass, Product, ProductStatus, Revision,
-    Revisions, Section, State, Timestamp,
+    Area, Consent, Date, DocumentType, Eligibility, Failure, FailureClass, Policy, Product,
+    ProductStatus, Revision, Revisions, Section, State, Timestamp,
 };
 
 /// Our own id of an onboarding, a UUID v7: what logs and metrics name it by.
@@ -56,6 +57,13 @@ pub struct Onboarding {
     pub registration: Registration,
     /// The documents that were supplied, the newest of each type.
     pub documents: BTreeMap<DocumentType, Document>,
+    /// The user's wallets elsewhere, each with the task that there may be for it. They are no
+    /// part of the verdict, so they decide nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub wallets: BTreeMap<WalletNumber, Wallet>,
+    /// How many wallets there ever were.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub wallet_count: u32,
     /// Who asked for verification, and what became of it.
     pub verification: Verification,
     /// The provider's last word on each product.
@@ -66,7 +74,7 @@ pub struct Onboarding {
     /// them yet, so they decide nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub renewals: Vec<Task>,
-    /// How many tasks there ever were, renewals included.
+    /// How many tasks there ever were, those for renewals and wallets included.
     pub task_count: u32,
     /// Since when each product is verified, by the provider's last word.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -205,6 +213,33 @@ pub struct Retry {
     pub floor_at: Option<Timestamp>,
 }
 
+impl Retry {
+    /// One failure more than `before`.
+    pub(crate) fn after(before: Option<Self>, failure: &Failure, now: Timestamp) -> Self {
+        Self {
+            attempt: before.map_or(0, |retry| retry.attempt).saturating_add(1),
+            failing_since: before.map_or(now, |retry| retry.failing_since),
+            failed_at: now,
+            floor_at: failure.retry_after_ms.map(|ms| now.plus_ms(ms)),
+        }
+    }
+
+    /// What is left of failures when something newer is sent: no more than the floor.
+    pub(crate) fn mended(before: Option<Self>) -> Option<Self> {
+        let kept = before.filter(|retry| retry.floor_at.is_some());
+        kept.map(|retry| Self { attempt: 0, ..retry })
+    }
+
+    /// When the call that failed may be made again, for the onboarding `id`.
+    pub(crate) fn due_at(&self, id: OnboardingId, policy: &Policy) -> Timestamp {
+        let delayed = match self.attempt {
+            0 => self.failed_at,
+            attempt => self.failed_at.plus_ms(policy.retry_delay_ms(id, attempt)),
+        };
+        self.floor_at.map_or(delayed, |floor| floor.max(delayed))
+    }
+}
+
 /// The last failure of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -215,6 +250,12 @@ pub struct LastError {
     pub message: String,
     /// When it happened.
     pub at: Timestamp,
+}
+
+impl LastError {
+    pub(crate) fn of(failure: &Failure, at: Timestamp) -> Self {
+        Self { class: failure.class, message: failure.message.clone(), at }
+    }
 }
 
 /// Why an onboarding is stopped.
@@ -339,6 +380,8 @@ impl Onboarding {
             terms: None,
             registration: Registration::default(),
             documents: BTreeMap::new(),
+            wallets: BTreeMap::new(),
+            wallet_count: 0,
             verification: Verification::default(),
             observation: None,
             tasks: Vec::new(),
@@ -525,6 +568,11 @@ impl Onboarding {
                 Standing::Rejected | Standing::Verified => self.verification.renew,
             }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 const fn asks(status: &ProductStatus) -> bool {

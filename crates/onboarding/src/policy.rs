@@ -178,7 +178,10 @@ impl Policy {
         let times = &self.task_due;
         let ms = match request {
             Request::Consent | Request::RenewConsent | Request::RenewTerms => times.consent_ms,
-            Request::Data(_) | Request::RenewVerification => times.data_ms,
+            Request::Data(_)
+            | Request::RenewVerification
+            | Request::Wallet(_)
+            | Request::WalletProof(_) => times.data_ms,
             Request::Document(_) | Request::RenewDocument(_) => times.document_ms,
             Request::Operator(_) => times.operator_ms,
         };

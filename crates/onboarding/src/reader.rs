@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         });
         Subject {
             kind: kind_of(&task.request),
-            name: task.request.name().to_owned(),
+            name: task.request.name().into_owned(),
             accepts: task.request.accepts(self.policy, area),
             // The provider names sections, and never the fields of one.
             fields: Vec::new(),
@@ -82,6 +82,8 @@ const fn kind_of(request: &Request) -> SubjectKind {
         | Request::RenewVerification
         | Request::RenewConsent
         | Request::RenewTerms => SubjectKind::Renewal,
+        Request::Wallet(_) => SubjectKind::Wallet,
+        Request::WalletProof(_) => SubjectKind::WalletProof,
     }
 }
 
@@ -108,7 +110,9 @@ impl ForWhom {
             | Request::RenewDocument(_)
             | Request::RenewVerification
             | Request::RenewConsent
-            | Request::RenewTerms => Self::User,
+            | Request::RenewTerms
+            | Request::Wallet(_)
+            | Request::WalletProof(_) => Self::User,
         }
     }
 
@@ -140,15 +144,20 @@ impl Request {
                 };
                 format!("gangway document add {user} --type {document_type} --file FILE")
             }
+            Self::Wallet(_) => format!("gangway wallet link {user} --chain CHAIN ADDRESS"),
+            Self::WalletProof(_) => {
+                format!("gangway wallet link {user} --chain CHAIN ADDRESS --proof FILE")
+            }
             Self::Operator(_) => format!("gangway verify {user}"),
         }
     }
 }
 
 impl Onboarding {
-    /// Its tasks: what the provider asks for, then what has to be renewed.
-    pub(crate) fn all_tasks(&self) -> impl Iterator<Item = &Task> {
-        self.tasks.iter().chain(&self.renewals)
+    /// Its tasks: what the provider asks for, then what has to be renewed, then the wallets'.
+    pub fn all_tasks(&self) -> impl Iterator<Item = &Task> {
+        let of_wallets = self.wallets.values().filter_map(|wallet| wallet.task.as_ref());
+        self.tasks.iter().chain(&self.renewals).chain(of_wallets)
     }
 }
 

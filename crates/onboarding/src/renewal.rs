@@ -76,7 +76,9 @@ impl Onboarding {
             | Request::Consent
             | Request::Data(_)
             | Request::Document(_)
-            | Request::Operator(_) => false,
+            | Request::Operator(_)
+            | Request::Wallet(_)
+            | Request::WalletProof(_) => false,
         })
     }
 

@@ -1,6 +1,6 @@
-//! Whether whoever waits for a user has waited long enough.
+//! Whether whoever waits for a user has waited long enough. Nobody waits for a wallet.
 
-use crate::step::{Lane, Step, next_step};
+use crate::step::{Lane, Step, next_verification_step};
 use crate::{Onboarding, Policy, State};
 
 /// Whether we or the provider are at work, so that the user's standing is still to change by
@@ -11,7 +11,7 @@ pub fn is_under_way(onboarding: &Onboarding, policy: &Policy) -> bool {
         State::Registering
         | State::Registered
         | State::DocumentsUploaded
-        | State::VerificationTriggered => match next_step(onboarding, policy) {
+        | State::VerificationTriggered => match next_verification_step(onboarding, policy) {
             Step::Call { .. } => true,
             Step::WaitForPerson | Step::Nothing => false,
         },
@@ -29,7 +29,7 @@ pub fn is_under_way(onboarding: &Onboarding, policy: &Policy) -> bool {
 /// something new.
 #[must_use]
 pub fn is_settled(onboarding: &Onboarding, policy: &Policy) -> bool {
-    let telling = match next_step(onboarding, policy) {
+    let telling = match next_verification_step(onboarding, policy) {
         Step::Call { call, .. } => call.lane() == Lane::Write,
         Step::WaitForPerson | Step::Nothing => false,
     };

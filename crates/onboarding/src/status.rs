@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::onboarding::{Ended, Onboarding, OnboardingId};
+use crate::onboarding::{Ended, LastError, Onboarding, OnboardingId};
 use crate::reader::{ForWhom, Reader};
-use crate::step::{Step, next_step};
+use crate::step::{Step, next_step, next_verification_step};
 use crate::task::{DueSource, Request, Task, TaskState};
 use crate::texts::{StaffNote, TaskText, UserText};
+use crate::wallet::{Wallet, WalletNumber};
 use crate::{
     Area, Date, DocumentType, FailureClass, Product, ProductStatus, Revision, Section, State,
     UserLocator,
@@ -51,6 +52,8 @@ pub struct Status {
     pub hold: Option<HoldView>,
     /// The documents that were supplied.
     pub documents: Vec<DocumentView>,
+    /// The user's wallets, without their addresses.
+    pub wallets: Vec<WalletView>,
     /// The revision of the profile that we hold.
     pub profile_revision: Option<Revision>,
     /// The last revision of it that the provider acknowledged.
@@ -91,12 +94,12 @@ pub struct TaskView {
     pub id: String,
     /// Counts the tasks of one onboarding from 1.
     pub number: u32,
-    /// `data`, `document`, `consent`, `operator` or `renewal`.
+    /// `data`, `document`, `consent`, `operator`, `renewal`, `wallet` or `wallet-proof`.
     pub kind: &'static str,
     /// Who has to act.
     #[serde(rename = "for")]
     pub for_whom: ForWhom,
-    /// What is asked for, in the provider's word where it has one.
+    /// What is asked for, in the provider's word where it has one; a wallet's number.
     pub name: String,
     /// The wanted products that ask for it.
     pub products: BTreeSet<Product>,
@@ -195,6 +198,47 @@ pub struct DocumentView {
     pub expires_at: Option<Date>,
 }
 
+/// One wallet in a [`Status`]. Its address is personal data, and not here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct WalletView {
+    /// Counts the wallets of one onboarding from 1.
+    pub number: WalletNumber,
+    /// The newest revision of its chain and proof.
+    pub revision: Revision,
+    /// Whether the provider has linked that revision.
+    pub acknowledged: bool,
+    /// `waiting` for its call, `linked`, `verified`, `to-prove`, `unverified`, `other-users` or
+    /// `refused`.
+    pub standing: &'static str,
+    /// Failures in a row of its call.
+    pub attempt: u32,
+    /// The last failure of its call, until it succeeds.
+    pub last_error: Option<LastErrorView>,
+}
+
+impl WalletView {
+    /// The view of one wallet.
+    #[must_use]
+    pub fn of(number: WalletNumber, wallet: &Wallet) -> Self {
+        Self {
+            number,
+            revision: wallet.revision,
+            acknowledged: wallet.acknowledged == Some(wallet.revision),
+            standing: wallet.standing(),
+            attempt: wallet.retry.map_or(0, |retry| retry.attempt),
+            last_error: wallet.last_error.as_ref().map(LastErrorView::of),
+        }
+    }
+}
+
+impl LastErrorView {
+    fn of(error: &LastError) -> Self {
+        Self { class: error.class, message: error.message.clone(), at: error.at.to_string() }
+    }
+}
+
 /// Who acts next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -232,7 +276,7 @@ impl Status {
     pub fn of(user: &UserLocator, onboarding: &Onboarding, reader: &Reader<'_>) -> Self {
         let Reader { policy, now, .. } = *reader;
         let step = next_step(onboarding, policy);
-        let waiting_on = waiting_on(onboarding, &step);
+        let waiting_on = waiting_on(onboarding, &next_verification_step(onboarding, policy));
         let failing_since = onboarding.retry.map(|retry| retry.failing_since);
         Self {
             user: user.as_str().to_owned(),
@@ -251,11 +295,7 @@ impl Status {
             attempt: onboarding.retry.map_or(0, |retry| retry.attempt),
             stalled: failing_since
                 .is_some_and(|since| now.ms_since(since) >= policy.stalled_after_ms),
-            last_error: onboarding.last_error.as_ref().map(|error| LastErrorView {
-                class: error.class,
-                message: error.message.clone(),
-                at: error.at.to_string(),
-            }),
+            last_error: onboarding.last_error.as_ref().map(LastErrorView::of),
             hold: onboarding.hold.as_ref().map(|hold| HoldView {
                 cause: hold.cause.as_str(),
                 message: hold.message.clone(),
@@ -263,6 +303,11 @@ impl Status {
                 since: hold.since.to_string(),
             }),
             documents: documents(onboarding),
+            wallets: onboarding
+                .wallets
+                .iter()
+                .map(|(number, wallet)| WalletView::of(*number, wallet))
+                .collect(),
             profile_revision: onboarding.profile.as_ref().map(|profile| profile.revision),
             acknowledged_revision: onboarding
                 .profile
@@ -298,7 +343,7 @@ impl TaskView {
             number: task.number,
             kind: task.request.kind(),
             for_whom: ForWhom::of(&task.request),
-            name: task.request.name().to_owned(),
+            name: task.request.name().into_owned(),
             products: task.products.clone(),
             state: task.state,
             opened_at: task.opened_at.to_string(),

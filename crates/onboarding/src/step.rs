@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::onboarding::{Onboarding, Standing};
+use crate::wallet::WalletNumber;
 use crate::{DocumentType, Policy, Revision, Timestamp};
 
 /// The one thing to do next.
@@ -58,6 +59,13 @@ pub enum Call {
         /// Counts the triggers of this onboarding from 1.
         trigger: u32,
     },
+    /// Link a wallet to the user.
+    LinkWallet {
+        /// Which one.
+        number: WalletNumber,
+        /// Its revision.
+        revision: Revision,
+    },
     /// Ask for the provider's word on each product.
     CheckStatus {
         /// The onboarding's epoch when it is asked.
@@ -98,7 +106,8 @@ impl Call {
             | Self::AcceptTerms { .. }
             | Self::RegisterUser { .. }
             | Self::UploadDocument { .. }
-            | Self::TriggerVerification { .. } => Lane::Write,
+            | Self::TriggerVerification { .. }
+            | Self::LinkWallet { .. } => Lane::Write,
             Self::ReadUser { .. } | Self::CheckStatus { .. } => Lane::Read,
         }
     }
@@ -113,6 +122,7 @@ impl Call {
             Self::ReadUser { .. } => "read-user",
             Self::UploadDocument { .. } => "upload-document",
             Self::TriggerVerification { .. } => "trigger-verification",
+            Self::LinkWallet { .. } => "link-wallet",
             Self::CheckStatus { .. } => "check-status",
         }
     }
@@ -124,6 +134,27 @@ impl Call {
 /// and answers the same after a restart.
 #[must_use]
 pub fn next_step(onboarding: &Onboarding, policy: &Policy) -> Step {
+    let step = next_verification_step(onboarding, policy);
+    match (&step, wallet_call(onboarding, policy)) {
+        (Step::Call { due_at: first, .. }, Some((_, due_at))) if due_at >= *first => step,
+        (_, Some((call, due_at))) => Step::Call { call, due_at },
+        (_, None) => step,
+    }
+}
+
+/// The call that links a wallet of the user's next, and the earliest time for it. The next step
+/// towards a verdict never waits for it: where both are due, that comes first.
+#[must_use]
+pub fn wallet_call(onboarding: &Onboarding, policy: &Policy) -> Option<(Call, Timestamp)> {
+    if onboarding.ended.is_some() || onboarding.hold.is_some() {
+        return None;
+    }
+    onboarding.wallet_call(policy)
+}
+
+/// The next step towards a verdict: [`next_step`] without the user's wallets.
+#[must_use]
+pub fn next_verification_step(onboarding: &Onboarding, policy: &Policy) -> Step {
     if onboarding.ended.is_some() || onboarding.hold.is_some() {
         return Step::Nothing;
     }
@@ -179,11 +210,7 @@ impl Onboarding {
 
 fn due_at(onboarding: &Onboarding, call: &Call, policy: &Policy) -> Timestamp {
     if let Some(retry) = &onboarding.retry {
-        let delayed = match retry.attempt {
-            0 => retry.failed_at,
-            attempt => retry.failed_at.plus_ms(policy.retry_delay_ms(onboarding.id, attempt)),
-        };
-        return retry.floor_at.map_or(delayed, |floor| floor.max(delayed));
+        return retry.due_at(onboarding.id, policy);
     }
     match (call, &onboarding.observation) {
         (Call::CheckStatus { .. }, Some(observation)) if is_routine(onboarding) => {

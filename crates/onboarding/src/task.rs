@@ -1,10 +1,12 @@
 //! Tasks: what a person has to supply before verification can go on.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::onboarding::Onboarding;
+use crate::wallet::WalletNumber;
 use crate::{
     Area, Context, DocumentType, Eligibility, Policy, Product, ProductStatus, Revision, Revisions,
     Section, Timestamp,
@@ -30,6 +32,10 @@ pub enum Request {
     RenewConsent,
     /// A newer acceptance of the provider's terms of service, which it changed.
     RenewTerms,
+    /// Another wallet than this one, or another chain for it: the provider does not link it.
+    Wallet(WalletNumber),
+    /// A proof that the user owns this wallet.
+    WalletProof(WalletNumber),
 }
 
 /// The name of the operator's task for `requires-data` that names nothing.
@@ -48,20 +54,25 @@ impl Request {
             | Self::RenewVerification
             | Self::RenewConsent
             | Self::RenewTerms => "renewal",
+            Self::Wallet(_) => "wallet",
+            Self::WalletProof(_) => "wallet-proof",
         }
     }
 
-    /// What is asked for, in the provider's word where it has one.
+    /// What is asked for, in the provider's word where it has one; a wallet's number.
     #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
+    pub fn name(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
             Self::Consent | Self::RenewConsent => "privacy-policy",
             Self::RenewTerms => "terms-of-service",
             Self::Data(section) => section.as_str(),
             Self::Document(name) | Self::Operator(name) => name,
             Self::RenewDocument(document_type) => document_type.as_str(),
             Self::RenewVerification => Section::VerificationHistory.as_str(),
-        }
+            Self::Wallet(number) | Self::WalletProof(number) => {
+                return Cow::Owned(number.to_string());
+            }
+        })
     }
 
     /// What supplies it for a user who lives in `area`: any one of these groups, each of it
@@ -84,6 +95,7 @@ impl Request {
                 .map(|group| group.iter().map(ToString::to_string).collect())
                 .collect(),
             Self::RenewDocument(document_type) => field(document_type.as_str()),
+            Self::Wallet(_) | Self::WalletProof(_) => field("linkedWallets"),
             Self::Operator(_) => Vec::new(),
         }
     }
@@ -404,8 +416,9 @@ impl Onboarding {
             Request::RenewDocument(document_type) => {
                 self.has_newer_group(std::slice::from_ref(document_type), &known.documents)
             }
-            // Only a person can say that it is dealt with: by asking for verification.
-            Request::Operator(_) => false,
+            // Only a person can say that it is dealt with: by asking for verification. Of a
+            // wallet, only the provider can.
+            Request::Operator(_) | Request::Wallet(_) | Request::WalletProof(_) => false,
         }
     }
 

@@ -1,11 +1,12 @@
 //! The file that describes a user: the body that the provider's page shows, with keys of our
-//! own for the wanted products and for what the user accepted.
+//! own for the wanted products, for what the user accepted and for the user's wallets.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::consent::{Evidence, GivenConsent, LegalText};
+use crate::given_wallet::GivenWallet;
 use crate::json::{self, Fields};
 use crate::merge_patch::merge_patch;
 use crate::names::{self, SECTIONS};
@@ -19,8 +20,10 @@ const WANTED_PRODUCTS: &str = "wantedProducts";
 const ACCEPTED_AT: &str = "privacyPolicyAcceptedAt";
 const PRIVACY_POLICY: &str = "privacyPolicyConsent";
 const TERMS_OF_SERVICE: &str = "termsOfServiceConsent";
+const LINKED_WALLETS: &str = "linkedWallets";
 const VERIFY: &str = "verify";
-const OUR_OWN: [&str; 5] = [WANTED_PRODUCTS, ACCEPTED_AT, PRIVACY_POLICY, TERMS_OF_SERVICE, VERIFY];
+const OUR_OWN: [&str; 6] =
+    [WANTED_PRODUCTS, ACCEPTED_AT, PRIVACY_POLICY, TERMS_OF_SERVICE, LINKED_WALLETS, VERIFY];
 /// The fewest and the most digits of a hash that is taken: SHA-1's are too few.
 const HASH_DIGITS: std::ops::RangeInclusive<usize> = 64..=128;
 
@@ -33,6 +36,8 @@ pub struct UserFile {
     pub wanted_products: Option<BTreeSet<Product>>,
     /// What the user accepted of the provider's legal texts, as far as it says so.
     pub consents: Vec<GivenConsent>,
+    /// Wallets of the user's to be linked; one that it does not name stays as it is.
+    pub wallets: Vec<GivenWallet>,
     /// Whether it asks for verification, too.
     pub verify: bool,
 }
@@ -79,6 +84,7 @@ fn check_removals(patch: &Value, problems: &mut Problems) {
         (ACCEPTED_AT, KEPT),
         (PRIVACY_POLICY, KEPT),
         (TERMS_OF_SERVICE, KEPT),
+        (LINKED_WALLETS, "must not be null; a wallet that was given can't be taken out so"),
     ] {
         if patch.get(name).is_some_and(Value::is_null) {
             problems.error(format!("/{name}"), message);
@@ -95,12 +101,18 @@ fn read(whole: &Value, given: &Value, now: Timestamp, problems: &mut Problems) -
     if names_section(given) && !names_section(whole) {
         problems.error("", "must keep at least one section of the profile");
     }
-    let mut user =
-        UserFile { profile: None, wanted_products: None, consents: Vec::new(), verify: false };
+    let mut user = UserFile {
+        profile: None,
+        wanted_products: None,
+        consents: Vec::new(),
+        wallets: Vec::new(),
+        verify: false,
+    };
     if let Some(mut fields) = Fields::of(whole, String::new(), problems) {
         user.profile = names_section(given).then(|| read_profile(&mut fields, now.date()));
         user.wanted_products = wanted(&mut fields);
         user.consents = consents(&mut fields, now);
+        user.wallets = GivenWallet::read_list(&mut fields, LINKED_WALLETS).unwrap_or_default();
         user.verify = fields.switch(VERIFY).unwrap_or(false);
     }
     user
@@ -373,6 +385,24 @@ mod tests {
                  are acceptedAt, textVersion, textHash, language, method",
             ),
             (
+                r#"{"linkedWallets":[{"address":"0x1234567"}]}"#,
+                "error at /linkedWallets/0/chain: is missing; it is required here",
+            ),
+            (
+                r#"{"linkedWallets":[{"address":"0x1234567","chain":"base","type":"x"}]}"#,
+                "error at /linkedWallets/0/type: a field that Gangway does not know; known are \
+                 address, chain, proof",
+            ),
+            (
+                r#"{"linkedWallets":[{"address":"0xABCDEF7","chain":"base"},{"address":"0xabcdef7","chain":"base"}]}"#,
+                "error at /linkedWallets/1/address: is there twice; keep one of them",
+            ),
+            (r#"{"linkedWallets":{}}"#, "error at /linkedWallets: must be a list"),
+            (
+                r#"{"linkedWallets":["0x1234567"]}"#,
+                "error at /linkedWallets/0: must be a JSON object",
+            ),
+            (
                 r#"{"wantedProduct":["onramp"]}"#,
                 "error at /wantedProduct: a field that Gangway does not know; did you mean \
                  `wantedProducts`?",
@@ -380,6 +410,18 @@ mod tests {
         ] {
             assert_eq!(parse(file).err().as_deref(), Some(expected), "{file}");
         }
+    }
+
+    #[test]
+    fn a_file_or_a_patch_gives_wallets_and_takes_none_away() {
+        let given = r#"{"linkedWallets":[{"address":"0x1234567","chain":"base","proof":[1]}]}"#;
+        for read in [parse(given), patch(given, Some(&held()))] {
+            let user = read.ok().unwrap().value;
+            assert!(user.profile.is_none() && user.wallets.len() == 1);
+            assert!(user.wallets[0].proof == Some(serde_json::json!([1])));
+        }
+        let refused = patch(r#"{"linkedWallets":null}"#, Some(&held())).err().unwrap();
+        assert!(refused.starts_with("error at /linkedWallets: must not be null"), "{refused}");
     }
 
     #[test]

@@ -174,9 +174,15 @@ impl Account {
     }
 
     pub(crate) fn link_wallet(&mut self, address: String, chain: String, proved: bool) -> Value {
-        let wallet = self.wallets.entry(address.clone()).or_insert(Wallet { chain, proved });
-        wallet.proved |= proved;
-        wallet.response(&address)
+        let proved = proved || self.wallets.get(&address).is_some_and(|wallet| wallet.proved);
+        let wallet = Wallet { chain, proved };
+        let response = wallet.response(&address);
+        self.wallets.insert(address, wallet);
+        response
+    }
+
+    pub(crate) fn linked_wallets(&self) -> Vec<Value> {
+        self.wallets.iter().map(|(address, wallet)| wallet.response(address)).collect()
     }
 
     pub(crate) fn wallet_response(&self, address: &str) -> Option<Value> {

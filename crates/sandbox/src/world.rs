@@ -60,6 +60,8 @@ pub struct UserView {
     pub documents: Vec<DocumentView>,
     /// The consents that are held, as the wire shows them.
     pub legal_documents: Value,
+    /// The wallets that are linked, as the wire shows them.
+    pub linked_wallets: Vec<Value>,
     /// The eligibility list that a reading now would show.
     pub eligibility: Vec<EligibilityEntry>,
 }
@@ -316,6 +318,7 @@ impl World {
             sections: account.map(|it| it.record.sections()).unwrap_or_default(),
             documents: account.map(document_views).unwrap_or_default(),
             legal_documents: account.map_or(Value::Null, |it| it.legal_documents(script)),
+            linked_wallets: account.map(Account::linked_wallets).unwrap_or_default(),
             eligibility: account.map(|it| it.eligibility(view)).unwrap_or_default(),
         }
     }

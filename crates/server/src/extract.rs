@@ -43,6 +43,18 @@ impl FromRequestParts<App> for UserTask {
     }
 }
 
+/// The user and the address of a wallet.
+pub(crate) struct UserWallet(pub(crate) UserLocator, pub(crate) String);
+
+impl FromRequestParts<App> for UserWallet {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Path((locator, address)) = path::<Path<(String, String)>>(parts, app).await?;
+        Ok(Self(locator.parse()?, address))
+    }
+}
+
 /// The text that the path ends in.
 pub(crate) struct Id(pub(crate) String);
 

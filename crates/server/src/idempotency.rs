@@ -1,7 +1,8 @@
 //! Requests that may be repeated: with the same `Idempotency-Key` and the same body they get the
 //! same answer, and are carried out once.
 //!
-//! What is kept are digests, and the answer without the user's locator, which is put back in.
+//! What is kept are digests, and the answer without the user's locator and without a wallet's
+//! address, which are put back in.
 //! Only what was carried out is kept: a request that was refused changed nothing, and is judged
 //! anew. If the process is killed between the two, the request is carried out again, which every
 //! request of the API can be.
@@ -29,6 +30,8 @@ pub(crate) const KEY_CHARS_MAX: usize = 255;
 /// Stands for the user's locator in an answer that is kept. No answer of ours has it otherwise:
 /// it is from the area of Unicode that nobody is to use.
 const THE_USER: &str = "\u{f8ff}user\u{f8ff}";
+/// The same for the address of the wallet that the request names.
+const THE_WALLET: &str = "\u{f8ff}wallet\u{f8ff}";
 
 /// The answer to a request that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,20 +51,24 @@ pub(crate) struct Answer {
     /// The user's locator, wherever it is in the answer.
     #[serde(skip)]
     pub(crate) user: Option<String>,
+    /// The address of the wallet that it is about, wherever it is in the body.
+    #[serde(skip)]
+    pub(crate) wallet: Option<String>,
 }
 
 impl Answer {
     pub(crate) fn new(status: StatusCode, body: &impl Serialize) -> Self {
         let body = serde_json::to_string(body).expect("an answer is plain JSON");
         let status = status.as_u16();
-        Self { status, version: None, location: None, body, about: None, user: None }
+        let (about, user, wallet) = (None, None, None);
+        Self { status, version: None, location: None, body, about, user, wallet }
     }
 
     /// Without a body.
     pub(crate) fn empty() -> Self {
-        let status = StatusCode::NO_CONTENT.as_u16();
-        let body = String::new();
-        Self { status, version: None, location: None, body, about: None, user: None }
+        let mut empty = Self::new(StatusCode::NO_CONTENT, &());
+        empty.body.clear();
+        empty
     }
 
     pub(crate) fn respond(&self) -> Response<Body> {
@@ -93,15 +100,21 @@ impl Answer {
             kept.body = kept.body.replace(&in_json(user), THE_USER);
             kept.location = kept.location.map(|at| at.replace(&percent_encoded(user), THE_USER));
         }
+        if let Some(wallet) = &self.wallet {
+            kept.body = kept.body.replace(&in_json(wallet), THE_WALLET);
+        }
         serde_json::to_string(&kept).expect("an answer is plain JSON")
     }
 
-    fn restored(kept: &str, user: Option<&str>) -> Option<Self> {
+    fn restored(kept: &str, user: Option<&str>, wallet: Option<&str>) -> Option<Self> {
         let mut answer: Self = serde_json::from_str(kept).ok()?;
         if let Some(user) = user {
             answer.body = answer.body.replace(THE_USER, &in_json(user));
             answer.location =
                 answer.location.map(|at| at.replace(THE_USER, &percent_encoded(user)));
+        }
+        if let Some(wallet) = wallet {
+            answer.body = answer.body.replace(THE_WALLET, &in_json(wallet));
         }
         Some(answer)
     }
@@ -133,6 +146,8 @@ pub(crate) struct Repeatable<'a> {
     pub(crate) body: &'a [u8],
     /// The locator of whom it is about.
     pub(crate) user: Option<&'a str>,
+    /// The address of the wallet that it is about.
+    pub(crate) wallet: Option<&'a str>,
 }
 
 /// The requests with a key that are being carried out.
@@ -168,7 +183,7 @@ pub(crate) async fn once(
         let detail = format!("Idempotency-Key takes 1 to {KEY_CHARS_MAX} plain characters");
         return Err(Problem::new(Code::BadRequest, detail));
     };
-    let Repeatable { client, method, uri, body, headers, user } = request;
+    let Repeatable { client, method, uri, body, headers, user, wallet } = request;
     let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let named = digest(&app.digest_key, &[client.as_str().as_bytes(), key.as_bytes()]);
     let target = uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
@@ -185,7 +200,8 @@ pub(crate) async fn once(
             let detail = "give each request a key of its own; repeat one only as it was";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
-        let mut answer = Answer::restored(&before.answer, user).ok_or_else(Problem::internal)?;
+        let answer = Answer::restored(&before.answer, user, wallet);
+        let mut answer = answer.ok_or_else(Problem::internal)?;
         answer.about = before.onboarding;
         let mut response = answer.respond();
         let replayed = HeaderName::from_static("idempotency-replayed");
@@ -225,7 +241,7 @@ mod tests {
             };
             let kept = answer.kept();
             assert!(!kept.contains(&in_json(user)), "{kept}");
-            let restored = Answer::restored(&kept, Some(user)).unwrap();
+            let restored = Answer::restored(&kept, Some(user), None).unwrap();
             assert_eq!(restored, Answer { user: None, ..answer });
         }
     }

@@ -23,6 +23,7 @@ mod problem;
 mod quickstart;
 mod routes;
 mod users;
+mod wallets_api;
 mod webhooks;
 
 use std::collections::{BTreeSet, HashMap};

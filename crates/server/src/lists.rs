@@ -143,7 +143,8 @@ schema_only!(
 );
 
 /// The kinds of tasks.
-const KINDS: [&str; 5] = ["data", "document", "consent", "operator", "renewal"];
+const KINDS: [&str; 7] =
+    ["data", "document", "consent", "operator", "renewal", "wallet", "wallet-proof"];
 
 pub(crate) fn limit_of(asked: Option<usize>) -> Result<usize, Problem> {
     let limit = asked.unwrap_or(LIMIT);

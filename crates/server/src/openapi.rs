@@ -130,6 +130,12 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
                     json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
                 ),
                 "endpoint" => ("The endpoint's id.", json!({ "type": "string" })),
+                "address" => (
+                    "The wallet's address.",
+                    json!({ "type": "string", "minLength": 8, "maxLength": 128,
+                            "pattern": "^[A-Za-z0-9_-]+$",
+                            "examples": ["0x52908400098527886E0F7030069857D2E4169EE7"] }),
+                ),
                 _ => ("The document's id.", json!({ "type": "string" })),
             };
             json!({ "name": name, "in": "path", "required": true, "description": says,
@@ -174,6 +180,9 @@ fn codes(route: &Route) -> Vec<Code> {
         codes.push(Code::NoSuchEndpoint);
     }
     codes.extend(&route.codes);
+    if route.path.contains("{address}") {
+        codes.push(Code::NoSuchWallet);
+    }
     if route.query.iter().any(|parameter| parameter.name == "user") {
         codes.push(Code::NoSuchUser);
     }

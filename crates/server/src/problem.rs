@@ -25,6 +25,7 @@ pub(crate) enum Code {
     NoSuchUser,
     NoSuchDocument,
     NoSuchEndpoint,
+    NoSuchWallet,
     NoSuchRoute,
     MethodNotAllowed,
     NotNow,
@@ -45,7 +46,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::BadRequest,
         Self::InvalidLocator,
         Self::Unauthorized,
@@ -53,6 +54,7 @@ impl Code {
         Self::NoSuchUser,
         Self::NoSuchDocument,
         Self::NoSuchEndpoint,
+        Self::NoSuchWallet,
         Self::NoSuchRoute,
         Self::MethodNotAllowed,
         Self::NotNow,
@@ -85,6 +87,7 @@ impl Code {
             Self::NoSuchUser => ("no-such-user", S::NOT_FOUND, "There is no such user"),
             Self::NoSuchDocument => ("no-such-document", S::NOT_FOUND, "There is no such document"),
             Self::NoSuchEndpoint => ("no-such-endpoint", S::NOT_FOUND, "There is no such endpoint"),
+            Self::NoSuchWallet => ("no-such-wallet", S::NOT_FOUND, "There is no such wallet"),
             Self::NoSuchRoute => ("no-such-route", S::NOT_FOUND, "There is nothing here"),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", S::METHOD_NOT_ALLOWED, "This path has other methods")
@@ -263,6 +266,9 @@ impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
         match error {
             IntakeError::NoSuchUser => no_such_user(),
+            IntakeError::NoSuchWallet => {
+                Self::new(Code::NoSuchWallet, "GET …/linked-wallets lists those that are held")
+            }
             IntakeError::Refused(problems) => Self::refused(problems),
             IntakeError::Ended(_) => Self::new(Code::Ended, error.to_string()),
             IntakeError::NotNow(_) => Self::new(Code::NotNow, error.to_string()),

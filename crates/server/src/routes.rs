@@ -5,14 +5,14 @@ use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use notifications::EndpointView;
-use onboarding::{Explanation, JSON_BYTES_MAX, Status};
+use onboarding::{Explanation, JSON_BYTES_MAX, LinkedWallet, Status};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::access::Scope;
 use crate::problem::Code;
 use crate::{
     App, Config, documents_api, events, health, lists, metrics, operate, page, quickstart, users,
-    webhooks,
+    wallets_api, webhooks,
 };
 
 /// The largest body of an operator's request.
@@ -190,6 +190,7 @@ const CURSOR: &str = "`nextCursor` of the page before.";
 pub(crate) fn routes(config: &Config) -> Vec<Route> {
     let mut all = of_users();
     all.extend(of_documents(config));
+    all.extend(of_wallets());
     all.extend(of_verification());
     all.extend(of_operators());
     all.extend(of_lists());
@@ -269,6 +270,39 @@ fn of_documents(config: &Config) -> Vec<Route> {
             .for_scope(Scope::Read)
             .says("What is known of a document, never its content")
             .answers::<documents_api::DocumentView>(StatusCode::OK, "The document."),
+    ]
+}
+
+fn of_wallets() -> Vec<Route> {
+    let path = "/v1/users/{locator}/linked-wallets/{address}";
+    let of_the_provider = "/api/2025-06-09/users/{locator}/linked-wallets/{address}";
+    let put = |path, name| {
+        Route::put(path, name, wallets_api::put)
+            .for_scope(Scope::Write)
+            .says("Link a wallet, or give another chain or the proof for one")
+            .takes::<wallets_api::WalletBody>(&[JSON], JSON_BYTES_MAX)
+            .answers::<LinkedWallet>(StatusCode::OK, "It was there.")
+            .answers::<LinkedWallet>(StatusCode::CREATED, "It is new.")
+    };
+    let get = |path, name| {
+        Route::get(path, name, wallets_api::get)
+            .for_scope(Scope::Read)
+            .says("A wallet, what the provider says of it, and what is to be signed")
+            .answers::<LinkedWallet>(StatusCode::OK, "The wallet.")
+    };
+    vec![
+        Route::get("/v1/users/{locator}/linked-wallets", "listWallets", wallets_api::list)
+            .for_scope(Scope::Read)
+            .says("A user's wallets")
+            .answers::<wallets_api::Wallets>(StatusCode::OK, "All of them."),
+        put(path, "putWallet"),
+        get(path, "getWallet"),
+        Route::delete(path, "removeWallet", wallets_api::remove)
+            .for_scope(Scope::Write)
+            .says("Forget a wallet that the provider has not linked")
+            .answers_status(),
+        put(of_the_provider, "quickstartPutWallet"),
+        get(of_the_provider, "quickstartGetWallet"),
     ]
 }
 

@@ -28,6 +28,7 @@ use crate::idempotency::{Answer, Repeatable, once, percent_encoded};
 use crate::long_poll::{self, WaitFor};
 use crate::operate::Why;
 use crate::problem::{Problem, no_such_user, not_now};
+use crate::wallets_api::WalletBody;
 
 /// The media type of a merge patch (RFC 7396).
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -50,6 +51,8 @@ pub(crate) struct UserBody {
     privacy_policy_consent: Option<ConsentBody>,
     /// When the user accepted the terms of service.
     terms_of_service_consent: Option<ConsentBody>,
+    /// Wallets of the user's to be linked; one that is not named stays as it is.
+    linked_wallets: Option<Vec<NamedWallet>>,
     /// Whether to ask for verification, too.
     verify: Option<bool>,
 }
@@ -68,6 +71,17 @@ struct ConsentBody {
     text_hash: Option<String>,
     language: Option<String>,
     method: Option<String>,
+}
+
+/// A wallet with its address.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "the rules read the body; only the schema of this is used")]
+struct NamedWallet {
+    /// Its address.
+    address: String,
+    #[schemars(flatten)]
+    wallet: WalletBody,
 }
 
 /// A merge patch: what it names is changed, null takes out.
@@ -168,7 +182,17 @@ impl Change {
     ) -> Repeatable<'a> {
         let Self { client, method, uri, headers } = self;
         let user = user.map(UserLocator::as_str);
-        Repeatable { client, headers, method, uri, body, user }
+        Repeatable { client, headers, method, uri, body, user, wallet: None }
+    }
+
+    /// The same of a request about a wallet.
+    pub(crate) fn of_wallet<'a>(
+        &'a self,
+        user: &'a UserLocator,
+        address: &'a str,
+        body: &'a [u8],
+    ) -> Repeatable<'a> {
+        Repeatable { wallet: Some(address), ..self.of(Some(user), body) }
     }
 }
 

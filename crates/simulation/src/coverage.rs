@@ -149,7 +149,7 @@ impl Sight {
 }
 
 /// The events that time, people or a second look bring about.
-const EVENTS_TO_SEE: [&str; 7] = [
+const EVENTS_TO_SEE: [&str; 10] = [
     "terms-accepted",
     "user-read",
     "product-regressed",
@@ -157,6 +157,9 @@ const EVENTS_TO_SEE: [&str; 7] = [
     "renewal-opened",
     "task-waived",
     "reopened",
+    "wallet-given",
+    "wallet-linked",
+    "wallet-withdrawn",
 ];
 
 impl Coverage {

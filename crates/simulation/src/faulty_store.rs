@@ -11,7 +11,7 @@ use onboarding::{
 use store::{
     Budgets, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
     DocumentDigest, HistoryRow, ListRequest, NotesDue, Notified, ProfileContent, ProviderGate,
-    Store, StoreError, Stored, StoredTask, TaskRequest, Worker,
+    Store, StoreError, Stored, StoredTask, TaskRequest, WalletContent, Worker,
 };
 
 use crate::base::{Opened, ask};
@@ -270,6 +270,10 @@ impl Store for FaultyStore {
         id: OnboardingId,
     ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
         ask!(&self.inner, document_digests(id))
+    }
+
+    async fn wallets(&self, id: OnboardingId) -> Result<Vec<WalletContent>, StoreError> {
+        ask!(&self.inner, wallets(id))
     }
 
     async fn same_file(

@@ -31,16 +31,17 @@ fn check_tasks(onboarding: &Onboarding) -> Result<(), &'static str> {
     ensure(is_open || !requires_data, "requires-data without an open task")?;
     ensure(!is_open || requires_data || is_overruled, "an open task, but not requires-data")?;
     if onboarding.state == State::Erased {
-        let is_empty = onboarding.tasks.is_empty() && onboarding.renewals.is_empty();
-        return ensure(is_empty, "an erased onboarding with tasks");
+        let is_empty = onboarding.all_tasks().next().is_none() && onboarding.wallets.is_empty();
+        return ensure(is_empty, "an erased onboarding with tasks or wallets");
     }
     let tasks = onboarding.tasks.iter().map(|task| (task, false));
     let all = tasks.chain(onboarding.renewals.iter().map(|task| (task, true)));
     let is_apart =
         |(task, is_renewal): (&Task, bool)| is_renewal == (task.request.kind() == "renewal");
-    ensure(all.clone().all(is_apart), "a renewal among the tasks, or the other way round")?;
-    let numbers: BTreeSet<u32> = all.clone().map(|(task, _)| task.number).collect();
-    ensure(numbers.len() == all.count(), "two tasks of one number")?;
+    ensure(all.into_iter().all(is_apart), "a renewal among the tasks, or the other way round")?;
+    let numbers: BTreeSet<u32> = onboarding.all_tasks().map(|task| task.number).collect();
+    ensure(numbers.len() == onboarding.all_tasks().count(), "two tasks of one number")?;
+    check_wallets(onboarding)?;
     let has_cause = |task: &Task| {
         !task.products.is_empty()
             && task.products.iter().all(|product| {
@@ -54,6 +55,36 @@ fn check_tasks(onboarding: &Onboarding) -> Result<(), &'static str> {
         asks == onboarding.tasks.iter().any(|task| task.products.contains(product))
     };
     ensure(onboarding.wanted.iter().all(is_heard), "a wanted product asks, and there is no task")
+}
+
+/// A wallet's task is about what the provider said of that wallet, and for no product.
+fn check_wallets(onboarding: &Onboarding) -> Result<(), &'static str> {
+    for (number, wallet) in &onboarding.wallets {
+        ensure(*number < onboarding.next_wallet(), "a wallet of a number yet to be given")?;
+        ensure(
+            wallet.acknowledged <= Some(wallet.revision),
+            "a wallet linked before it was given",
+        )?;
+        let Some(task) = &wallet.task else { continue };
+        let asked = match &task.request {
+            Request::Wallet(of) => {
+                *of == *number && wallet.word.is_none_or(|_| wallet.is_refused())
+            }
+            Request::WalletProof(of) => *of == *number && !wallet.is_refused(),
+            Request::Consent
+            | Request::Data(_)
+            | Request::Document(_)
+            | Request::Operator(_)
+            | Request::RenewDocument(_)
+            | Request::RenewVerification
+            | Request::RenewConsent
+            | Request::RenewTerms => false,
+        };
+        ensure(asked, "a wallet's task that is not about it")?;
+        ensure(task.products.is_empty(), "a wallet's task that is for a product")?;
+        ensure(task.state != TaskState::Closed, "a closed task of a wallet is kept")?;
+    }
+    Ok(())
 }
 
 fn check_verified(onboarding: &Onboarding) -> Result<(), &'static str> {
@@ -108,7 +139,9 @@ fn asks_for(word: &Eligibility, task: &Task) -> bool {
         Request::RenewDocument(_)
         | Request::RenewVerification
         | Request::RenewConsent
-        | Request::RenewTerms => false,
+        | Request::RenewTerms
+        | Request::Wallet(_)
+        | Request::WalletProof(_) => false,
         Request::Operator(name) => {
             let lists_nothing = word.missing_data.is_empty() && word.missing_documents.is_empty();
             let is_listed = lists_document(name) || lists_section(name);

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use onboarding::{
-    Call, Context, DocumentType, Effect, Event, FailureClass, Lane, Onboarding, OnboardingId,
-    Outcome, Policy, Region, Request as Asked, Revision, Revisions, State as Stand, TaskState,
-    Timestamp, apply,
+    Call, Context, DocumentType, Effect, Event, FailureClass, GivenWallet, Lane, Onboarding,
+    OnboardingId, Outcome, Policy, Region, Request as Asked, Revision, Revisions, State as Stand,
+    TaskState, Timestamp, Wallet, WalletNumber, apply,
 };
 use serde_json::Value;
 use store::{Budgets, Claimed, Commit, HistoryRow, Lease};
@@ -70,6 +70,7 @@ pub(crate) struct Watched {
     pub(crate) consents: BTreeMap<Revision, Timestamp>,
     pub(crate) terms: BTreeMap<Revision, (Timestamp, Region)>,
     pub(crate) documents: BTreeMap<(DocumentType, Revision), Vec<u8>>,
+    pub(crate) wallets: BTreeMap<(WalletNumber, Revision), GivenWallet>,
 }
 
 struct LiveClaim {
@@ -218,6 +219,7 @@ impl Watched {
             consents: BTreeMap::new(),
             terms: BTreeMap::new(),
             documents: BTreeMap::new(),
+            wallets: BTreeMap::new(),
         }
     }
 
@@ -289,6 +291,9 @@ impl Watched {
             | Event::UserRegistered { .. }
             | Event::UserRead { .. }
             | Event::DocumentUploaded { .. }
+            | Event::WalletGiven { .. }
+            | Event::WalletWithdrawn { .. }
+            | Event::WalletLinked { .. }
             | Event::ProductRegressed(_)
             | Event::TaskReminded { .. }
             | Event::RenewalOpened { .. }
@@ -457,6 +462,7 @@ impl State {
             let told = told.map_err(|what| ("I11", what));
             told.and(shown.map_err(|what| ("I4", what)))
                 .and(is_looked_at(onboarding, &policy, now).map_err(|what| ("I6", what)))
+                .and(are_wallets_linked(onboarding).map_err(|what| ("I6", what)))
                 .err()
         });
         if let Some((invariant, what)) = found {
@@ -498,9 +504,7 @@ impl State {
             let onboarding = &self.ledger.watched[&id].replayed;
             let tasks = tasks.into_iter().map(|stored| stored.task);
             let are_tasks_kept = onboarding.state == Stand::Erased
-                || tasks.into_iter().all(|task| {
-                    onboarding.tasks.contains(&task) || onboarding.renewals.contains(&task)
-                });
+                || tasks.into_iter().all(|task| onboarding.all_tasks().any(|held| *held == task));
             if rows.len() as u64 != onboarding.version {
                 self.ledger.violated("I1", "history has more or fewer rows than versions");
             }
@@ -509,6 +513,18 @@ impl State {
             }
         }
     }
+}
+
+/// The provider took or refused every wallet of whoever it knows.
+fn are_wallets_linked(onboarding: &Onboarding) -> Result<(), &'static str> {
+    let is_known =
+        onboarding.profile.as_ref().is_some_and(|profile| profile.acknowledged.is_some());
+    let is_waiting =
+        |wallet: &Wallet| wallet.acknowledged != Some(wallet.revision) && !wallet.is_refused();
+    if is_known && onboarding.wallets.values().any(is_waiting) {
+        return Err("a wallet is neither linked nor refused");
+    }
+    Ok(())
 }
 
 /// Whoever was judged is looked at slowly, and for ever.

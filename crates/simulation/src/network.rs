@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use engine::Upload;
+use engine::{Linked, Upload};
 use onboarding::{
-    Effect, Eligibility, Failure, FailureClass, Profile, Region, Shown, Timestamp, UserLocator,
+    Effect, Eligibility, Failure, FailureClass, GivenWallet, Ownership, Profile, Region, Shown,
+    Timestamp, UserLocator,
 };
 
 use crate::chance::{Chance, Purpose};
@@ -290,7 +291,7 @@ impl Line {
     async fn word(&self, user: &UserLocator, request: Request) -> Result<Word, Failure> {
         match self.call(user, request).await? {
             Answer::Word(word) => Ok(word),
-            Answer::Done | Answer::Document(_) | Answer::Shown(_) => {
+            Answer::Done | Answer::Document(_) | Answer::Shown(_) | Answer::Linked(_) => {
                 unreachable!("the model answers with a word")
             }
         }
@@ -328,7 +329,7 @@ impl engine::Provider for Line {
                 }
                 Ok(shown)
             }
-            Answer::Done | Answer::Document(_) | Answer::Word(_) => {
+            Answer::Done | Answer::Document(_) | Answer::Linked(_) | Answer::Word(_) => {
                 unreachable!("the model answers with what it has")
             }
         }
@@ -347,8 +348,27 @@ impl engine::Provider for Line {
         let request = Request::Upload(upload.document_type, upload.bytes);
         match self.call(user, request).await? {
             Answer::Document(id) => Ok(id),
-            Answer::Done | Answer::Shown(_) | Answer::Word(_) => {
+            Answer::Done | Answer::Shown(_) | Answer::Linked(_) | Answer::Word(_) => {
                 unreachable!("the model answers with a document")
+            }
+        }
+    }
+
+    async fn link_wallet(
+        &self,
+        user: &UserLocator,
+        wallet: GivenWallet,
+    ) -> Result<Linked, Failure> {
+        if self.is_planted(Planted::DropTheWallets) {
+            return Ok(Linked { ownership: Ownership::Verified, challenge: None });
+        }
+        match self.call(user, Request::Link(wallet)).await? {
+            Answer::Linked(ownership) => {
+                let is_asked = ownership == Ownership::ToProve;
+                Ok(Linked { ownership, challenge: is_asked.then(|| "sign this".into()) })
+            }
+            Answer::Done | Answer::Document(_) | Answer::Shown(_) | Answer::Word(_) => {
+                unreachable!("the model answers with a wallet")
             }
         }
     }

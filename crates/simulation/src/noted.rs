@@ -67,6 +67,9 @@ impl Noted {
             | Event::UserRegistered { .. }
             | Event::UserRead { .. }
             | Event::DocumentUploaded { .. }
+            | Event::WalletGiven { .. }
+            | Event::WalletWithdrawn { .. }
+            | Event::WalletLinked { .. }
             | Event::TriggerBegun { .. }
             | Event::StatusChecked { .. }
             | Event::CallFailed { .. }
@@ -113,8 +116,7 @@ impl Noted {
         policy: &Policy,
         now: Timestamp,
     ) -> Result<Option<Sight>, &'static str> {
-        let mut tasks = before.tasks.iter().chain(&before.renewals);
-        let Some(task) = tasks.find(|task| task.number == number) else {
+        let Some(task) = before.all_tasks().find(|task| task.number == number) else {
             return Err("a reminder of a task that there is not");
         };
         if task.state != TaskState::Open {
@@ -144,7 +146,7 @@ impl Noted {
             return Err("nobody was told that a product was lost");
         }
         let then = now.minus_ms(LATE_MS);
-        for task in onboarding.tasks.iter().chain(&onboarding.renewals) {
+        for task in onboarding.all_tasks() {
             if times_of(task, policy, then).len() > task.reminders as usize {
                 return Err("a reminder that was never told");
             }

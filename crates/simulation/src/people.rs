@@ -7,8 +7,8 @@ use std::sync::Arc;
 use documents::{Limits, sample};
 use engine::{Added, Edit, Intake, IntakeError, Settled};
 use onboarding::{
-    Accepts, Date, DocumentType, Event, Onboarding, OnboardingId, Product, Request, Section, Task,
-    TaskState, Timestamp, UserLocator,
+    Accepts, Date, DocumentType, Event, GivenWallet, Onboarding, OnboardingId, Product, Request,
+    Section, Task, TaskState, Timestamp, UserLocator,
 };
 use serde_json::Value;
 use store::{Actor, StoreError};
@@ -50,6 +50,10 @@ pub(crate) enum Deed {
     Patch(String),
     /// A document, and its last day.
     Give(DocumentType, Vec<u8>, Option<Date>),
+    /// A wallet, or another chain or proof for one.
+    Link(GivenWallet),
+    /// A wallet is taken back, by its address.
+    Unlink(String),
     /// A request that carries no data.
     Tell(Event),
 }
@@ -60,6 +64,8 @@ impl Deed {
             Self::Set(_) => "gives the whole record",
             Self::Patch(_) => "changes the record",
             Self::Give(..) => "gives a document",
+            Self::Link(_) => "gives a wallet",
+            Self::Unlink(_) => "takes a wallet back",
             Self::Tell(event) => event.name(),
         }
     }
@@ -89,7 +95,7 @@ impl Person {
         if onboarding.state == onboarding::State::Rejected && chance.permille(300) {
             return vec![Deed::Tell(Event::Reopened { reason: reason() })];
         }
-        let deed = match chance.below(100) {
+        let deed = match chance.below(116) {
             0..=24 => match open_tasks(onboarding).next() {
                 Some(task) => return self.supply(task, chance),
                 None => Deed::Patch(self.details(chance)),
@@ -119,6 +125,8 @@ impl Person {
             93 => Deed::Tell(Event::Cancelled { reason: reason() }),
             94 => Deed::Tell(Event::Erased { reason: reason() }),
             95..=97 => Deed::Patch(self.consent()),
+            100..=107 => Deed::Link(self.wallet(chance)),
+            108..=115 => Deed::Unlink(self.wallet(chance).address),
             _ => Deed::Patch(format!(r#"{{"wantedProducts":["{}"]}}"#, chance.one_of(&WANTED))),
         };
         vec![deed]
@@ -146,6 +154,7 @@ impl Person {
                 group.iter().map(|kind| self.document(kind, chance)).collect()
             }
             Request::Operator(_) => vec![Deed::Tell(Event::VerificationRequested)],
+            Request::Wallet(_) | Request::WalletProof(_) => vec![Deed::Link(self.wallet(chance))],
         }
     }
 
@@ -181,6 +190,16 @@ impl Person {
 
     fn consent(&self) -> String {
         format!(r#"{{"privacyPolicyAcceptedAt":"{}"}}"#, self.now)
+    }
+
+    /// One of two that are the user's, or one that all take for theirs.
+    fn wallet(&self, chance: &mut Chance) -> GivenWallet {
+        let whose = chance.one_of(&[2 * self.user + 1, 2 * self.user + 2, 0]);
+        GivenWallet {
+            address: format!("0x{whose:040x}"),
+            chain: chance.one_of(&["base", "polygon"]).to_owned(),
+            proof: chance.permille(500).then(|| format!("proof {}", self.edition).into()),
+        }
     }
 
     fn document(&self, kind: &DocumentType, chance: &mut Chance) -> Deed {
@@ -228,8 +247,7 @@ const DOCUMENTS: [DocumentType; 5] = [
 const WANTED: [&str; 3] = ["onramp", "offramp", "regulated-transfer"];
 
 fn open_tasks(onboarding: &Onboarding) -> impl Iterator<Item = &Task> {
-    let tasks = onboarding.tasks.iter().chain(&onboarding.renewals);
-    tasks.filter(|task| task.state == TaskState::Open)
+    onboarding.all_tasks().filter(|task| task.state == TaskState::Open)
 }
 
 /// The samples are small.
@@ -276,6 +294,8 @@ async fn attempt(
             let given = documents::Given { document_type, bytes, file_name, expires_at };
             intake.add_document(&user, &given, now).await
         }
+        Deed::Link(wallet) => intake.link_wallet(&user, wallet, now).await,
+        Deed::Unlink(address) => intake.remove_wallet(&user, address, now).await,
         Deed::Tell(event) => intake.tell(&user, event.clone(), now).await,
     };
     world.point(process, Point::Before(Operation::Reply)).await;
@@ -322,7 +342,8 @@ impl State {
             Deed::Set(json) => Promise::Edit(Given::Whole(profile_in(json))),
             Deed::Patch(json) => Promise::Edit(Given::Patch(profile_in(json))),
             Deed::Give(_, bytes, _) => Promise::Document(bytes.clone()),
-            Deed::Tell(_) => return,
+            Deed::Link(wallet) => Promise::Wallet(wallet.clone()),
+            Deed::Unlink(_) | Deed::Tell(_) => return,
         };
         self.promises.insert(process, promise);
     }
@@ -355,6 +376,7 @@ impl State {
             }
             Err(
                 error @ (IntakeError::NoSuchUser
+                | IntakeError::NoSuchWallet
                 | IntakeError::Ended(_)
                 | IntakeError::NotNow(_)
                 | IntakeError::Moved(_)

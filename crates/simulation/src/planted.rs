@@ -29,6 +29,8 @@ pub enum Planted {
     NeverReadTheStatus,
     /// The acceptance of the terms is taken for sent, and never is.
     DropTheTerms,
+    /// A wallet is taken for linked, and never is.
+    DropTheWallets,
     /// A section that the provider does not show is taken for shown.
     TakeAllForShown,
     /// Nobody is told that a product was lost.
@@ -43,7 +45,7 @@ pub enum Planted {
 
 impl Planted {
     /// Every one of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::DropTheVersionCheck,
         Self::ForgetTheLease,
         Self::AcknowledgeBeforeCommit,
@@ -57,6 +59,7 @@ impl Planted {
         Self::SendTheFirstProfile,
         Self::NeverReadTheStatus,
         Self::DropTheTerms,
+        Self::DropTheWallets,
         Self::TakeAllForShown,
         Self::ForgetARegression,
         Self::ForgetAReminder,
@@ -81,6 +84,7 @@ impl Planted {
             Self::SendTheFirstProfile => "send-the-first-profile",
             Self::NeverReadTheStatus => "never-read-the-status",
             Self::DropTheTerms => "drop-the-terms",
+            Self::DropTheWallets => "drop-the-wallets",
             Self::TakeAllForShown => "take-all-for-shown",
             Self::ForgetARegression => "forget-a-regression",
             Self::ForgetAReminder => "forget-a-reminder",

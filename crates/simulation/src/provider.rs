@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use onboarding::{
-    DocumentType, Effect, Eligibility, Failure, FailureClass, Product, ProductStatus, Region,
-    Section, Shown, Timestamp,
+    DocumentType, Effect, Eligibility, Failure, FailureClass, GivenWallet, Ownership, Product,
+    ProductStatus, Region, Section, Shown, Timestamp,
 };
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ pub(crate) enum Request {
     Register(Value),
     ReadUser,
     Upload(DocumentType, Vec<u8>),
+    Link(GivenWallet),
     Trigger,
     Status,
 }
@@ -37,6 +38,7 @@ impl Request {
             Self::Register(_) => "register-user",
             Self::ReadUser => "read-user",
             Self::Upload(..) => "upload-document",
+            Self::Link(_) => "link-wallet",
             Self::Trigger => "trigger-verification",
             Self::Status => "check-status",
         }
@@ -45,7 +47,11 @@ impl Request {
     /// Whether it may change what the provider keeps of the user's data.
     pub(crate) const fn changes_record(&self) -> bool {
         match self {
-            Self::Consent(_) | Self::Terms(..) | Self::Register(_) | Self::Upload(..) => true,
+            Self::Consent(_)
+            | Self::Terms(..)
+            | Self::Register(_)
+            | Self::Upload(..)
+            | Self::Link(_) => true,
             Self::ReadUser | Self::Trigger | Self::Status => false,
         }
     }
@@ -56,6 +62,7 @@ pub(crate) enum Answer {
     Done,
     Document(String),
     Shown(Shown),
+    Linked(Ownership),
     Word(Vec<Eligibility>),
 }
 
@@ -82,6 +89,8 @@ pub(crate) struct Account {
     are_terms_valid: bool,
     pub(crate) documents: BTreeMap<DocumentType, Vec<u8>>,
     expired: BTreeSet<DocumentType>,
+    /// The wallets that it linked, by their addresses.
+    pub(crate) wallets: BTreeMap<String, GivenWallet>,
     /// What it forgot by itself, and was not sent since.
     pub(crate) lost: Lost,
     standings: BTreeMap<Product, Standing>,
@@ -99,6 +108,7 @@ pub(crate) struct Lost {
     pub(crate) consent: bool,
     pub(crate) terms: bool,
     pub(crate) documents: BTreeSet<DocumentType>,
+    pub(crate) wallets: BTreeSet<String>,
 }
 
 /// How the provider will treat a user; drawn once.
@@ -206,6 +216,7 @@ impl Provider {
             are_terms_valid: false,
             documents: BTreeMap::new(),
             expired: BTreeSet::new(),
+            wallets: BTreeMap::new(),
             lost: Lost::default(),
             standings: BTreeMap::new(),
             told_at: 0,
@@ -244,6 +255,7 @@ impl Provider {
             return Err(Failure { http_status: Some(chance.one_of(&[401, 403])), ..closed });
         }
         match request {
+            Request::Link(wallet) => self.link(user, wallet, chance),
             Request::Consent(accepted_at) => account.accept(*accepted_at, self.sequence),
             Request::Terms(accepted_at, region) => {
                 account.accept_terms(*accepted_at, region, self.sequence)
@@ -273,6 +285,30 @@ impl Provider {
                 Ok(self.say(user, now_ms, chance, coverage))
             }
         }
+    }
+
+    /// A wallet is one user's. It makes a user of whom it was told nothing else.
+    fn link(
+        &mut self,
+        user: usize,
+        wallet: &GivenWallet,
+        chance: &mut Chance,
+    ) -> Result<Answer, Failure> {
+        let mut others = self.accounts.iter().enumerate().filter(|(other, _)| *other != user);
+        if others.any(|(_, other)| other.wallets.contains_key(&wallet.address)) {
+            let conflict =
+                failure(FailureClass::Refused, Effect::None, "the wallet is another user's");
+            return Err(Failure { http_status: Some(409), ..conflict });
+        }
+        let account = &mut self.accounts[user];
+        account.is_known = true;
+        account.lost.wallets.remove(&wallet.address);
+        account.wallets.insert(wallet.address.clone(), wallet.clone());
+        let ownership = match &wallet.proof {
+            Some(_) => Ownership::Verified,
+            None => chance.one_of(&[Ownership::ToProve, Ownership::Unverified, Ownership::NotSaid]),
+        };
+        Ok(Answer::Linked(ownership))
     }
 
     fn say(
@@ -310,6 +346,7 @@ impl Provider {
         account.lost.consent |= account.consent.take().is_some();
         account.lost.terms |= account.terms.take().is_some();
         account.lost.documents.extend(std::mem::take(&mut account.documents).into_keys());
+        account.lost.wallets.extend(std::mem::take(&mut account.wallets).into_keys());
         account.standings.clear();
         was_known
     }

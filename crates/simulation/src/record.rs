@@ -1,7 +1,9 @@
 //! I4: what a person gave is what is stored, and what the provider has is never poorer than
 //! what it acknowledged.
 
-use onboarding::{DocumentType, Event, LegalText, OnboardingId, Revision, Timestamp};
+use onboarding::{
+    DocumentType, Event, GivenWallet, LegalText, OnboardingId, Revision, Timestamp, WalletNumber,
+};
 use serde_json::Value;
 
 use crate::base::ask;
@@ -15,6 +17,8 @@ pub(crate) enum Promise {
     Edit(Given),
     /// A document.
     Document(Vec<u8>),
+    /// A wallet.
+    Wallet(GivenWallet),
 }
 
 /// The sections that an edit gives.
@@ -94,9 +98,15 @@ impl State {
                 }
                 Ok(())
             }
-            (Event::ProfileSet { .. } | Event::DocumentAdded { .. }, _) => {
-                Err("data that nobody gave")
+            (Event::WalletGiven { number, revision }, Some(Promise::Wallet(given))) => {
+                let stored = self.stored_wallet(id, *number, *revision, given);
+                watched.wallets.insert((*number, *revision), stored?);
+                Ok(())
             }
+            (
+                Event::ProfileSet { .. } | Event::DocumentAdded { .. } | Event::WalletGiven { .. },
+                _,
+            ) => Err("data that nobody gave"),
             _ => Ok(()),
         }
     }
@@ -127,6 +137,21 @@ impl State {
         let is_it =
             content.is_some_and(|content| content.revision == revision && content.bytes == bytes);
         if is_it { Ok(()) } else { Err("the stored document is not what a person gave") }
+    }
+
+    /// What is stored of a wallet that a person gave. One that was refused is sent again with the
+    /// proof that is held.
+    fn stored_wallet(
+        &self,
+        id: OnboardingId,
+        number: WalletNumber,
+        revision: Revision,
+        given: &GivenWallet,
+    ) -> Result<GivenWallet, &'static str> {
+        let held = ask!(&self.store, wallets(id)).expect("the store can be read");
+        let stored = held.into_iter().find(|held| held.number == number);
+        let stored = stored.filter(|held| held.revision == revision && held.wallet.covers(given));
+        stored.map(|held| held.wallet).ok_or("the stored wallet is not what a person gave")
     }
 
     /// Whether the provider has all of a user that it acknowledged, or newer.
@@ -164,6 +189,17 @@ impl Watched {
             let is_lost = account.lost.documents.contains(kind);
             if !is_lost && !self.has_document_since(kind, *least, has) {
                 return Err("the provider's document is older than what it acknowledged");
+            }
+        }
+        for (number, wallet) in &self.replayed.wallets {
+            let Some(least) = wallet.acknowledged else { continue };
+            let mut since = self.wallets.range((*number, least)..=(*number, Revision(u32::MAX)));
+            let is_there = since.any(|(_, given)| {
+                let has = account.wallets.get(&given.address);
+                has == Some(given) || account.lost.wallets.contains(&given.address)
+            });
+            if !is_there {
+                return Err("the provider has not linked a wallet as it acknowledged it");
             }
         }
         Ok(())

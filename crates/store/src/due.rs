@@ -2,7 +2,7 @@
 
 use onboarding::{
     Call, Context, Event, Lane, Onboarding, Outcome, Policy, Reason, State, Step, Timestamp,
-    Transition, apply, next_note, next_step,
+    Transition, apply, next_note, next_verification_step, wallet_call,
 };
 use tracing::error;
 
@@ -81,11 +81,12 @@ pub(crate) enum Found {
 
 /// Looks closer at a row that says that a call of `lane` is due.
 pub(crate) fn look(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Timestamp) -> Found {
-    match ready(onboarding, policy, now) {
-        Ok(Some(ready)) if ready.call.lane() == lane => Found::Ready(ready),
+    let of_lane = calls_due(onboarding, policy, now).into_iter().find(|call| call.lane() == lane);
+    match of_lane.map(|call| begin(onboarding, call, policy, now)) {
+        Some(Ok(ready)) => Found::Ready(ready),
         // The row was written under another policy.
-        Ok(_) => Found::NotDue(due(onboarding, policy)),
-        Err(reason) => {
+        None => Found::NotDue(due(onboarding, policy)),
+        Some(Err(reason)) => {
             let (id, what) = (onboarding.id, reason.as_str());
             error!(onboarding = %id, what, "due trigger can't begin; report this as a defect");
             Found::NotDue(Some(Due::postponed(lane, now)))
@@ -94,11 +95,32 @@ pub(crate) fn look(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Ti
 }
 
 /// When the next call is due; `None` while it waits for a person, or for ever.
+///
+/// A wallet never waits in a line in place of a look that someone waits for: the line may be long.
+/// Its call then rides on the commit of that look's answer, if the budget allows.
 pub(crate) fn due(onboarding: &Onboarding, policy: &Policy) -> Option<Due> {
-    match next_step(onboarding, policy) {
+    let verification = match next_verification_step(onboarding, policy) {
         Step::Call { call, due_at } => Some(Due { lane: call.lane(), at: due_at }),
         Step::WaitForPerson | Step::Nothing => None,
-    }
+    };
+    let wallet =
+        wallet_call(onboarding, policy).map(|(call, due_at)| Due { lane: call.lane(), at: due_at });
+    let keeps_its_place = |first: &Due| {
+        let queue = Queue::of(first.lane, onboarding.state);
+        wallet.is_none_or(|wallet| wallet.at >= first.at)
+            || (queue.lane == Lane::Read && !queue.is_recheck)
+    };
+    verification.filter(keeps_its_place).or(wallet)
+}
+
+/// The calls that are due now, what leads to a verdict first.
+fn calls_due(onboarding: &Onboarding, policy: &Policy, now: Timestamp) -> Vec<Call> {
+    let verification = match next_verification_step(onboarding, policy) {
+        Step::Call { call, due_at } => Some((call, due_at)),
+        Step::WaitForPerson | Step::Nothing => None,
+    };
+    let calls = verification.into_iter().chain(wallet_call(onboarding, policy));
+    calls.filter(|(_, due_at)| *due_at <= now).map(|(call, _)| call).collect()
 }
 
 /// When the next note is due; `None` while there is nothing to note.
@@ -113,15 +135,21 @@ pub(crate) fn ready(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Option<Ready>, Reason> {
-    let call = match next_step(onboarding, policy) {
-        Step::Call { call, due_at } if due_at <= now => call,
-        Step::Call { .. } | Step::WaitForPerson | Step::Nothing => return Ok(None),
-    };
+    let first = calls_due(onboarding, policy, now).into_iter().next();
+    first.map(|call| begin(onboarding, call, policy, now)).transpose()
+}
+
+fn begin(
+    onboarding: &Onboarding,
+    call: Call,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Ready, Reason> {
     let Call::TriggerVerification { trigger } = call else {
-        return Ok(Some(Ready { call, begun: None }));
+        return Ok(Ready { call, begun: None });
     };
     match apply(onboarding, &Event::TriggerBegun { trigger }, &Context { now, policy }) {
-        Outcome::Changed(begun) => Ok(Some(Ready { call, begun: Some(begun) })),
+        Outcome::Changed(begun) => Ok(Ready { call, begun: Some(begun) }),
         Outcome::Ignored(reason) => Err(reason),
     }
 }

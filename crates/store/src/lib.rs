@@ -19,9 +19,11 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use onboarding::{
-    Area, Call, DocumentType, Event, HistoryEntry, Lane, Notification, Onboarding, OnboardingId,
-    Policy, Reader, Revision, State, Task, Timestamp, Transition, UserLocator, UserTask,
+    Area, Call, DocumentType, Event, GivenWallet, HistoryEntry, Lane, LinkedWallet, Notification,
+    Onboarding, OnboardingId, Policy, Reader, Revision, State, Task, Timestamp, Transition,
+    UserLocator, UserTask, WalletNumber,
 };
+use serde_json::Value;
 
 pub use budget::Budgets;
 use due::{Queue, Rank};
@@ -161,6 +163,7 @@ pub struct Lease {
 
 /// Content that only the store's one module for personal data sees in clear.
 /// It has no `Debug`.
+#[derive(Clone)]
 pub enum PersonalData {
     /// The whole profile; it replaces the one before.
     Profile {
@@ -187,6 +190,25 @@ pub enum PersonalData {
         /// The digest.
         digest: DocumentDigest,
     },
+    /// A wallet; it replaces an earlier revision and its challenge.
+    Wallet {
+        /// Its number.
+        number: WalletNumber,
+        /// Its revision.
+        revision: Revision,
+        /// The wallet.
+        wallet: GivenWallet,
+    },
+    /// What the provider wants to be signed for a wallet. It is dropped if the wallet is of
+    /// another revision by now.
+    WalletChallenge {
+        /// The wallet's number.
+        number: WalletNumber,
+        /// The revision that the provider linked.
+        revision: Revision,
+        /// In the provider's own form.
+        challenge: Value,
+    },
 }
 
 /// A digest with the database's key ([`Store::digest_key`]) of a file as it was given.
@@ -202,6 +224,9 @@ impl PersonalData {
             Self::Profile { json, .. } => json.len(),
             Self::DocumentContent { bytes, .. } => bytes.len(),
             Self::DocumentDigest { digest, .. } => digest.0.len(),
+            // There are few, and they are small: their limit is that of a user's whole file.
+            Self::Wallet { wallet, .. } => wallet.address.len(),
+            Self::WalletChallenge { .. } => 0,
         }
     }
 }
@@ -319,6 +344,29 @@ pub struct DocumentContent {
     pub media_type: String,
     /// The bytes.
     pub bytes: Vec<u8>,
+}
+
+/// A wallet that is held. It has no `Debug`.
+pub struct WalletContent {
+    /// Its number.
+    pub number: WalletNumber,
+    /// Its revision.
+    pub revision: Revision,
+    /// The wallet.
+    pub wallet: GivenWallet,
+    /// What the provider wants to be signed for it, in the provider's own form.
+    pub challenge: Option<Value>,
+}
+
+impl WalletContent {
+    /// How it is shown to whoever may see personal data; `None` if `onboarding`, whose it is, does
+    /// not know it, or knows another revision by now.
+    #[must_use]
+    pub fn view(&self, onboarding: &Onboarding) -> Option<LinkedWallet> {
+        let known = onboarding.wallets.get(&self.number);
+        let known = known.filter(|known| known.revision == self.revision)?;
+        Some(LinkedWallet::of(self.number, known, &self.wallet, self.challenge.as_ref()))
+    }
 }
 
 /// A row of history.
@@ -487,9 +535,14 @@ pub enum StoreError {
     Closed,
 }
 
-/// Whether document bytes may be held no longer after an event, which are then deleted.
+/// Whether document bytes or a wallet may be held no longer after an event, and are then deleted.
 fn lets_go_of_contents(event: &Event) -> bool {
-    matches!(event, Event::DocumentUploaded { .. } | Event::DocumentWithdrawn { .. })
+    matches!(
+        event,
+        Event::DocumentUploaded { .. }
+            | Event::DocumentWithdrawn { .. }
+            | Event::WalletWithdrawn { .. }
+    )
 }
 
 /// The locator that an erased user keeps in place of the own one.
@@ -557,6 +610,12 @@ pub trait Store: Send + Sync + 'static {
         id: OnboardingId,
         document_type: &DocumentType,
     ) -> impl Future<Output = Result<Option<DocumentContent>, StoreError>> + Send;
+
+    /// The wallets that are held for an onboarding, in the order of their numbers.
+    fn wallets(
+        &self,
+        id: OnboardingId,
+    ) -> impl Future<Output = Result<Vec<WalletContent>, StoreError>> + Send;
 
     /// The key of every digest in this database. It never changes.
     fn digest_key(&self) -> impl Future<Output = Result<[u8; 32], StoreError>> + Send;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onboarding::{
-    DocumentType, Event, Lane, Notification, NotificationKind, Onboarding, OnboardingId, Policy,
-    State, Task, TaskState, Timestamp, Transition, UserLocator,
+    DocumentType, Event, GivenWallet, Lane, Notification, NotificationKind, Onboarding,
+    OnboardingId, Policy, Revision, State, Task, TaskState, Timestamp, Transition, UserLocator,
+    WalletNumber,
 };
+use serde_json::Value;
 
 use crate::budget::Pace;
 use crate::due::{self, Due, Found, Queue, Rank, Ready};
@@ -15,7 +17,7 @@ use crate::{
     About, Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
     DocumentDigest, HistoryRow, Lease, ListRequest, NotesDue, Notified, PersonalData,
     ProfileContent, ProviderGate, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask,
-    TaskRequest, Worker,
+    TaskRequest, WalletContent, Worker,
 };
 
 /// A store in memory. Clones share what is stored, as processes share a database.
@@ -110,6 +112,7 @@ struct Row {
     profile: Option<ProfileContent>,
     contents: BTreeMap<DocumentType, DocumentContent>,
     digests: BTreeMap<DocumentType, DocumentDigest>,
+    wallets: BTreeMap<WalletNumber, (Revision, GivenWallet, Option<Value>)>,
 }
 
 struct TaskRow {
@@ -190,6 +193,15 @@ impl Row {
             PersonalData::DocumentDigest { document_type, digest } => {
                 self.digests.insert(document_type, digest);
             }
+            PersonalData::Wallet { number, revision, wallet } => {
+                self.wallets.insert(number, (revision, wallet, None));
+            }
+            PersonalData::WalletChallenge { number, revision, challenge } => {
+                let held = self.wallets.get_mut(&number).filter(|held| held.0 == revision);
+                if let Some((_, _, held)) = held {
+                    *held = Some(challenge);
+                }
+            }
         }
     }
 
@@ -199,12 +211,14 @@ impl Row {
             .retain(|kind, _| documents.get(kind).is_some_and(|document| document.content_held));
         self.digests
             .retain(|kind, _| documents.get(kind).is_some_and(onboarding::Document::is_at_hand));
+        self.wallets.retain(|number, _| self.onboarding.wallets.contains_key(number));
     }
 
     fn erase(&mut self) {
         self.profile = None;
         self.contents.clear();
         self.digests.clear();
+        self.wallets.clear();
         self.user = crate::erased_user(self.onboarding.id);
     }
 }
@@ -238,6 +252,7 @@ impl Tables {
                     profile: None,
                     contents: BTreeMap::new(),
                     digests: BTreeMap::new(),
+                    wallets: BTreeMap::new(),
                 });
                 self.rows.len() - 1
             }
@@ -459,6 +474,18 @@ impl Store for MemoryStore {
         id: OnboardingId,
     ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
         Ok(self.tables().row(id).map(|row| row.digests.clone()).unwrap_or_default())
+    }
+
+    async fn wallets(&self, id: OnboardingId) -> Result<Vec<WalletContent>, StoreError> {
+        let tables = self.tables();
+        let wallets = tables.row(id).into_iter().flat_map(|row| &row.wallets);
+        let content = wallets.map(|(number, (revision, wallet, challenge))| WalletContent {
+            number: *number,
+            revision: *revision,
+            wallet: wallet.clone(),
+            challenge: challenge.clone(),
+        });
+        Ok(content.collect())
     }
 
     async fn same_file(

@@ -26,23 +26,23 @@ pub type Upgrade = fn(&mut Map<String, Value>);
 impl Snapshot for Onboarding {
     const NAME: &'static str = "onboarding";
 
-    /// What comes after verified, which those of schema 1 know nothing of.
-    const UPGRADES: &'static [Upgrade] = &[|_| {}];
+    /// What comes after verified, which those of schema 1 know nothing of; then wallets.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}];
 }
 
 impl Snapshot for Event {
     const NAME: &'static str = "event";
 
     /// Acknowledgements came to carry an epoch, which those of schema 1 lack; then edits what the
-    /// requirements go by, and consents their evidence.
-    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}];
+    /// requirements go by, and consents their evidence; then wallets.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}, |_| {}];
 }
 
 impl Snapshot for Task {
     const NAME: &'static str = "task";
 
-    /// Due dates, reminders and rounds, which those of schema 1 have none of.
-    const UPGRADES: &'static [Upgrade] = &[|_| {}];
+    /// Due dates, reminders and rounds, which those of schema 1 have none of; then wallets.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}];
 }
 
 impl Snapshot for Policy {
@@ -129,6 +129,7 @@ mod tests {
         check::<Onboarding>(&[
             include_str!("../tests/snapshots/onboarding-1.json"),
             include_str!("../tests/snapshots/onboarding-2.json"),
+            include_str!("../tests/snapshots/onboarding-3.json"),
         ]);
     }
 
@@ -138,6 +139,7 @@ mod tests {
             include_str!("../tests/snapshots/event-1.json"),
             include_str!("../tests/snapshots/event-2.json"),
             include_str!("../tests/snapshots/event-3.json"),
+            include_str!("../tests/snapshots/event-4.json"),
         ]);
     }
 
@@ -146,6 +148,7 @@ mod tests {
         check::<Task>(&[
             include_str!("../tests/snapshots/task-1.json"),
             include_str!("../tests/snapshots/task-2.json"),
+            include_str!("../tests/snapshots/task-3.json"),
         ]);
     }
 

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use onboarding::{
-    Call, DocumentType, Event, Evidence, Failure, LegalText, Onboarding, Product, Region, Revision,
-    Section, State, Step, TaskState, next_note, next_step,
+    Call, DocumentType, Event, Evidence, Failure, LegalText, Onboarding, Ownership, Product,
+    Region, Revision, Section, State, Step, TaskState, WalletNumber, next_note, next_step,
 };
 
 use crate::answer::{Answer, parts};
 use crate::machine::Machine;
-use crate::provider::{NOW, PROFILE, USER, called, check_failure, says_verified, upload};
+use crate::provider::{NOW, PROFILE, USER, called, check_failure, says_verified, upload, wallet};
 
+/// The one wallet.
+const WALLET: WalletNumber = WalletNumber(1);
 const DAY_MS: u64 = 24 * 3_600_000;
 /// More than can ever be due at once.
 const NOTES_MAX: usize = 64;
@@ -87,11 +89,15 @@ fn act(word: &str, onboarding: &Onboarding, last: Option<&Event>) -> Option<Even
         "passport" => document(DocumentType::IdPassport),
         "address" => document(DocumentType::ProofOfAddress),
         "withdraw" => Event::DocumentWithdrawn { document_type: DocumentType::IdPassport },
+        "wallet" => {
+            let held = onboarding.wallets.get(&WALLET).map(|wallet| wallet.revision);
+            Event::WalletGiven { number: WALLET, revision: Revision::following(held) }
+        }
+        "unlink" => Event::WalletWithdrawn { number: WALLET },
         "want-one" => Event::WantedProductsSet { products: BTreeSet::from([Product::Onramp]) },
         "verify" => Event::VerificationRequested,
         "waive" => {
-            let mut tasks = onboarding.tasks.iter().chain(&onboarding.renewals);
-            let open = tasks.find(|task| task.state == TaskState::Open);
+            let open = onboarding.all_tasks().find(|task| task.state == TaskState::Open);
             let number = open.map_or(1, |task| task.number);
             Event::TaskWaived { number, reason: reason() }
         }
@@ -183,6 +189,16 @@ async fn make(
         Call::TriggerVerification { trigger } => {
             let eligibility = client.trigger_verification(user).await?;
             Event::VerificationTriggered { trigger: *trigger, eligibility }
+        }
+        Call::LinkWallet { number, revision } => {
+            let said = client.link_wallet(user, wallet()).await?.ownership;
+            let ownership = match said {
+                Some(said) if said.verified == Some(true) => Ownership::Verified,
+                Some(said) if said.verification_challenge.is_some() => Ownership::ToProve,
+                Some(_) | None => Ownership::NotSaid,
+            };
+            let epoch = epoch.unwrap_or_default();
+            Event::WalletLinked { number: *number, revision: *revision, epoch, ownership }
         }
         Call::CheckStatus { epoch } => {
             let eligibility = client.verification(user).await?;

@@ -127,9 +127,7 @@ fn outcome(answer: &Answer<'_>) -> Option<Result<(), Failure>> {
             Ok(())
         }),
         "link-wallet" => called(answer, async |client| {
-            let wallet =
-                ExternalWallet { address: WALLET.to_owned(), chain: "base".into(), proof: None };
-            let linked = client.link_wallet(user, wallet).await.map(|_| ());
+            let linked = client.link_wallet(user, wallet()).await.map(|_| ());
             linked.inspect_err(|failure| assert_hidden(&failure.message, WALLET))
         }),
         _ => called(answer, async |client| {
@@ -173,7 +171,7 @@ pub(crate) fn check_failure(failure: &Failure) {
     assert!(!message.trim().is_empty(), "a failure without a word");
     assert_hidden(message, USER.value());
     // As the engine does, whatever the call was.
-    let scrubbed = crossmint::scrub(message, &PROFILE);
+    let scrubbed = crossmint::scrub(message, &*PROFILE);
     PERSONAL.iter().for_each(|personal| assert_hidden(&scrubbed, personal));
 }
 
@@ -232,4 +230,9 @@ pub(crate) fn says_verified(body: &[u8], product: &Product) -> bool {
     let about = said.eligibility.iter().filter(|word| is(&word.product, product.as_str()));
     let statuses: Vec<&str> = about.map(|word| word.status.as_str()).collect();
     !statuses.is_empty() && statuses.iter().all(|status| is(status, "verified"))
+}
+
+/// The one wallet.
+pub(crate) fn wallet() -> ExternalWallet {
+    ExternalWallet { address: WALLET.to_owned(), chain: "base".into(), proof: None }
 }

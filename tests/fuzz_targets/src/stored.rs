@@ -2,9 +2,9 @@
 //! read must stop nobody.
 
 use onboarding::{
-    Context, DocumentType, Event, Evidence, LegalText, Onboarding, Outcome, Policy, Product,
-    ProductStatus, Reader, Region, Regression, Request, Revision, Section, Shown, Status, Step,
-    Task, TaskView, Timestamp, apply, next_note, next_step,
+    Context, DocumentType, Event, Evidence, LegalText, Onboarding, Outcome, Ownership, Policy,
+    Product, ProductStatus, Reader, Region, Regression, Request, Revision, Section, Shown, Status,
+    Step, Task, TaskView, Timestamp, WalletNumber, apply, next_note, next_step,
 };
 use store::{Snapshot, read_snapshot, write_snapshot};
 
@@ -127,6 +127,7 @@ fn happenings(onboarding: &Onboarding) -> Vec<Event> {
     let document_type = DocumentType::IdPassport;
     let document = next(onboarding.documents.get(&document_type).map(|held| held.revision));
     let terms = next(onboarding.terms.as_ref().map(|terms| terms.revision));
+    let wallet = next(onboarding.wallets.get(&WalletNumber(1)).map(|held| held.revision));
     let held = |revision: Option<Revision>| revision.unwrap_or(Revision(1));
     let sections = [Section::KycData];
     let hidden = Shown {
@@ -175,6 +176,15 @@ fn happenings(onboarding: &Onboarding) -> Vec<Event> {
             epoch: Some(epoch),
         },
         Event::UserRead { epoch, shown: hidden },
+        Event::WalletGiven { number: onboarding.next_wallet(), revision: Revision(1) },
+        Event::WalletGiven { number: WalletNumber(1), revision: wallet },
+        Event::WalletWithdrawn { number: WalletNumber(1) },
+        Event::WalletLinked {
+            number: WalletNumber(1),
+            revision: Revision(1),
+            epoch,
+            ownership: Ownership::ToProve,
+        },
         Event::TriggerBegun { trigger: trigger.saturating_add(1) },
         Event::VerificationTriggered { trigger, eligibility: words.clone() },
         Event::StatusChecked { epoch, eligibility: words },

@@ -311,5 +311,11 @@ fn answer_to(claimed: &Claimed, status: ProductStatus) -> Event {
         Call::CheckStatus { epoch } => {
             Event::StatusChecked { epoch: *epoch, eligibility: vec![word] }
         }
+        Call::LinkWallet { number, revision } => Event::WalletLinked {
+            number: *number,
+            revision: *revision,
+            epoch: claimed.stored.onboarding.epoch,
+            ownership: onboarding::Ownership::Verified,
+        },
     }
 }

@@ -1,6 +1,6 @@
 //! Refusals, faults of the network, and the limits of time and size.
 
-use crossmint::{ANSWER_BYTES_MAX, Client, DocumentUpload, Settings};
+use crossmint::{ANSWER_BYTES_MAX, Client, DocumentUpload, ExternalWallet, Settings};
 use onboarding::{DocumentType, FailureClass};
 use tokio::net::TcpListener;
 
@@ -250,6 +250,21 @@ async fn an_id_that_would_change_the_path_is_refused_before_it_is_sent() {
         let wallet = client.linked_wallet(&user(), id).await;
         assert_eq!(wallet.err().map(|failure| line(&failure)).unwrap(), "- refused None");
     }
+}
+
+#[tokio::test]
+async fn a_wallet_of_another_user_is_refused_without_saying_whose_it_is() {
+    let says =
+        r#"{"error":true,"message":"linked to user otto-the-other since May","code":"CONFLICT"}"#;
+    let server = Server::start(vec![answer(409, says)]).await;
+    let wallet = ExternalWallet {
+        address: "0x52908400098527886E0F7030069857D2E4169EE7".to_owned(),
+        chain: "base".to_owned(),
+        proof: None,
+    };
+    let failure = server.client().link_wallet(&user(), wallet).await.err().unwrap();
+    assert_eq!(line(&failure), "409 refused None");
+    assert_eq!(failure.message, "the wallet is linked to another user");
 }
 
 #[tokio::test]

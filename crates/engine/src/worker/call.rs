@@ -2,15 +2,16 @@
 
 use onboarding::{
     Call, Consent, DocumentType, Effect, Event, Failure, FailureClass, Onboarding, OnboardingId,
-    Profile, Region, Revision,
+    Profile, Region, Revision, WalletNumber,
 };
-use store::{Store, StoreError, Stored};
+use serde_json::Value;
+use store::{PersonalData, Store, StoreError, Stored};
 use tokio::sync::SemaphorePermit;
 use tracing::error;
 
 use super::Worker;
 use crate::Clock;
-use crate::provider::{Provider, Upload};
+use crate::provider::{Linked, Provider, Upload};
 
 /// How long an upload waits until fewer documents are in memory. Its claim was the permission
 /// to call now: those that were made late, all at once, would exceed the budget.
@@ -18,8 +19,8 @@ const UPLOAD_WAIT_MS: u64 = 1_000;
 
 /// What became of a claimed call.
 pub(super) enum Made {
-    /// It was sent, and this came of it.
-    Sent(Event),
+    /// It was sent, and this came of it, perhaps with personal data.
+    Sent(Event, Option<PersonalData>),
     /// It was not sent, and this is why.
     NotSent(Event),
     /// It was not sent, as too many documents are in memory. Nothing happened.
@@ -50,9 +51,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
         #[cfg(feature = "break-points")]
         let sent = store::break_point::around(call.name(), lost, sent);
         match sent.await {
-            Ok(event) => Made::Sent(event),
+            Ok((event, personal)) => Made::Sent(event, personal),
             Err(Unsuccessful::Failed(failure)) => {
-                Made::Sent(failed(self.scrubbed(stored.onboarding.id, failure).await))
+                Made::Sent(failed(self.scrubbed(stored.onboarding.id, failure).await), None)
             }
             Err(Unsuccessful::NotSent(failure)) => Made::NotSent(failed(failure)),
             Err(Unsuccessful::NoRoom) => Made::NoRoom,
@@ -64,31 +65,35 @@ impl<S: Store, P: Provider> Worker<S, P> {
         stored: &Stored,
         call: &Call,
         clock: &impl Clock,
-    ) -> Result<Event, Unsuccessful> {
+    ) -> Result<(Event, Option<PersonalData>), Unsuccessful> {
         let user = &stored.user;
-        match call {
+        let event = match call {
             Call::AcceptPrivacyPolicy { revision } => {
-                self.accept_privacy_policy(stored, *revision).await
+                self.accept_privacy_policy(stored, *revision).await?
             }
-            Call::AcceptTerms { revision } => self.accept_terms(stored, *revision).await,
-            Call::RegisterUser { revision } => self.register_user(stored, *revision).await,
+            Call::AcceptTerms { revision } => self.accept_terms(stored, *revision).await?,
+            Call::RegisterUser { revision } => self.register_user(stored, *revision).await?,
             Call::ReadUser { epoch } => {
                 let shown = self.provider.read_user(user).await?;
-                Ok(Event::UserRead { epoch: *epoch, shown })
+                Event::UserRead { epoch: *epoch, shown }
             }
             Call::UploadDocument { document_type, revision } => {
                 let _one_of_few = self.room_for_a_document(clock).await?;
-                self.upload_document(stored, document_type, *revision).await
+                self.upload_document(stored, document_type, *revision).await?
             }
             Call::TriggerVerification { trigger } => {
                 let eligibility = self.provider.trigger_verification(user).await?;
-                Ok(Event::VerificationTriggered { trigger: *trigger, eligibility })
+                Event::VerificationTriggered { trigger: *trigger, eligibility }
             }
             Call::CheckStatus { epoch } => {
                 let eligibility = self.provider.check_status(user).await?;
-                Ok(Event::StatusChecked { epoch: *epoch, eligibility })
+                Event::StatusChecked { epoch: *epoch, eligibility }
             }
-        }
+            Call::LinkWallet { number, revision } => {
+                return self.link_wallet(stored, *number, *revision).await;
+            }
+        };
+        Ok((event, None))
     }
 
     async fn accept_privacy_policy(
@@ -185,6 +190,30 @@ impl<S: Store, P: Provider> Worker<S, P> {
         })
     }
 
+    async fn link_wallet(
+        &self,
+        stored: &Stored,
+        number: WalletNumber,
+        revision: Revision,
+    ) -> Result<(Event, Option<PersonalData>), Unsuccessful> {
+        let held = self.store.wallets(stored.onboarding.id).await;
+        let held = held.map_err(|error| unreadable(&error, "give the wallet again"))?;
+        let held = held.into_iter().find(|held| held.number == number);
+        let held = held.ok_or_else(|| not_held("the wallet"))?;
+        if held.revision != revision {
+            return Err(replaced());
+        }
+        let Linked { ownership, challenge } =
+            self.provider.link_wallet(&stored.user, held.wallet).await?;
+        let epoch = stored.onboarding.epoch;
+        let challenge = challenge.map(|challenge| PersonalData::WalletChallenge {
+            number,
+            revision,
+            challenge,
+        });
+        Ok((Event::WalletLinked { number, revision, epoch, ownership }, challenge))
+    }
+
     /// The profile that is held, and its revision.
     async fn profile(&self, id: OnboardingId) -> Result<Option<(Revision, Profile)>, StoreError> {
         let Some(content) = self.store.profile(id).await? else { return Ok(None) };
@@ -200,13 +229,13 @@ impl<S: Store, P: Provider> Worker<S, P> {
         Ok(Some((content.revision, profile)))
     }
 
-    /// A failure whose message holds nothing of the profile. The provider knows the user from
-    /// earlier calls, so that a call that does not carry the profile may bring it back.
+    /// A failure whose message holds nothing of what the user gave. The provider knows the user
+    /// from earlier calls, so that a call that does not carry the data may bring it back.
     async fn scrubbed(&self, id: OnboardingId, failure: Failure) -> Failure {
-        let message = match self.profile(id).await {
-            Ok(Some((_, profile))) => crossmint::scrub(&failure.message, &profile),
-            Ok(None) => return failure,
-            // Without the profile nobody can tell what in the message is of it.
+        let message = match self.given(id).await {
+            Ok((None, wallets)) if wallets.is_empty() => return failure,
+            Ok(given) => crossmint::scrub(&failure.message, &given),
+            // Without the data nobody can tell what in the message is of it.
             Err(_) => match failure.http_status {
                 Some(status) => format!("the provider answered with HTTP status {status}"),
                 None => "the provider gave no answer that can be used".to_owned(),
@@ -214,7 +243,20 @@ impl<S: Store, P: Provider> Worker<S, P> {
         };
         Failure { message, ..failure }
     }
+
+    /// What the user gave that the provider may repeat: the profile, and of each wallet the
+    /// address, the proof and what is to be signed.
+    async fn given(&self, id: OnboardingId) -> Result<Given, StoreError> {
+        let profile = self.profile(id).await?.map(|(_, profile)| profile);
+        let wallets = self.store.wallets(id).await?.into_iter();
+        let wallets =
+            wallets.map(|held| (held.wallet.address, held.wallet.proof, held.challenge)).collect();
+        Ok((profile, wallets))
+    }
 }
+
+/// A profile, and the personal data of each wallet.
+type Given = (Option<Profile>, Vec<(String, Option<Value>, Option<Value>)>);
 
 /// What the client says of a call whose request or answer was lost on the way.
 #[cfg(feature = "break-points")]

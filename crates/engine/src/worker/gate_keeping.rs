@@ -1,7 +1,8 @@
 //! What an answer means for the gate, and for whoever closed it.
 
 use onboarding::{
-    Call, Event, FailureClass, Lane, OnboardingId, Step, Timestamp, Transition, next_step,
+    Call, Event, FailureClass, Lane, OnboardingId, Step, Timestamp, Transition,
+    next_verification_step,
 };
 use store::{Actor, ClaimAfter, Commit, Committed, ProviderGate, Store, Stored};
 use tracing::{error, info, warn};
@@ -68,7 +69,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 return;
             }
         };
-        let Step::Call { call, .. } = next_step(&stored.onboarding, self.store.policy()) else {
+        // Wallets close nothing, so it is a call of the road to a verdict.
+        let step = next_verification_step(&stored.onboarding, self.store.policy());
+        let Step::Call { call, .. } = step else {
             return;
         };
         let message =
@@ -112,7 +115,8 @@ fn held_for_it(call: Call, reason: String) -> Event {
         | Call::AcceptTerms { .. }
         | Call::RegisterUser { .. }
         | Call::UploadDocument { .. }
-        | Call::TriggerVerification { .. } => {
+        | Call::TriggerVerification { .. }
+        | Call::LinkWallet { .. } => {
             Event::CallFailed { call, failure: no_effect(FailureClass::Refused, reason) }
         }
     }

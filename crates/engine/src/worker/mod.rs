@@ -283,7 +283,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
         let began = clock.now();
         let made = self.make(&stored, &call, clock).await;
         let answer = match &made {
-            Made::Sent(event) => {
+            Made::Sent(event, _) => {
                 self.tell(&stored.onboarding, &call, event, (began, clock.now()));
                 self.slow_down_if_asked(event, clock.now()).await;
                 Answer::of(event)
@@ -292,9 +292,10 @@ impl<S: Store, P: Provider> Worker<S, P> {
         };
         self.turn_gate(id, call.lane(), answer, is_probe, clock).await;
         match made {
-            Made::Sent(event) | Made::NotSent(event) => {
-                self.record(stored, lease, &event, clock).await
+            Made::Sent(event, personal) => {
+                self.record(stored, lease, (&event, personal), clock).await
             }
+            Made::NotSent(event) => self.record(stored, lease, (&event, None), clock).await,
             Made::NoRoom => {
                 self.postpone(stored, lease, clock.now()).await;
                 None

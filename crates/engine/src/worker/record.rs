@@ -2,7 +2,8 @@
 
 use onboarding::{Context, Event, Onboarding, OnboardingId, Outcome, Timestamp, Transition, apply};
 use store::{
-    Actor, ClaimAfter, Claimed, Commit, Committed, Lease, ProviderGate, Store, StoreError, Stored,
+    Actor, ClaimAfter, Claimed, Commit, Committed, Lease, PersonalData, ProviderGate, Store,
+    StoreError, Stored,
 };
 use tracing::{debug, error, info, warn};
 
@@ -16,13 +17,13 @@ const CONFLICTS_MAX: u32 = 100;
 const UPLOAD_POSTPONED_MS: u64 = 2_000;
 
 impl<S: Store, P: Provider> Worker<S, P> {
-    /// Applies and commits what happened, however often others change the onboarding
+    /// Applies and commits what happened, with the personal data that came of it, however often others change the onboarding
     /// meanwhile and however long the store can't be used; only a shutdown ends the tries.
     pub(super) async fn record(
         &self,
         stored: Stored,
         mut lease: Lease,
-        event: &Event,
+        (event, personal): (&Event, Option<PersonalData>),
         clock: &impl Clock,
     ) -> Option<Claimed> {
         let Stored { user, onboarding } = stored;
@@ -48,7 +49,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 user: user.clone(),
                 transitions,
                 actor: Actor::Worker,
-                personal: Vec::new(),
+                personal: personal.clone().into_iter().collect(),
                 claim: self.claim_after(lease),
                 now,
             };

@@ -7,7 +7,7 @@ use onboarding::{DocumentType, Lane, OnboardingId, Policy, State, Timestamp, Use
 use store::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
     ListRequest, MemoryStore, NotesDue, Notified, ProfileContent, ProviderGate, Store, StoreError,
-    Stored, StoredTask, TaskRequest,
+    Stored, StoredTask, TaskRequest, WalletContent,
 };
 use tokio::time::Instant;
 
@@ -230,6 +230,10 @@ impl Store for FailingStore {
         id: OnboardingId,
     ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
         self.inner.document_digests(id).await
+    }
+
+    async fn wallets(&self, id: OnboardingId) -> Result<Vec<WalletContent>, StoreError> {
+        self.inner.wallets(id).await
     }
 
     async fn same_file(

@@ -21,4 +21,5 @@ mod restart;
 mod road;
 mod run;
 mod store_trouble;
+mod wallets;
 mod world;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use engine::{Provider, Upload};
+use engine::{Linked, Provider, Upload};
 use onboarding::{
-    Date, DocumentType, Effect, Eligibility, Failure, FailureClass, Product, ProductStatus,
-    Profile, Region, Section, Shown, Timestamp, UserLocator,
+    Date, DocumentType, Effect, Eligibility, Failure, FailureClass, GivenWallet, Ownership,
+    Product, ProductStatus, Profile, Region, Section, Shown, Timestamp, UserLocator,
 };
 use tokio::sync::watch;
 
@@ -20,6 +20,10 @@ pub const REGISTER: &str = "register-user";
 pub const UPLOAD: &str = "upload-document";
 pub const TRIGGER: &str = "trigger-verification";
 pub const STATUS: &str = "check-status";
+pub const LINK: &str = "link-wallet";
+
+/// What the provider wants to be signed for a wallet that comes without a proof.
+pub const CHALLENGE: &str = "canary challenge 5521";
 
 /// No test comes near so many calls unless they go round in circles.
 const CALLS_MAX: usize = 10_000;
@@ -58,6 +62,8 @@ pub struct Record {
     /// What it shows of the user instead of what it has.
     pub shows: Option<Shown>,
     pub documents: BTreeMap<DocumentType, HeldDocument>,
+    /// The wallets that are linked, by their addresses.
+    pub wallets: BTreeMap<String, GivenWallet>,
     /// The triggers that took effect.
     pub triggers: u32,
     word: Option<Vec<Eligibility>>,
@@ -159,6 +165,7 @@ impl ScriptedProvider {
             record.consent = None;
             record.terms = None;
             record.documents.clear();
+            record.wallets.clear();
             record.word = None;
         });
     }
@@ -359,6 +366,20 @@ impl Provider for ScriptedProvider {
             let document = HeldDocument { bytes, media_type, expires_at };
             record.known()?.documents.insert(document_type, document);
             Ok("doc-1".to_owned())
+        })
+        .await
+    }
+
+    async fn link_wallet(
+        &self,
+        user: &UserLocator,
+        wallet: GivenWallet,
+    ) -> Result<Linked, Failure> {
+        self.call(user, LINK, |record| {
+            let is_proved = wallet.proof.is_some();
+            record.wallets.insert(wallet.address.clone(), wallet);
+            let ownership = if is_proved { Ownership::Verified } else { Ownership::ToProve };
+            Ok(Linked { ownership, challenge: (!is_proved).then(|| CHALLENGE.into()) })
         })
         .await
     }

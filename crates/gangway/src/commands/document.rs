@@ -33,6 +33,7 @@ pub(super) async fn add(settings: &Settings, args: cli::DocumentAdd) -> Result<E
     let mut settled = added.map_err(|error| match error {
         IntakeError::Refused(problems) => IntakeError::Refused(at_flags(problems)),
         IntakeError::NoSuchUser
+        | IntakeError::NoSuchWallet
         | IntakeError::Ended(_)
         | IntakeError::NotNow(_)
         | IntakeError::Moved(_)

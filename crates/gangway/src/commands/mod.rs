@@ -17,6 +17,7 @@ mod standstill;
 mod status;
 mod user;
 mod verify;
+pub(crate) mod wallet;
 mod watch;
 pub(crate) mod webhook;
 
@@ -68,6 +69,7 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Document(DocumentCommand::Remove(remove)) => {
             document::remove(&loaded?.settings, remove).await
         }
+        Command::Wallet(command) => wallet::run(&loaded?.settings, command).await,
         Command::Verify(verify) => verify::run(&loaded?.settings, verify).await,
         Command::Status(status) => status::run(&loaded?.settings, status).await,
         Command::Explain(explain) => explain::run(&loaded?.settings, explain).await,

@@ -12,7 +12,7 @@ pub use stuck::{Stuck, StuckAfter, StuckCause, Surroundings, stuck, stuck_cause}
 use crate::onboarding::{Ended, Onboarding};
 use crate::reader::{ForWhom, Reader, last_day};
 use crate::status::{Status, WaitingOn};
-use crate::step::{Call, Step, next_step};
+use crate::step::{Call, Step, next_verification_step};
 use crate::task::{Task, TaskState};
 use crate::texts::{Phrase, StaffNote, Standing, Usable};
 use crate::{Date, Product, ProductStatus, State, Timestamp, UserLocator};
@@ -143,7 +143,7 @@ fn next_look_at(
     reader: &Reader<'_>,
     around: &Surroundings,
 ) -> Option<Timestamp> {
-    match next_step(onboarding, reader.policy) {
+    match next_verification_step(onboarding, reader.policy) {
         Step::Call { call: Call::CheckStatus { .. }, due_at }
             if around.gate_closed_since.is_none() =>
         {

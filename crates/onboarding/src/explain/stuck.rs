@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::onboarding::{HoldCause, Onboarding};
 use crate::reader::ForWhom;
-use crate::step::{Call, Lane, Step, next_step};
+use crate::step::{Call, Lane, Step, next_verification_step};
 use crate::task::{Task, TaskState};
 use crate::{FailureClass, Policy, State, Timestamp, UserLocator};
 
@@ -165,8 +165,7 @@ impl Look<'_> {
     /// The task that has been open for longest.
     fn tasks(&self) -> Option<Stuck> {
         let asked = self.onboarding.tasks.iter().filter_map(|task| self.asked(task));
-        let renewals = &self.onboarding.renewals;
-        let overdue = renewals.iter().filter_map(|task| self.overdue(task));
+        let overdue = self.onboarding.all_tasks().filter_map(|task| self.overdue(task));
         asked.chain(overdue).min_by_key(|stuck| stuck.since)
     }
 
@@ -190,7 +189,8 @@ impl Look<'_> {
 
     /// A call that something waits for, and that is not made or does not succeed.
     fn calls(&self) -> Option<Stuck> {
-        let Step::Call { call, due_at } = next_step(self.onboarding, self.policy) else {
+        let Step::Call { call, due_at } = next_verification_step(self.onboarding, self.policy)
+        else {
             return None;
         };
         if call.lane() == Lane::Read && self.onboarding.state.is_at_rest() {
@@ -230,7 +230,8 @@ impl Look<'_> {
     /// Nobody gave data, or nobody asked for verification.
     fn unasked(&self) -> Option<Stuck> {
         let since = self.onboarding.updated_at;
-        let is_waiting = next_step(self.onboarding, self.policy) == Step::WaitForPerson
+        let is_waiting = next_verification_step(self.onboarding, self.policy)
+            == Step::WaitForPerson
             && !self.onboarding.state.is_at_rest();
         if !is_waiting || !self.lasts(since, self.around.stuck_after.user_silent_ms) {
             return None;
@@ -255,8 +256,9 @@ fn mending(call: &Call) -> String {
         Call::UploadDocument { document_type, .. } => {
             format!("document add LOCATOR --type {document_type} --file FILE")
         }
-        Call::ReadUser { .. } | Call::TriggerVerification { .. } | Call::CheckStatus { .. } => {
-            RETRY.to_owned()
-        }
+        Call::ReadUser { .. }
+        | Call::TriggerVerification { .. }
+        | Call::CheckStatus { .. }
+        | Call::LinkWallet { .. } => RETRY.to_owned(),
     }
 }

@@ -12,7 +12,7 @@ pub struct Subject {
     /// What is asked for: a section (`kyc-data`), a requirement or document type (`id`,
     /// `proof-of-address`, `selfie-front`), a legal text (`privacy-policy`,
     /// `terms-of-service`), or the provider's word that an operator has to look into.
-    /// For a renewal, what runs out.
+    /// For a renewal, what runs out; for a wallet, its number.
     pub name: String,
     /// The document types that meet it: any one group, each of it whole.
     pub accepts: Vec<Vec<String>>,
@@ -50,12 +50,24 @@ pub enum SubjectKind {
     Operator,
     /// Something that runs out.
     Renewal,
+    /// Another wallet than one that the provider does not link.
+    Wallet,
+    /// A proof that the user owns a wallet.
+    WalletProof,
 }
 
 impl SubjectKind {
     /// The kinds that there are.
-    pub const ALL: [Self; 6] =
-        [Self::Consent, Self::Terms, Self::Data, Self::Document, Self::Operator, Self::Renewal];
+    pub const ALL: [Self; 8] = [
+        Self::Consent,
+        Self::Terms,
+        Self::Data,
+        Self::Document,
+        Self::Operator,
+        Self::Renewal,
+        Self::Wallet,
+        Self::WalletProof,
+    ];
 
     /// Its word.
     #[must_use]
@@ -67,6 +79,8 @@ impl SubjectKind {
             Self::Document => "document",
             Self::Operator => "operator",
             Self::Renewal => "renewal",
+            Self::Wallet => "wallet",
+            Self::WalletProof => "wallet-proof",
         }
     }
 }

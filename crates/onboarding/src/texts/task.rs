@@ -109,6 +109,8 @@ fn title(voice: &Voice<'_>, subject: &Subject) -> Phrase {
         SubjectKind::Data => voice.word_of("task.data", &subject.name, "title"),
         SubjectKind::Document => document.capitalised(),
         SubjectKind::Operator => voice.say("task.operator.title", &[]),
+        SubjectKind::Wallet => voice.say("task.wallet.title", &[]),
+        SubjectKind::WalletProof => voice.say("task.wallet-proof.title", &[]),
         SubjectKind::Renewal => {
             let name = format!("task.renewal.{}.title", renewed(subject));
             voice.say(&name, &[("document", &document)])
@@ -126,6 +128,8 @@ fn sentence(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
             voice.say("task.document.sentence", &[("documents", &documents)])
         }
         SubjectKind::Operator => voice.say("task.operator.sentence", &[]),
+        SubjectKind::Wallet => voice.say("task.wallet.sentence", &[]),
+        SubjectKind::WalletProof => voice.say("task.wallet-proof.sentence", &[]),
         SubjectKind::Renewal => renewal(voice, subject, today),
     };
     Phrase::sentences(again(voice, subject, today).into_iter().chain([ask]))
@@ -159,7 +163,7 @@ fn again(voice: &Voice<'_>, subject: &Subject, today: Date) -> Option<Phrase> {
     }
     let what = match subject.kind {
         SubjectKind::Consent | SubjectKind::Terms => "consent",
-        SubjectKind::Data => "data",
+        SubjectKind::Data | SubjectKind::Wallet | SubjectKind::WalletProof => "data",
         SubjectKind::Document => "document",
         SubjectKind::Renewal => match renewed(subject) {
             "document" => "document",
@@ -182,9 +186,12 @@ fn documents_of(subject: &Subject) -> Vec<Vec<String>> {
     let asks_for_one = match subject.kind {
         SubjectKind::Document => true,
         SubjectKind::Renewal => renewed(subject) == "document",
-        SubjectKind::Consent | SubjectKind::Terms | SubjectKind::Data | SubjectKind::Operator => {
-            false
-        }
+        SubjectKind::Consent
+        | SubjectKind::Terms
+        | SubjectKind::Data
+        | SubjectKind::Operator
+        | SubjectKind::Wallet
+        | SubjectKind::WalletProof => false,
     };
     if !asks_for_one {
         return Vec::new();

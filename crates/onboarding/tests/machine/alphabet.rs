@@ -2,14 +2,15 @@
 //! order and out of order, for the exploration of all that can be reached.
 
 use onboarding::{
-    Call, DocumentType, Effect, Event, FailureClass, Onboarding, Product, ProductStatus,
-    Regression, Request, Revision, Section,
+    Call, DocumentType, Effect, Event, FailureClass, Onboarding, Ownership, Product, ProductStatus,
+    Regression, Request, Revision, Section, WalletNumber,
 };
 
 use crate::events::{
     START, accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn,
-    erased, failed, held, in_epoch, profile_set, registered, reminded, renewal_opened, reopened,
-    resumed, retried, terms_accepted, terms_given, triggered, uploaded, user_read, waived, wanted,
+    erased, failed, held, in_epoch, linked, profile_set, registered, reminded, renewal_opened,
+    reopened, resumed, retried, terms_accepted, terms_given, triggered, uploaded, user_read,
+    waived, wallet_given, wallet_withdrawn, wanted,
 };
 use crate::provider::Verdict;
 
@@ -68,7 +69,6 @@ fn never_happened() -> Event {
 fn edits(onboarding: &Onboarding) -> Vec<Event> {
     let next = |current: Option<Revision>| Revision::following(current).0;
     let profile = next(onboarding.profile.as_ref().map(|profile| profile.revision));
-    let consent = next(onboarding.consent.as_ref().map(|consent| consent.revision));
     let document = next(onboarding.documents.get(&PASSPORT).map(|document| document.revision));
     let in_bounds = |revision: u32| revision <= REVISION_MAX;
     let mut events = vec![
@@ -76,20 +76,24 @@ fn edits(onboarding: &Onboarding) -> Vec<Event> {
         consent_given(NEVER_HELD),
         document_added(&PASSPORT, NEVER_HELD),
         document_withdrawn(&PASSPORT),
+        wallet_given(1, NEVER_HELD),
+        wallet_withdrawn(1),
     ];
-    if in_bounds(profile) {
+    let has_wallet = onboarding.wallet_count > 0;
+    if in_bounds(profile) && !(has_wallet && profile > 1) {
         events.push(profile_set(profile, &[Section::KycData]));
     }
-    // The terms are like the consent: beside it they would double all that can be reached.
-    if onboarding.terms.is_none() && onboarding.consent.is_none() {
-        events.push(terms_given(1));
+    // What is like another thing, or stands beside everything, is given alone: together they
+    // would multiply all that can be reached.
+    let has_consent = onboarding.consent.is_some() || onboarding.terms.is_some();
+    if !has_consent && !has_wallet {
+        events.extend([terms_given(1), consent_given(1)]);
     }
-    // One consent and one document are enough to meet every state with each.
-    if consent == 1 && onboarding.terms.is_none() {
-        events.push(consent_given(consent));
-    }
-    if document == 1 {
+    if document == 1 && !has_wallet {
         events.push(document_added(&PASSPORT, document));
+    }
+    if document == 1 && profile <= REVISION_MAX && !has_consent && !has_wallet {
+        events.push(wallet_given(1, 1));
     }
     events
 }
@@ -106,6 +110,10 @@ fn acknowledgements(onboarding: &Onboarding) -> Vec<Event> {
         .chain([
             terms_accepted(1, onboarding.epoch),
             terms_accepted(1, onboarding.epoch.wrapping_sub(1)),
+            linked(1, 1, onboarding.epoch, Ownership::Verified),
+            linked(1, 1, onboarding.epoch, Ownership::ToProve),
+            linked(1, 1, onboarding.epoch.wrapping_sub(1), Ownership::Verified),
+            linked(1, NEVER_HELD, onboarding.epoch, Ownership::Verified),
             user_read(onboarding.epoch, &[]),
             user_read(onboarding.epoch, &[Section::KycData]),
             user_read(onboarding.epoch.wrapping_sub(1), &[]),
@@ -150,6 +158,7 @@ fn failures(onboarding: &Onboarding) -> Vec<Event> {
         Call::AcceptTerms { revision: revision(held.terms) },
         Call::ReadUser { epoch: onboarding.epoch },
         Call::RegisterUser { revision: Revision(NEVER_HELD) },
+        Call::LinkWallet { number: WalletNumber(1), revision: Revision(1) },
     ];
     let effects = [Effect::None, Effect::Unknown];
     calls

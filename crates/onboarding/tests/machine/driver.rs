@@ -3,12 +3,12 @@
 
 use onboarding::{
     Call, Context, Effect, Eligibility, Event, FailureClass, Onboarding, OnboardingId, Outcome,
-    Policy, Reason, State, Step, Timestamp, Transition, apply, next_step,
+    Ownership, Policy, Reason, State, Step, Timestamp, Transition, apply, next_step,
 };
 
 use crate::events::{
-    START, accepted, begun, checked, failed, registered, terms_accepted, triggered, uploaded,
-    user_read, wanted,
+    START, accepted, begun, checked, failed, linked, registered, terms_accepted, triggered,
+    uploaded, user_read, wanted,
 };
 use crate::invariants::check_invariants;
 
@@ -115,6 +115,9 @@ impl Driver {
                 Some(terms_accepted(revision.0, self.onboarding.epoch))
             }
             Call::ReadUser { epoch } => Some(user_read(epoch, &[])),
+            Call::LinkWallet { number, revision } => {
+                Some(linked(number.0, revision.0, self.onboarding.epoch, Ownership::Verified))
+            }
             Call::TriggerVerification { .. } | Call::CheckStatus { .. } => None,
         }
     }

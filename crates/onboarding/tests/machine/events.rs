@@ -2,7 +2,7 @@
 
 use onboarding::{
     Call, DocumentType, Effect, Eligibility, Event, Evidence, Failure, FailureClass, LegalText,
-    Product, ProductStatus, Request, Revision, Section, Shown, Timestamp,
+    Ownership, Product, ProductStatus, Request, Revision, Section, Shown, Timestamp, WalletNumber,
 };
 
 /// Every test starts at this moment; nothing depends on today.
@@ -97,6 +97,19 @@ pub fn uploaded(document_type: &DocumentType, revision: u32) -> Event {
     }
 }
 
+pub fn wallet_given(number: u32, revision: u32) -> Event {
+    Event::WalletGiven { number: WalletNumber(number), revision: Revision(revision) }
+}
+
+pub fn wallet_withdrawn(number: u32) -> Event {
+    Event::WalletWithdrawn { number: WalletNumber(number) }
+}
+
+pub fn linked(number: u32, revision: u32, epoch: u32, ownership: Ownership) -> Event {
+    let (number, revision) = (WalletNumber(number), Revision(revision));
+    Event::WalletLinked { number, revision, epoch, ownership }
+}
+
 /// The acknowledgement of what was sent in this epoch.
 pub fn in_epoch(sent_in: u32, mut acknowledgement: Event) -> Event {
     if let Event::PrivacyPolicyAccepted { epoch, .. }
@@ -105,7 +118,9 @@ pub fn in_epoch(sent_in: u32, mut acknowledgement: Event) -> Event {
     {
         *epoch = Some(sent_in);
     }
-    if let Event::TermsAccepted { epoch, .. } = &mut acknowledgement {
+    if let Event::TermsAccepted { epoch, .. } | Event::WalletLinked { epoch, .. } =
+        &mut acknowledgement
+    {
         *epoch = sent_in;
     }
     acknowledgement

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::OnceLock;
 
-use onboarding::{Event, Onboarding, Outcome, Policy, Reason, State, Step, TaskState, next_step};
+use onboarding::{
+    Event, Onboarding, Outcome, Policy, Reason, State, Step, TaskState, next_verification_step,
+};
 
 use crate::alphabet::events;
 use crate::driver::{blank, outcome};
@@ -86,6 +88,9 @@ pub fn word(event: &Event) -> String {
         | Event::ConsentGiven { .. }
         | Event::DocumentAdded { .. }
         | Event::DocumentWithdrawn { .. }
+        | Event::WalletGiven { .. }
+        | Event::WalletWithdrawn { .. }
+        | Event::WalletLinked { .. }
         | Event::VerificationRequested
         | Event::PrivacyPolicyAccepted { .. }
         | Event::TermsAccepted { .. }
@@ -111,7 +116,7 @@ pub fn word(event: &Event) -> String {
 /// What decides where the next event leads: of all onboardings that agree in this, one is
 /// explored. Times, texts, and counts of what happened are no part of it.
 fn gist(onboarding: &Onboarding) -> String {
-    let step = match next_step(onboarding, &policy()) {
+    let step = match next_verification_step(onboarding, &policy()) {
         Step::Call { call, .. } => call.name(),
         Step::WaitForPerson => "wait",
         Step::Nothing => "nothing",
@@ -131,5 +136,8 @@ fn gist(onboarding: &Onboarding) -> String {
     let taken_back = onboarding.documents.values().any(|document| !document.is_at_hand());
     let renewals = onboarding.renewals.len();
     let regressed = !onboarding.regressions.untold.is_empty();
-    format!("{facts:?}{doubt:?}{asked:?}{judged:?}{observed:?}{taken_back}{renewals}{regressed}")
+    let wallets: Vec<_> = onboarding.wallets.values().map(|it| (it.revision, it.word)).collect();
+    format!(
+        "{facts:?}{doubt:?}{asked:?}{judged:?}{observed:?}{taken_back}{renewals}{regressed}{wallets:?}"
+    )
 }

@@ -88,7 +88,9 @@ fn asks_for(word: &Eligibility, request: &Request) -> bool {
         Request::RenewDocument(_)
         | Request::RenewVerification
         | Request::RenewConsent
-        | Request::RenewTerms => false,
+        | Request::RenewTerms
+        | Request::Wallet(_)
+        | Request::WalletProof(_) => false,
         Request::Operator(name) => {
             is_asking(word)
                 && (document(name)

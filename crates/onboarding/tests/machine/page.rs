@@ -17,7 +17,7 @@ const INTRODUCTION: &str = "\
 An onboarding changes only by events. Its state is never set: after each event it is derived from
 the facts, and so is the next step. This page shows what `apply` does with every event in every
 state. A test explores all that can be reached from a blank onboarding with a small set of events,
-in order and out of order, for one wanted product, one consent, one document and two revisions of
+in order and out of order, for one wanted product, one consent, one document, one wallet and two revisions of
 the profile, and fails when this page says anything else.
 
 `held` is left for whatever state the facts give: by `resumed` and `retried`, and by new data unless

@@ -1,14 +1,14 @@
 //! A model of the provider: it keeps the revisions of what it is sent, and judges by script.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use onboarding::{
-    Call, DocumentType, Effect, Eligibility, Event, Failure, FailureClass, Onboarding, Product,
-    ProductStatus, Revision, Revisions, Section,
+    Call, DocumentType, Effect, Eligibility, Event, Failure, FailureClass, Onboarding, Ownership,
+    Product, ProductStatus, Revision, Revisions, Section, WalletNumber,
 };
 
 use crate::events::{
-    accepted, checked, failure, lacking, registered, terms_accepted, triggered, uploaded,
+    accepted, checked, failure, lacking, linked, registered, terms_accepted, triggered, uploaded,
     user_read, word,
 };
 
@@ -81,6 +81,8 @@ impl Verdict {
 pub struct Provider {
     /// What it has.
     pub has: Revisions,
+    /// The wallets that it linked.
+    pub wallets: BTreeMap<WalletNumber, Revision>,
     /// The verdicts still to come; when there are none, everyone is verified.
     script: VecDeque<Verdict>,
     verdict: Option<Verdict>,
@@ -128,12 +130,17 @@ impl Provider {
                 self.review();
                 Ok(checked(*epoch, &self.eligibility()))
             }
+            Call::LinkWallet { number, revision } => {
+                self.wallets.insert(*number, *revision);
+                Ok(linked(number.0, revision.0, 0, Ownership::Verified))
+            }
         }
     }
 
     /// It loses the user, with everything that it had.
     pub fn forget(&mut self) -> Failure {
         self.has = Revisions::default();
+        self.wallets.clear();
         self.verdict = None;
         not_found()
     }
@@ -189,6 +196,8 @@ pub fn supply(onboarding: &Onboarding) -> Option<Event> {
         renewal @ (Request::RenewDocument(_)
         | Request::RenewVerification
         | Request::RenewConsent
-        | Request::RenewTerms) => panic!("the provider asks for no renewal: {renewal:?}"),
+        | Request::RenewTerms
+        | Request::Wallet(_)
+        | Request::WalletProof(_)) => panic!("no verdict asks for it: {renewal:?}"),
     })
 }

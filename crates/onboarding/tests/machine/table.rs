@@ -9,7 +9,7 @@ use crate::exploration::{Cell, exploration};
 use crate::page::REASONS;
 
 /// Every event, and a failure once for each class.
-const EVENTS: [&str; 29] = [
+const EVENTS: [&str; 32] = [
     "call-failed (not-found)",
     "call-failed (provider-closed)",
     "call-failed (rate-limited)",
@@ -38,11 +38,14 @@ const EVENTS: [&str; 29] = [
     "user-registered",
     "verification-requested",
     "verification-triggered",
+    "wallet-given",
+    "wallet-linked",
+    "wallet-withdrawn",
     "wanted-products-set",
 ];
 
 /// What says what became of a call.
-const ANSWERS: [&str; 12] = [
+const ANSWERS: [&str; 13] = [
     "call-failed (not-found)",
     "call-failed (provider-closed)",
     "call-failed (rate-limited)",
@@ -55,6 +58,7 @@ const ANSWERS: [&str; 12] = [
     "user-read",
     "user-registered",
     "verification-triggered",
+    "wallet-linked",
 ];
 
 fn cells() -> impl Iterator<Item = (State, &'static str, &'static Cell)> {

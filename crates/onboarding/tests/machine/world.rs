@@ -2,14 +2,14 @@
 
 use onboarding::{
     Call, DocumentType, Effect, Event, Failure, FailureClass, HoldCause, Outcome, Product,
-    Revision, Revisions, Section, State, Step,
+    Revision, Revisions, Section, State, Step, Wallet, WalletNumber,
 };
 use proptest::prelude::*;
 
 use crate::driver::Driver;
 use crate::events::{
     begun, consent_given, document_added, failed, failure, held, in_epoch, profile_set, resumed,
-    retried, wanted,
+    retried, wallet_given, wanted,
 };
 use crate::invariants::{
     TriggerLog, check_no_blind_trigger, check_not_poorer, check_replay, ensure,
@@ -46,6 +46,7 @@ pub enum Act {
     EditDueDiligence,
     GiveConsent,
     AddPassport,
+    GiveWallet,
     AskForVerification,
     WantBoth,
     WantOnramp,
@@ -139,6 +140,10 @@ impl World {
             Act::EditDueDiligence => Some(profile_set(profile, &[Section::DueDiligence])),
             Act::GiveConsent => Some(consent_given(consent)),
             Act::AddPassport => Some(document_added(&passport, document)),
+            Act::GiveWallet => {
+                let held = onboarding.wallets.get(&WalletNumber(1));
+                Some(wallet_given(1, next(held.map(|wallet| wallet.revision))))
+            }
             Act::AskForVerification => Some(Event::VerificationRequested),
             Act::WantBoth => Some(wanted(&[Product::Onramp, Product::Offramp])),
             Act::WantOnramp => Some(wanted(&[Product::Onramp])),
@@ -205,7 +210,8 @@ impl World {
         match call {
             Call::AcceptPrivacyPolicy { .. }
             | Call::AcceptTerms { .. }
-            | Call::RegisterUser { .. } => false,
+            | Call::RegisterUser { .. }
+            | Call::LinkWallet { .. } => false,
             Call::ReadUser { .. }
             | Call::UploadDocument { .. }
             | Call::TriggerVerification { .. } => true,
@@ -258,6 +264,9 @@ impl World {
             | Event::ConsentGiven { .. }
             | Event::DocumentAdded { .. }
             | Event::DocumentWithdrawn { .. }
+            | Event::WalletGiven { .. }
+            | Event::WalletWithdrawn { .. }
+            | Event::WalletLinked { .. }
             | Event::VerificationRequested
             | Event::PrivacyPolicyAccepted { .. }
             | Event::TermsAccepted { .. }
@@ -287,6 +296,10 @@ impl World {
             check_not_poorer(&self.observed_with, &acknowledged)
                 .map_err(|why| format!("I3: verified by a word on older data: {why}"))?;
         }
+        let is_there = |(number, wallet): (&WalletNumber, &Wallet)| {
+            self.provider.wallets.get(number).copied() >= wallet.acknowledged
+        };
+        ensure(onboarding.wallets.iter().all(is_there), "a wallet that is linked is not there")?;
         check_replay(onboarding, &self.driver.history, &self.driver.policy)
     }
 
@@ -359,9 +372,10 @@ fn failure_of(call: &Call, failure: Failure) -> Event {
 /// status by refusing it, too.
 fn is_no_such_user(call: &Call, failure: &Failure) -> bool {
     match call {
-        Call::AcceptPrivacyPolicy { .. } | Call::AcceptTerms { .. } | Call::RegisterUser { .. } => {
-            false
-        }
+        Call::AcceptPrivacyPolicy { .. }
+        | Call::AcceptTerms { .. }
+        | Call::RegisterUser { .. }
+        | Call::LinkWallet { .. } => false,
         Call::UploadDocument { .. } | Call::TriggerVerification { .. } => {
             failure.class == FailureClass::NotFound
         }
@@ -406,6 +420,7 @@ pub fn a_persons_happening() -> impl Strategy<Value = Happening> {
         Act::EditDueDiligence,
         Act::GiveConsent,
         Act::AddPassport,
+        Act::GiveWallet,
         Act::AskForVerification,
         Act::Supply,
     ])

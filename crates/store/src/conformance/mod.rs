@@ -12,12 +12,14 @@ mod commits;
 mod digests;
 mod notifications;
 mod reads;
+mod wallets;
 
 pub use claims::*;
 pub use commits::*;
 pub use digests::*;
 pub use notifications::*;
 pub use reads::*;
+pub use wallets::*;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -86,6 +88,9 @@ macro_rules! conformance {
             the_key_of_the_digests_survives_a_restart,
             the_same_file_of_others_is_found_up_to_a_limit,
             a_digest_goes_with_its_document_and_with_its_user,
+            a_wallet_is_kept_as_it_was_given_over_a_restart,
+            a_wallet_that_was_taken_back_and_those_of_the_erased_are_deleted,
+            a_wallet_keeps_nobody_waiting_for_a_verdict,
             what_happens_is_told_with_the_change,
             what_is_told_is_paged,
             a_change_that_conflicts_tells_nothing,
@@ -239,6 +244,12 @@ pub(crate) fn answer(call: &Call, status: ProductStatus) -> Event {
         Call::CheckStatus { epoch } => {
             Event::StatusChecked { epoch: *epoch, eligibility: vec![onramp(status)] }
         }
+        Call::LinkWallet { number, revision } => Event::WalletLinked {
+            number: *number,
+            revision: *revision,
+            epoch: 0,
+            ownership: onboarding::Ownership::Verified,
+        },
     }
 }
 

@@ -42,7 +42,7 @@ pub use open::{OpenError, path_of, worker_is_running};
 use crate::{
     ClaimRequest, Claims, Commit, Committed, DocumentContent, DocumentDigest, HistoryRow,
     ListRequest, NotesDue, Notified, ProfileContent, ProviderGate, Store, StoreError, Stored,
-    StoredTask, TaskRequest,
+    StoredTask, TaskRequest, WalletContent,
 };
 use personal::Whose;
 use presence::Presence;
@@ -248,6 +248,14 @@ impl Store for SqliteStore {
         match rows::key_of(&mut moment, id).await? {
             Some(key) => personal::document_content(&mut moment, key, document_type).await,
             None => Ok(None),
+        }
+    }
+
+    async fn wallets(&self, id: OnboardingId) -> Result<Vec<WalletContent>, StoreError> {
+        let mut moment = self.moment().await?;
+        match rows::key_of(&mut moment, id).await? {
+            Some(key) => personal::wallets(&mut moment, key).await,
+            None => Ok(Vec::new()),
         }
     }
 

@@ -388,6 +388,7 @@ fn migrations() -> Vec<Migration> {
         ("rechecks", include_str!("../../../../migrations/sqlite/0006_rechecks.sql")),
         ("api", include_str!("../../../../migrations/sqlite/0007_api.sql")),
         ("notifications", include_str!("../../../../migrations/sqlite/0008_notifications.sql")),
+        ("wallets", include_str!("../../../../migrations/sqlite/0009_wallets.sql")),
     ]
     .into_iter()
     .zip(1..)

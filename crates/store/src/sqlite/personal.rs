@@ -1,18 +1,22 @@
 //! The only module that reads or writes personal data in clear, so that it can be sealed here
-//! and nowhere else: who the user is, the profile, and the documents' bytes.
-//! No other module names the tables `users`, `profiles` and `document_contents`.
+//! and nowhere else: who the user is, the profile, the documents' bytes and the wallets.
+//! No other module names the tables `users`, `profiles`, `document_contents` and `wallets`.
 
 use std::collections::BTreeMap;
 
-use onboarding::{DocumentType, Onboarding, OnboardingId, Profile, UserLocator};
+use onboarding::{
+    DocumentType, GivenWallet, Onboarding, OnboardingId, Profile, Revision, UserLocator,
+    WalletNumber,
+};
 use sqlx::SqliteConnection;
 
-use super::rows::{OnboardingColumns, id_bytes, revision};
+use super::rows::{OnboardingColumns, damaged, id_bytes, revision};
 use super::{api, digests};
-use crate::{DocumentContent, PersonalData, ProfileContent, StoreError};
+use crate::{DocumentContent, PersonalData, ProfileContent, StoreError, WalletContent};
 
 /// The tables that hold personal data.
-pub(super) const TABLES: [&str; 4] = ["users", "profiles", "document_contents", digests::TABLE];
+pub(super) const TABLES: [&str; 5] =
+    ["users", "profiles", "document_contents", "wallets", digests::TABLE];
 
 /// The key of a user's onboarding.
 pub(super) async fn key_of(
@@ -129,13 +133,35 @@ pub(super) async fn put(
         PersonalData::DocumentDigest { document_type, digest } => {
             return digests::put(conn, key, document_type, *digest).await;
         }
+        PersonalData::Wallet { number, revision, wallet } => sqlx::query(
+            "insert into wallets (onboarding_key, number, revision, address, chain, proof) \
+             values (?1, ?2, ?3, ?4, ?5, ?6) \
+             on conflict (onboarding_key, number) do update set \
+             revision = excluded.revision, address = excluded.address, chain = excluded.chain, \
+             proof = excluded.proof, challenge = null",
+        )
+        .bind(key)
+        .bind(number.0)
+        .bind(revision.0)
+        .bind(wallet.address.as_str())
+        .bind(wallet.chain.as_str())
+        .bind(wallet.proof.as_ref().map(ToString::to_string)),
+        PersonalData::WalletChallenge { number, revision, challenge } => sqlx::query(
+            "update wallets set challenge = ?4 \
+             where onboarding_key = ?1 and number = ?2 and revision = ?3",
+        )
+        .bind(key)
+        .bind(number.0)
+        .bind(revision.0)
+        .bind(challenge.to_string()),
     };
     query.execute(conn).await?;
     Ok(())
 }
 
-/// Deletes the bytes of every document that the onboarding says is no longer held, and the
-/// digests of those that are not at hand at all, and says whether there were any.
+/// Deletes the bytes of every document that the onboarding says is no longer held, the digests of
+/// those that are not at hand at all, and the wallets that it does not know, and says whether
+/// there were any.
 pub(super) async fn delete_contents_not_held(
     conn: &mut SqliteConnection,
     key: i64,
@@ -157,7 +183,17 @@ pub(super) async fn delete_contents_not_held(
     .execute(&mut *conn)
     .await?;
     let digests = digests::delete_not_held(conn, key, onboarding).await?;
-    Ok(digests || deleted.rows_affected() > 0)
+    let known: Vec<u32> = onboarding.wallets.keys().map(|number| number.0).collect();
+    let known = serde_json::to_string(&known).expect("a list of numbers has a JSON form");
+    let wallets = sqlx::query(
+        "delete from wallets where onboarding_key = ?1 \
+         and number not in (select value from json_each(?2))",
+    )
+    .bind(key)
+    .bind(known)
+    .execute(conn)
+    .await?;
+    Ok(digests || deleted.rows_affected() > 0 || wallets.rows_affected() > 0)
 }
 
 /// Destroys everything personal of an onboarding.
@@ -169,6 +205,7 @@ pub(super) async fn erase(
     for statement in [
         "delete from profiles where onboarding_key = ?1",
         "delete from document_contents where onboarding_key = ?1",
+        "delete from wallets where onboarding_key = ?1",
     ] {
         sqlx::query(statement).bind(key).execute(&mut *conn).await?;
     }
@@ -215,6 +252,36 @@ pub(super) async fn document_content(
     .transpose()
 }
 
+/// The wallets that are held.
+pub(super) async fn wallets(
+    conn: &mut SqliteConnection,
+    key: i64,
+) -> Result<Vec<WalletContent>, StoreError> {
+    type Row = (u32, i64, String, String, Option<String>, Option<String>);
+    let rows: Vec<Row> = sqlx::query_as(
+        "select number, revision, address, chain, proof, challenge from wallets \
+         where onboarding_key = ?1 order by number",
+    )
+    .bind(key)
+    .fetch_all(conn)
+    .await?;
+    let json = |text: Option<String>| {
+        // What the library says might repeat what it read.
+        let read = text.map(|text| serde_json::from_str(&text)).transpose();
+        read.map_err(|_| damaged(format!("number {key}"), "a wallet of it can't be read"))
+    };
+    let content =
+        rows.into_iter().map(|(number, of_revision, address, chain, proof, challenge)| {
+            Ok(WalletContent {
+                number: WalletNumber(number),
+                revision: revision(key, of_revision)?,
+                wallet: GivenWallet { address, chain, proof: json(proof)? },
+                challenge: json(challenge)?,
+            })
+        });
+    content.collect()
+}
+
 /// What is wrong with the personal data of an onboarding, each with what to do about it.
 pub(super) async fn check(
     conn: &mut SqliteConnection,
@@ -238,15 +305,37 @@ pub(super) async fn check(
         }
     }
     wrong.extend(unheld.keys().map(|document_type| left(document_type)));
+    wrong.extend(check_wallets(conn, key, onboarding).await?);
     Ok(wrong)
 }
 
 const GIVE_PROFILE: &str = "give the user's whole data again, with `gangway user set`";
 const ADD_DOCUMENT: &str = "add the document again, with `gangway document add`";
+const GIVE_WALLET: &str = "give the wallet again, with `gangway wallet link`";
 const REPORT: &str = "report this as a defect; `gangway erase` destroys it with the rest";
 
 fn left(document_type: &str) -> (String, &'static str) {
     (format!("the bytes of its document {document_type} should have been deleted"), REPORT)
+}
+
+async fn check_wallets(
+    conn: &mut SqliteConnection,
+    key: i64,
+    onboarding: &Onboarding,
+) -> Result<Vec<(String, &'static str)>, StoreError> {
+    let held: BTreeMap<WalletNumber, Revision> = match wallets(conn, key).await {
+        Ok(held) => held.into_iter().map(|held| (held.number, held.revision)).collect(),
+        Err(StoreError::Damaged { what, .. }) => return Ok(vec![(what, GIVE_WALLET)]),
+        Err(error) => return Err(error),
+    };
+    let known = &onboarding.wallets;
+    let lost = known.iter().filter(|(number, wallet)| held.get(number) != Some(&wallet.revision));
+    let lost = lost.map(|(number, _)| {
+        (format!("its wallet {number} is not stored as it was given"), GIVE_WALLET)
+    });
+    let left = held.keys().filter(|number| !known.contains_key(number));
+    let left = left.map(|number| (format!("its wallet {number} should have been deleted"), REPORT));
+    Ok(lost.chain(left).collect())
 }
 
 /// The error names a place in the profile, never what is there.

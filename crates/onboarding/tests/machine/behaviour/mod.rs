@@ -7,6 +7,7 @@ mod overtaken;
 mod stopping;
 mod supplying;
 mod telling;
+mod wallets;
 
 use onboarding::{DocumentType, Eligibility, Event, ProductStatus, Section, Task, TaskState};
 
@@ -42,7 +43,7 @@ pub fn polling() -> Driver {
 /// The states of all tasks, in the order of their numbers.
 pub fn tasks(driver: &Driver) -> Vec<(&'static str, String, TaskState, u32)> {
     let task = |task: &Task| {
-        (task.request.kind(), task.request.name().to_owned(), task.state, task.rounds)
+        (task.request.kind(), task.request.name().into_owned(), task.state, task.rounds)
     };
     driver.onboarding.tasks.iter().map(task).collect()
 }

@@ -45,7 +45,8 @@ fn a_refusal_of_each_call_holds_and_a_retry_tries_the_same_call_again() {
             call @ (Call::AcceptTerms { .. }
             | Call::ReadUser { .. }
             | Call::TriggerVerification { .. }
-            | Call::CheckStatus { .. }) => panic!("{call:?}"),
+            | Call::CheckStatus { .. }
+            | Call::LinkWallet { .. }) => panic!("{call:?}"),
         };
         driver.happen(&event);
     }

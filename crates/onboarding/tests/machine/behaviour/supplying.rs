@@ -37,7 +37,7 @@ fn the_quickstart_walks_through_its_states() {
     let both = [Product::Onramp, Product::Offramp].into();
     assert_eq!(driver.onboarding.tasks.len(), 4);
     for task in &driver.onboarding.tasks {
-        let shared = ["id", "verification-history"].contains(&task.request.name());
+        let shared = ["id", "verification-history"].contains(&&*task.request.name());
         assert_eq!(task.products == both, shared, "{task:?}");
     }
 
@@ -274,7 +274,7 @@ fn what_was_supplied_stays_so_when_another_section_is_edited() {
 fn a_transition_lists_the_tasks_that_it_opened_changed_or_closed_and_no_others() {
     let listed = |transition: &Transition| -> Vec<(String, TaskState)> {
         let tasks = transition.tasks.iter();
-        tasks.map(|task| (task.request.name().to_owned(), task.state)).collect()
+        tasks.map(|task| (task.request.name().into_owned(), task.state)).collect()
     };
     let (id, kyc) = ("id".to_owned(), "kyc-data".to_owned());
     let mut driver = asked();

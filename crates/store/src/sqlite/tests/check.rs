@@ -1,9 +1,9 @@
 //! The check of everything that is stored finds each kind of damage, and nothing else.
 
-use onboarding::{DocumentType, ProductStatus};
+use onboarding::{DocumentType, ProductStatus, Revision, WalletNumber};
 
 use super::*;
-use crate::conformance::{answered, begin_to_trigger, change, put};
+use crate::conformance::{answered, begin_to_trigger, change, put, wallet};
 use crate::{ClaimAfter, Damage};
 
 /// Four users: one with a task, one who is verified, one with a document to be sent, and one
@@ -140,6 +140,36 @@ async fn what_was_to_be_destroyed_and_is_still_there_is_found() {
         assert_eq!(damages.len(), 1, "{sql}: {damages:?}");
         assert!(damages[0].what.contains(what), "{sql}: {damages:?}");
         assert_eq!(damages[0].onboarding, Some(id(4)));
+    }
+}
+
+#[tokio::test]
+async fn a_wallet_that_is_not_as_it_was_given_is_found_and_not_repeated() {
+    for (sql, what) in [
+        ("select 1", None),
+        ("delete from wallets", Some("its wallet 1 is not stored as it was given")),
+        ("update wallets set revision = 9", Some("its wallet 1 is not stored as it was given")),
+        ("update wallets set proof = '{Secret'", Some("a wallet of it can't be read")),
+        (
+            "insert into wallets (onboarding_key, number, revision, address, chain) \
+             values (1, 7, 1, '0xSecret', 'base')",
+            Some("its wallet 7 should have been deleted"),
+        ),
+    ] {
+        let place = Place::new();
+        let store = place.open().await;
+        let before = begin(&store, 1, NOW).await;
+        let given = Event::WalletGiven { number: WalletNumber(1), revision: Revision(1) };
+        let mut commit = change(&before, &[given], NOW, store.policy());
+        commit.personal.push(wallet(1, 1, "base"));
+        put(&store, commit).await;
+        let spoil = format!("pragma ignore_check_constraints = on; {sql}");
+        sqlx::raw_sql(AssertSqlSafe(spoil)).execute(&mut place.raw().await).await.unwrap();
+        let (damages, _) = check(&store).await;
+        let found: Vec<&str> = damages.iter().map(|damage| damage.what.as_str()).collect();
+        assert_eq!(found.contains(&what.unwrap_or_default()), what.is_some(), "{sql}: {found:?}");
+        assert_eq!(found.is_empty(), what.is_none(), "{sql}: {found:?}");
+        assert!(!format!("{damages:?}").contains("Secret"), "{damages:?}");
     }
 }
 

@@ -122,6 +122,7 @@ async fn a_database_of_the_first_release_is_read() {
             create index onboardings_due on onboardings (lane, due_at) where due_at is not null;
             drop index onboardings_noted;
             alter table onboardings drop column note_at;
+            drop table wallets;
             drop table document_digests;
             drop table digest_key;
             drop table answered_requests;

@@ -1,9 +1,10 @@
 //! Where personal data is, and that it is nowhere once it was destroyed.
 
-use onboarding::Event;
+use onboarding::{Event, GivenWallet, WalletNumber};
 use sqlx::AssertSqlSafe;
 
 use super::*;
+use crate::PersonalData;
 use crate::conformance::passport_uploaded;
 use crate::sqlite::writer::TRANSACTIONS_A_LOOK;
 
@@ -11,11 +12,23 @@ const CANARY: &str = "canary-7261";
 
 async fn begin_with_canary(store: &SqliteStore) {
     let whose = Stored { user: format!("userId:{CANARY}").parse().unwrap(), ..blank(1, NOW) };
-    let events = [wanted(), crate::conformance::profile_set(1), passport_added(1)];
+    let (number, revision) = (WalletNumber(1), onboarding::Revision(1));
+    let given = Event::WalletGiven { number, revision };
+    let events = [wanted(), crate::conformance::profile_set(1), passport_added(1), given];
     let mut commit = change(&whose, &events, NOW, store.policy());
     commit.personal = vec![
         profile(1, &format!(r#"{{"name":"{CANARY}"}}"#)),
         passport(1, format!("png {CANARY}").repeat(2_000).as_bytes()),
+        PersonalData::Wallet {
+            number,
+            revision,
+            wallet: GivenWallet {
+                address: format!("0x{CANARY}"),
+                chain: "base".to_owned(),
+                proof: Some(CANARY.into()),
+            },
+        },
+        PersonalData::WalletChallenge { number, revision, challenge: CANARY.into() },
     ];
     put(store, commit).await;
 }
@@ -47,7 +60,17 @@ async fn personal_data_is_in_its_own_tables_alone() {
             found.push(format!("{table}.{column}"));
         }
     }
-    assert_eq!(found, ["users.locator", "profiles.json", "document_contents.bytes"]);
+    assert_eq!(
+        found,
+        [
+            "users.locator",
+            "profiles.json",
+            "document_contents.bytes",
+            "wallets.address",
+            "wallets.proof",
+            "wallets.challenge",
+        ]
+    );
 }
 
 #[tokio::test]
