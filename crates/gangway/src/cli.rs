@@ -7,13 +7,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use onboarding::texts::Language;
-use onboarding::{
-    Date, DocumentType, NotificationKind, OnboardingId, Product, REASON_CHARS_MAX, State, Timestamp,
-};
-use store::{DeliveryState, Notified};
+use onboarding::{Date, DocumentType, OnboardingId, Product, REASON_CHARS_MAX, State, Timestamp};
 
+use crate::commands::events::Events;
+use crate::commands::key::KeyCommand;
 use crate::commands::wallet::WalletCommand;
-use crate::commands::webhook;
+use crate::commands::webhook::WebhookCommand;
 use crate::{exit, settings};
 
 /// Durable onboarding of users through Crossmint's KYC.
@@ -290,44 +289,6 @@ pub(crate) enum DocumentCommand {
 }
 
 #[derive(Subcommand)]
-pub(crate) enum KeyCommand {
-    /// Make a key, and show it once
-    ///
-    /// The database has a hash of it alone. As soon as there is a key, the API takes no request
-    /// without one.
-    Create(KeyCreate),
-    /// List the keys: what each may do, and when it was last used
-    List(Json),
-    /// Revoke a key; its next request is refused
-    Revoke(KeyRevoke),
-}
-
-#[derive(Args)]
-pub(crate) struct KeyCreate {
-    /// What to call it, such as the program that uses it
-    #[arg(value_name = "NAME", value_parser = key_name)]
-    pub(crate) name: String,
-    /// What it may do, separated by commas: read (look), write (give data and documents, ask for
-    /// verification), operate (hold, resume, retry, cancel, reopen, waive), admin (erase)
-    #[arg(long, value_name = "SCOPE,…", value_delimiter = ',', required = true, value_parser = scope)]
-    pub(crate) scope: Vec<server::Scope>,
-    /// How long it is good, such as 90d; for ever without it
-    #[arg(long, value_name = "DURATION", value_parser = duration_ms)]
-    pub(crate) expires_in: Option<u64>,
-    #[command(flatten)]
-    pub(crate) output: Json,
-}
-
-#[derive(Args)]
-pub(crate) struct KeyRevoke {
-    /// The key's public part, as `key list` shows it
-    #[arg(value_name = "PREFIX")]
-    pub(crate) prefix: String,
-    #[command(flatten)]
-    pub(crate) output: Json,
-}
-
-#[derive(Subcommand)]
 pub(crate) enum RequirementsCommand {
     /// Say what will be asked of a user, now and probably later, before the first call
     ///
@@ -336,133 +297,6 @@ pub(crate) enum RequirementsCommand {
     Check(RequirementsCheck),
     /// Show the table in force, with the source of each rule
     Show(Json),
-}
-
-#[derive(Subcommand)]
-pub(crate) enum WebhookCommand {
-    /// Tell an endpoint what happens from now on
-    ///
-    /// Prints its id and what its receiver verifies with: a secret, which is not shown again, or
-    /// with --ed25519 a public key. docs/notifications.md says what a receiver has to do.
-    #[command(after_help = exit::HELP)]
-    Add(WebhookAdd),
-    /// List the endpoints, and whether anything arrives
-    #[command(after_help = exit::LIST_HELP)]
-    List(Json),
-    /// Forget an endpoint, its secrets and its log
-    #[command(after_help = exit::HELP)]
-    Remove(WebhookOne),
-    /// Tell an endpoint again that was disabled, from where it stopped
-    #[command(after_help = exit::HELP)]
-    Enable(WebhookOne),
-    /// Make another secret; the one before signs as well for a while
-    #[command(after_help = exit::HELP)]
-    Rotate(WebhookRotate),
-    /// Send a message that tells of nothing, now, and say what came of it
-    #[command(after_help = exit::HELP)]
-    Test(WebhookOneJson),
-    /// List what was sent to an endpoint, newest first
-    #[command(after_help = exit::LIST_HELP)]
-    Deliveries(WebhookDeliveries),
-    /// Send again what was sent before: one event, a range, or all since a time
-    ///
-    /// Under the same id as before, by `gangway serve`. What is on its way already is not sent
-    /// twice.
-    #[command(after_help = exit::HELP)]
-    Replay(WebhookReplay),
-}
-
-#[derive(Args)]
-pub(crate) struct WebhookAdd {
-    /// Where it is, beginning with https://
-    #[arg(value_name = "URL", value_hint = ValueHint::Url)]
-    pub(crate) url: String,
-    /// Only these events, such as user.state.changed,task.opened
-    #[arg(long, value_name = "EVENT,…", value_delimiter = ',', value_parser = webhook::kind)]
-    pub(crate) events: Vec<NotificationKind>,
-    /// Sign with a private key: its receiver gets the public one, and no secret
-    #[arg(long)]
-    pub(crate) ed25519: bool,
-    #[command(flatten)]
-    pub(crate) output: Json,
-}
-
-#[derive(Args)]
-pub(crate) struct WebhookOne {
-    /// The endpoint's id, as `gangway webhook list` shows it
-    #[arg(value_name = "ENDPOINT")]
-    pub(crate) id: String,
-}
-
-#[derive(Args)]
-pub(crate) struct WebhookOneJson {
-    /// The endpoint's id, as `gangway webhook list` shows it
-    #[arg(value_name = "ENDPOINT")]
-    pub(crate) id: String,
-    #[command(flatten)]
-    pub(crate) output: Json,
-}
-
-#[derive(Args)]
-pub(crate) struct WebhookRotate {
-    /// The endpoint's id, as `gangway webhook list` shows it
-    #[arg(value_name = "ENDPOINT")]
-    pub(crate) id: String,
-    /// How long the secret before signs as well; 0s is not at all
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration_ms)]
-    pub(crate) overlap: u64,
-    #[command(flatten)]
-    pub(crate) output: Json,
-}
-
-#[derive(Args)]
-pub(crate) struct WebhookDeliveries {
-    /// The endpoint's id, as `gangway webhook list` shows it
-    #[arg(value_name = "ENDPOINT")]
-    pub(crate) id: String,
-    /// Only those in this state
-    #[arg(long, value_name = "STATE", value_parser = delivery_state())]
-    pub(crate) state: Option<DeliveryState>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) limit: u32,
-    #[command(flatten)]
-    pub(crate) output: Json,
-}
-
-#[derive(Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true).args(["event", "since", "from", "to"]))]
-pub(crate) struct WebhookReplay {
-    /// The endpoint's id, as `gangway webhook list` shows it
-    #[arg(value_name = "ENDPOINT")]
-    pub(crate) id: String,
-    /// One event: its id or its number
-    #[arg(value_name = "EVENT", value_parser = event_seq, conflicts_with_all = ["since", "from", "to"])]
-    pub(crate) event: Option<u64>,
-    /// All that happened since, such as 2031-05-30T12:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time, conflicts_with_all = ["from", "to"])]
-    pub(crate) since: Option<Timestamp>,
-    /// All from this event on: its id or its number
-    #[arg(long, value_name = "EVENT", value_parser = event_seq)]
-    pub(crate) from: Option<u64>,
-    /// All up to this event
-    #[arg(long, value_name = "EVENT", value_parser = event_seq)]
-    pub(crate) to: Option<u64>,
-}
-
-#[derive(Args)]
-pub(crate) struct Events {
-    /// Only those after this number; 0 is all
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) after: u64,
-    /// At most so many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) limit: Option<u32>,
-    /// Wait for more, until Ctrl-C
-    #[arg(long)]
-    pub(crate) follow: bool,
-    #[command(flatten)]
-    pub(crate) output: Json,
 }
 
 #[derive(Args)]
@@ -741,18 +575,7 @@ fn state() -> impl TypedValueParser<Value = State> {
         .map(|word| State::from_word(&word).expect("the parser lets only states through"))
 }
 
-fn delivery_state() -> impl TypedValueParser<Value = DeliveryState> {
-    PossibleValuesParser::new(DeliveryState::ALL.map(DeliveryState::as_str))
-        .map(|word| DeliveryState::from_word(&word).expect("the parser lets only states through"))
-}
-
-/// `evt_118_9f3c…` or 118.
-fn event_seq(text: &str) -> Result<u64, &'static str> {
-    Notified::seq_of(text)
-        .ok_or("write an event's id as `gangway webhook deliveries` shows it, or its number")
-}
-
-fn time(text: &str) -> Result<Timestamp, &'static str> {
+pub(crate) fn time(text: &str) -> Result<Timestamp, &'static str> {
     Timestamp::parse(text).map_err(|_| "write a time such as 2031-05-30T12:00:00Z")
 }
 
@@ -770,18 +593,10 @@ fn document_type(text: &str) -> Result<DocumentType, &'static str> {
 }
 
 /// Open sets take words that are not known yet, but none that can't be a word at all.
-fn word(text: &str) -> Result<&str, &'static str> {
+pub(crate) fn word(text: &str) -> Result<&str, &'static str> {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let fits = (1..=WORD_CHARS_MAX).contains(&text.len()) && text.chars().all(is_word);
     fits.then_some(text).ok_or("write a word of lower-case letters, digits and dashes")
-}
-
-fn key_name(text: &str) -> Result<String, &'static str> {
-    word(text).map(str::to_owned)
-}
-
-fn scope(text: &str) -> Result<server::Scope, server::UnknownScope> {
-    text.parse()
 }
 
 fn onboarding_id(text: &str) -> Result<OnboardingId, &'static str> {
@@ -799,7 +614,7 @@ fn date(text: &str) -> Result<Date, &'static str> {
     Date::parse(text).map_err(|_| "write a day that exists, such as 2031-05-30")
 }
 
-fn duration_ms(text: &str) -> Result<u64, String> {
+pub(crate) fn duration_ms(text: &str) -> Result<u64, String> {
     use settings::duration::{EXPECTED, parse};
     parse(text).ok_or_else(|| format!("write {EXPECTED}"))
 }

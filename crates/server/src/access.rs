@@ -22,7 +22,7 @@ pub enum Scope {
     Write,
     /// Hold, resume, retry, cancel, reopen, waive.
     Operate,
-    /// Destroy: erase a user.
+    /// Erase a user, and set who is told what happens.
     Admin,
 }
 

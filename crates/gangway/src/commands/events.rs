@@ -1,16 +1,33 @@
 //! `gangway events`: what others are told of, in order.
 
+use clap::Args;
 use std::time::Duration;
 
 use notifications::listed;
 use store::{Notified, Store as _};
 
+use crate::cli::Json;
+use crate::database;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{plain, print, print_json_line};
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::{cli, database};
+
+#[derive(Args)]
+pub(crate) struct Events {
+    /// Only those after this number; 0 is all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) after: u64,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Wait for more, until Ctrl-C
+    #[arg(long)]
+    pub(crate) follow: bool,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
 
 /// How many events are read at once.
 const PAGE: usize = 500;
@@ -19,7 +36,7 @@ const PAGE: usize = 500;
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Lists them, and waits for more if that is asked for.
-pub(super) async fn run(settings: &Settings, args: cli::Events) -> Result<Exit, Error> {
+pub(super) async fn run(settings: &Settings, args: Events) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
     let mut signals = if args.follow { Some(Signals::listen()?) } else { None };
     let mut after = args.after;

@@ -1,16 +1,74 @@
 //! `gangway key`: the keys of the HTTP API.
 
+use clap::{Args, Subcommand};
 use onboarding::Timestamp;
 use serde::Serialize;
 use server::{KEY_BYTES, NewKey};
 use store::ApiKey;
 
+use crate::cli::{Json, duration_ms, word};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{note, plain, print, print_json};
 use crate::settings::Settings;
 use crate::table::Table;
-use crate::{cli, clock, database, view};
+use crate::{clock, database, view};
+
+#[derive(Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key, and show it once
+    ///
+    /// The database has a hash of it alone. As soon as there is a key, the API takes no request
+    /// without one.
+    Create(KeyCreate),
+    /// List the keys: what each may do, and when it was last used
+    List(Json),
+    /// Revoke a key; its next request is refused
+    Revoke(KeyRevoke),
+}
+
+#[derive(Args)]
+pub(crate) struct KeyCreate {
+    /// What to call it, such as the program that uses it
+    #[arg(value_name = "NAME", value_parser = key_name)]
+    pub(crate) name: String,
+    /// What it may do, separated by commas: read (look), write (give data and documents, ask for
+    /// verification), operate (hold, resume, retry, cancel, reopen, waive), admin (erase, and who
+    /// is told)
+    #[arg(long, value_name = "SCOPE,…", value_delimiter = ',', required = true, value_parser = scope)]
+    pub(crate) scope: Vec<server::Scope>,
+    /// How long it is good, such as 90d; for ever without it
+    #[arg(long, value_name = "DURATION", value_parser = duration_ms)]
+    pub(crate) expires_in: Option<u64>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+#[derive(Args)]
+pub(crate) struct KeyRevoke {
+    /// The key's public part, as `key list` shows it
+    #[arg(value_name = "PREFIX")]
+    pub(crate) prefix: String,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+fn key_name(text: &str) -> Result<String, &'static str> {
+    word(text).map(str::to_owned)
+}
+
+fn scope(text: &str) -> Result<server::Scope, server::UnknownScope> {
+    text.parse()
+}
+
+/// Runs one of the commands.
+pub(super) async fn run(settings: &Settings, command: KeyCommand) -> Result<Exit, Error> {
+    match command {
+        KeyCommand::Create(args) => create(settings, args).await,
+        KeyCommand::List(output) => list(settings, output.json).await,
+        KeyCommand::Revoke(args) => revoke(settings, args).await,
+    }
+}
 
 /// A key as it is shown: never the key itself, unless it is new.
 #[derive(Serialize)]
@@ -58,7 +116,7 @@ fn state(key: &ApiKey, now: Timestamp) -> &'static str {
 }
 
 /// `key create`.
-pub(super) async fn create(settings: &Settings, args: cli::KeyCreate) -> Result<Exit, Error> {
+async fn create(settings: &Settings, args: KeyCreate) -> Result<Exit, Error> {
     let store = database::created(settings).await?;
     let now = clock::now();
     let mut scopes = args.scope;
@@ -78,7 +136,7 @@ pub(super) async fn create(settings: &Settings, args: cli::KeyCreate) -> Result<
 }
 
 /// `key list`.
-pub(super) async fn list(settings: &Settings, json: bool) -> Result<Exit, Error> {
+async fn list(settings: &Settings, json: bool) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
     let keys = store.api_keys().await?;
     let now = clock::now();
@@ -108,7 +166,7 @@ pub(super) async fn list(settings: &Settings, json: bool) -> Result<Exit, Error>
 }
 
 /// `key revoke`.
-pub(super) async fn revoke(settings: &Settings, args: cli::KeyRevoke) -> Result<Exit, Error> {
+async fn revoke(settings: &Settings, args: KeyRevoke) -> Result<Exit, Error> {
     let store = database::existing(settings).await?;
     let now = clock::now();
     if !store.revoke_api_key(&args.prefix, now).await? {

@@ -4,9 +4,9 @@ mod config;
 mod consent;
 mod doctor;
 mod document;
-mod events;
+pub(crate) mod events;
 mod explain;
-mod key;
+pub(crate) mod key;
 mod lists;
 mod operate;
 mod report;
@@ -28,8 +28,8 @@ use clap_complete::Shell;
 use onboarding::Event;
 
 use crate::cli::{
-    self, Cli, Command, ConsentCommand, DocumentCommand, KeyCommand, RequirementsCommand,
-    TaskCommand, UserCommand,
+    self, Cli, Command, ConsentCommand, DocumentCommand, RequirementsCommand, TaskCommand,
+    UserCommand,
 };
 use crate::demo;
 use crate::error::Error;
@@ -49,9 +49,7 @@ pub(crate) async fn run(command: Command, loaded: Result<Loaded, Problems>) -> R
         Command::Requirements(RequirementsCommand::Show(output)) => {
             requirements::show(&loaded?.settings, output.json)
         }
-        Command::Key(KeyCommand::Create(create)) => key::create(&loaded?.settings, create).await,
-        Command::Key(KeyCommand::List(output)) => key::list(&loaded?.settings, output.json).await,
-        Command::Key(KeyCommand::Revoke(revoke)) => key::revoke(&loaded?.settings, revoke).await,
+        Command::Key(command) => key::run(&loaded?.settings, command).await,
         Command::Webhook(command) => webhook::run(&loaded?.settings, command).await,
         Command::Events(events) => events::run(&loaded?.settings, events).await,
         Command::Sandbox(sandbox) => sandbox::run(&loaded?.settings, sandbox).await,
