@@ -299,14 +299,14 @@ impl HoldCause {
     /// The word in status output and metrics.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::Refused { .. } => "refused",
-            Self::RoundsSpent => "rounds-spent",
-            Self::Forgotten => "forgotten",
-            Self::Unclear => "unclear",
-            Self::NotShown => "not-shown",
-        }
+        Self::WORDS[match self {
+            Self::Operator => 0,
+            Self::Refused { .. } => 1,
+            Self::RoundsSpent => 2,
+            Self::Forgotten => 3,
+            Self::Unclear => 4,
+            Self::NotShown => 5,
+        }]
     }
 
     /// What releases the hold.

@@ -94,6 +94,7 @@ fn each_hold_says_which_command_releases_it() {
         (HoldCause::RoundsSpent, "rounds-spent", "gangway resume"),
         (HoldCause::Forgotten, "forgotten", "gangway retry"),
         (HoldCause::Unclear, "unclear", "gangway retry"),
+        (HoldCause::NotShown, "not-shown", "gangway user patch"),
     ] {
         assert_eq!(cause.as_str(), word);
         assert!(cause.remedy().contains(command), "{word}");

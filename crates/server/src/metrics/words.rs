@@ -9,9 +9,9 @@ pub(super) const OTHER: &str = "other";
 pub(super) const UNTOLD: &str = "not-told";
 
 /// The statuses that the API answers with.
-const STATUSES: [&str; 21] = [
-    "200", "201", "204", "304", "400", "401", "403", "404", "405", "406", "408", "409", "410",
-    "412", "413", "415", "422", "428", "429", "500", "503",
+const STATUSES: [&str; 22] = [
+    "200", "201", "202", "204", "304", "400", "401", "403", "404", "405", "406", "408", "409",
+    "410", "412", "413", "415", "422", "428", "429", "500", "503",
 ];
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS"];
