@@ -114,7 +114,9 @@ pub fn stuck(
     if onboarding.hold.is_some() {
         return look.held();
     }
-    look.tasks().or_else(|| look.calls()).or_else(|| look.review()).or_else(|| look.unasked())
+    let of_verification =
+        look.tasks().or_else(|| look.calls()).or_else(|| look.review()).or_else(|| look.unasked());
+    of_verification.or_else(|| look.wallets())
 }
 
 /// One look at one onboarding.
@@ -203,6 +205,14 @@ impl Look<'_> {
             Some(FailureClass::RateLimited) => self.found(StuckCause::OurBudget, since, "doctor"),
             _ => self.found(StuckCause::ProviderSlow, since, RETRY),
         })
+    }
+
+    /// A wallet whose call does not succeed. It holds up nothing else, but nobody would notice.
+    fn wallets(&self) -> Option<Stuck> {
+        let retries = self.onboarding.wallets.values().filter_map(|wallet| wallet.retry);
+        let since = retries.map(|retry| retry.failing_since).min()?;
+        let is_long = self.lasts(since, self.policy.stalled_after_ms);
+        is_long.then(|| self.found(StuckCause::ProviderSlow, since, RETRY))
     }
 
     fn review(&self) -> Option<Stuck> {
