@@ -34,6 +34,7 @@ fn the_file_of_the_page_becomes_the_normal_form_of_the_page() {
         UserFile::parse(file.as_bytes(), now()).unwrap_or_else(|problems| panic!("{problems}"));
     assert_eq!(user.warnings.to_string(), "");
     assert!(user.value.wanted_products.is_some() && user.value.consents.len() == 2);
+    assert_eq!(user.value.wallets.len(), 1);
     assert_eq!(sections(user), value(normal));
 }
 
@@ -90,6 +91,10 @@ fn every_field_is_on_the_page() {
         "livenessVerificationTimestamp",
         "wantedProducts",
         "privacyPolicyAcceptedAt",
+        "linkedWallets",
+        "address",
+        "chain",
+        "proof",
     ] {
         let table = PAGE.split("## Fields").nth(1).unwrap();
         let forms = [format!(".{name}`"), format!("`{name}`"), format!(".{name}.")];

@@ -99,12 +99,9 @@ pub(crate) fn look(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Ti
 /// A wallet never waits in a line in place of a look that someone waits for: the line may be long.
 /// Its call then rides on the commit of that look's answer, if the budget allows.
 pub(crate) fn due(onboarding: &Onboarding, policy: &Policy) -> Option<Due> {
-    let verification = match next_verification_step(onboarding, policy) {
-        Step::Call { call, due_at } => Some(Due { lane: call.lane(), at: due_at }),
-        Step::WaitForPerson | Step::Nothing => None,
-    };
-    let wallet =
-        wallet_call(onboarding, policy).map(|(call, due_at)| Due { lane: call.lane(), at: due_at });
+    let due = |(call, at): (Call, Timestamp)| Due { lane: call.lane(), at };
+    let verification = verification_call(onboarding, policy).map(due);
+    let wallet = wallet_call(onboarding, policy).map(due);
     let keeps_its_place = |first: &Due| {
         let queue = Queue::of(first.lane, onboarding.state);
         wallet.is_none_or(|wallet| wallet.at >= first.at)
@@ -113,12 +110,16 @@ pub(crate) fn due(onboarding: &Onboarding, policy: &Policy) -> Option<Due> {
     verification.filter(keeps_its_place).or(wallet)
 }
 
-/// The calls that are due now, what leads to a verdict first.
-fn calls_due(onboarding: &Onboarding, policy: &Policy, now: Timestamp) -> Vec<Call> {
-    let verification = match next_verification_step(onboarding, policy) {
+fn verification_call(onboarding: &Onboarding, policy: &Policy) -> Option<(Call, Timestamp)> {
+    match next_verification_step(onboarding, policy) {
         Step::Call { call, due_at } => Some((call, due_at)),
         Step::WaitForPerson | Step::Nothing => None,
-    };
+    }
+}
+
+/// The calls that are due now, what leads to a verdict first.
+fn calls_due(onboarding: &Onboarding, policy: &Policy, now: Timestamp) -> Vec<Call> {
+    let verification = verification_call(onboarding, policy);
     let calls = verification.into_iter().chain(wallet_call(onboarding, policy));
     calls.filter(|(_, due_at)| *due_at <= now).map(|(call, _)| call).collect()
 }

@@ -17,8 +17,9 @@ const CONFLICTS_MAX: u32 = 100;
 const UPLOAD_POSTPONED_MS: u64 = 2_000;
 
 impl<S: Store, P: Provider> Worker<S, P> {
-    /// Applies and commits what happened, with the personal data that came of it, however often others change the onboarding
-    /// meanwhile and however long the store can't be used; only a shutdown ends the tries.
+    /// Applies and commits what happened, with the personal data that came of it, however often
+    /// others change the onboarding meanwhile and however long the store can't be used; only a
+    /// shutdown ends the tries.
     pub(super) async fn record(
         &self,
         stored: Stored,

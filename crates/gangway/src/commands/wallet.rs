@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueHint};
 use engine::{Intake, IntakeError, linked_wallets};
-use onboarding::{GivenWallet, LinkedWallet, PROOF_BYTES_MAX, UserLocator};
+use onboarding::{GivenWallet, LinkedWallet, PROOF_BYTES_MAX, Problems, UserLocator};
 use serde_json::{Value, json};
 use store::Actor;
 
@@ -90,12 +90,26 @@ async fn link(settings: &Settings, args: WalletLink) -> Result<Exit, Error> {
     let user: UserLocator = args.user.locator.parse()?;
     let proof = args.proof.map(|file| read(&file, PROOF_BYTES_MAX)).transpose()?;
     let given = GivenWallet::of_parts(&args.address, &args.chain, proof.as_deref());
-    let given = given.map_err(IntakeError::Refused)?.value;
+    let given = given.map_err(|problems| IntakeError::Refused(at_arguments(problems)))?.value;
     let store = database::existing(settings).await?;
     let intake = Intake::new(Arc::clone(&store), Actor::Cli);
     let now = clock::now();
     let settled = intake.link_wallet(&user, &given, now).await?;
     report::report(settings, &store, &settled, now, args.output.json).await
+}
+
+/// The same problems, at the arguments in whose values they are: there is no JSON to point into.
+fn at_arguments(mut problems: Problems) -> Problems {
+    for problem in &mut problems.0 {
+        let argument = match problem.pointer.as_str() {
+            "/address" => "ADDRESS",
+            "/chain" => "--chain",
+            "/proof" => "--proof",
+            _ => continue,
+        };
+        argument.clone_into(&mut problem.pointer);
+    }
+    problems
 }
 
 async fn remove(settings: &Settings, args: WalletRemove) -> Result<Exit, Error> {

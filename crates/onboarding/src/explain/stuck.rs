@@ -137,7 +137,8 @@ impl Look<'_> {
         if self.onboarding.hold.is_some() {
             return self.held();
         }
-        self.tasks().or_else(|| self.calls()).or_else(|| self.review()).or_else(|| self.unasked())
+        let of_verification = self.tasks().or_else(|| self.calls()).or_else(|| self.review());
+        of_verification.or_else(|| self.unasked()).or_else(|| self.wallets())
     }
 
     fn found(&self, cause: StuckCause, since: Timestamp, words: &str) -> Stuck {
@@ -216,6 +217,14 @@ impl Look<'_> {
             Some(FailureClass::RateLimited) => self.found(StuckCause::OurBudget, since, "doctor"),
             _ => self.found(StuckCause::ProviderSlow, since, RETRY),
         })
+    }
+
+    /// A wallet whose call does not succeed. It holds up nothing else, but nobody would notice.
+    fn wallets(&self) -> Option<Stuck> {
+        let retries = self.onboarding.wallets.values().filter_map(|wallet| wallet.retry);
+        let since = retries.map(|retry| retry.failing_since).min()?;
+        let is_long = self.lasts(since, self.policy.stalled_after_ms);
+        is_long.then(|| self.found(StuckCause::ProviderSlow, since, RETRY))
     }
 
     fn review(&self) -> Option<Stuck> {

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     Due, DueSource, Eligibility, FailureClass, Hold, HoldCause, LastError, Observation,
     OnboardingId, Policy, ProfileRecord, Regression, Regressions, Request, Retry, Revision,
-    Revisions, Section, Verification,
+    Revisions, Section, Verification, Wallet, WalletNumber,
 };
 
 const HOUR_MS: u64 = 3_600_000;
@@ -365,6 +365,15 @@ fn what_lasts_too_long_is_stuck_and_what_is_normal_is_not() {
         last_error: Some(LastError { class, message: String::new(), at: after(30) }),
         ..polling(P::PendingReview)
     };
+    let unlinked = Wallet {
+        revision: Revision(1),
+        acknowledged: None,
+        word: None,
+        retry: failing(FailureClass::Transient).retry,
+        last_error: None,
+        task: None,
+    };
+    let with_a_wallet = Onboarding { wallets: [(WalletNumber(1), unlinked)].into(), ..verified() };
     let mut sending = onramp(State::Registering, P::RequiresData);
     sending.profile = sending.profile.map(|held| ProfileRecord { acknowledged: None, ..held });
     let idle = Onboarding {
@@ -395,6 +404,8 @@ fn what_lasts_too_long_is_stuck_and_what_is_normal_is_not() {
         (&sending, &open, 0, None),
         (&sending, &open, 1, Some((C::OurBudget, 0, doctor))),
         (&sending, &closed, 0, Some((C::ProviderClosed, 0, doctor))),
+        (&with_a_wallet, &open, 1, None),
+        (&with_a_wallet, &open, 30, Some((C::ProviderSlow, 1, retry))),
         // At rest nothing waits for a look, and nobody for an answer.
         (&verified(), &open, 100, None),
         (&verified(), &closed, 100, None),

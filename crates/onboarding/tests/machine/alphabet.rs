@@ -110,7 +110,6 @@ fn acknowledgements(onboarding: &Onboarding) -> Vec<Event> {
         .chain([
             terms_accepted(1, onboarding.epoch),
             terms_accepted(1, onboarding.epoch.wrapping_sub(1)),
-            linked(1, 1, onboarding.epoch, Ownership::Verified),
             linked(1, 1, onboarding.epoch, Ownership::ToProve),
             linked(1, 1, onboarding.epoch.wrapping_sub(1), Ownership::Verified),
             linked(1, NEVER_HELD, onboarding.epoch, Ownership::Verified),

@@ -311,7 +311,8 @@ pub(super) async fn check(
 
 const GIVE_PROFILE: &str = "give the user's whole data again, with `gangway user set`";
 const ADD_DOCUMENT: &str = "add the document again, with `gangway document add`";
-const GIVE_WALLET: &str = "give the wallet again, with `gangway wallet link`";
+const GIVE_WALLET: &str = "restore it from a backup; without one, give the wallet again with \
+    `gangway wallet link`: it counts as another";
 const REPORT: &str = "report this as a defect; `gangway erase` destroys it with the rest";
 
 fn left(document_type: &str) -> (String, &'static str) {
