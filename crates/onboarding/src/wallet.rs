@@ -125,7 +125,8 @@ impl Wallet {
         }
     }
 
-    fn is_sent_again(&mut self, cx: &Context<'_>) {
+    /// Something newer of it, or the same once more, is to be sent.
+    fn send_again(&mut self, cx: &Context<'_>) {
         self.word = None;
         self.last_error = None;
         self.retry = Retry::mended(self.retry);
@@ -171,7 +172,7 @@ impl Onboarding {
         match self.wallets.get_mut(&number) {
             Some(held) if revision == Revision::following(Some(held.revision)) => {
                 held.revision = revision;
-                held.is_sent_again(cx);
+                held.send_again(cx);
             }
             None if number == next && revision == Revision::following(None) => {
                 self.wallet_count = number.0;
@@ -285,7 +286,7 @@ impl Onboarding {
     pub(crate) fn retry_wallets(&mut self, cx: &Context<'_>) {
         for wallet in self.wallets.values_mut() {
             if wallet.is_refused() {
-                wallet.is_sent_again(cx);
+                wallet.send_again(cx);
             }
             wallet.retry = None;
         }
