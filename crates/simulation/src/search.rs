@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
-use crate::{Coverage, Options, Violation, simulate};
+use crate::{Coverage, Options, StoreKind, Violation, simulate};
 
 /// How far to go.
 pub enum Goal<'a> {
@@ -35,12 +35,19 @@ pub struct Found {
     pub violation: Violation,
 }
 
+/// A history over SQLite waits for its connections' threads half of its time.
+const HISTORIES_A_CORE: usize = 3;
+
 /// Makes the histories of the seeds from `from` on, up to the goal or to the first violation
 /// that is found.
 #[must_use]
 pub fn search(from: u64, goal: &Goal<'_>, options: &Options) -> (Tally, Option<Found>) {
     let (next, is_over) = (AtomicU64::new(from), AtomicBool::new(false));
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = match options.store {
+        StoreKind::Memory => cores,
+        StoreKind::Sqlite => cores * HISTORIES_A_CORE,
+    };
     let search_some = || {
         let (mut tally, mut found) = (Tally::default(), None);
         while found.is_none() && !is_over.load(Ordering::Relaxed) {
