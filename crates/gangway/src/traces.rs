@@ -165,9 +165,10 @@ const fn is_verdict(state: State) -> bool {
     matches!(state, State::Verified | State::Rejected | State::RequiresData)
 }
 
-/// Whether a call is part of a round: a look at who was judged is of none.
+/// Whether a call is part of a round: a look at who was judged is of none, nor is their wallet.
 const fn is_of_a_round(onboarding: &Onboarding, call: &Call) -> bool {
-    !(matches!(call, Call::CheckStatus { .. }) && onboarding.state.is_at_rest())
+    let is_beside = matches!(call, Call::CheckStatus { .. } | Call::LinkWallet { .. });
+    !(is_beside && onboarding.state.is_at_rest())
 }
 
 /// A round, and the ids of its trace and of its own span, the parent of all others.

@@ -15,7 +15,10 @@ pub const WALLETS_MAX: usize = 10;
 /// With this the provider says that a wallet is linked to another user.
 const CONFLICT: u16 = 409;
 
-/// After so many failures in a row a provider that takes no such call has refused the wallet.
+/// With this the provider says that the key has no right to it.
+const FORBIDDEN: u16 = 403;
+
+/// After so many failures in a row a provider that forbids such a call has refused the wallet.
 const CLOSED_MAX: u32 = 5;
 
 /// Counts the wallets of one onboarding from 1; a number is never given twice.
@@ -232,10 +235,11 @@ impl Onboarding {
             _ if failure.http_status == Some(CONFLICT) => Some(WalletWord::OtherUsers),
             // The call makes a user whom the provider does not know, so it is not about that.
             FailureClass::Refused | FailureClass::NotFound => Some(WalletWord::Refused),
-            // What stops every other call until it is mended may be said of wallets alone, to a
-            // key that may not link any: then somebody has to be told.
+            // A 403 may be said of wallets alone, to a key that may not link any: then somebody has
+            // to be told. A key that is not known is nothing that another wallet would mend.
             FailureClass::ProviderClosed
-                if held.retry.is_some_and(|retry| retry.attempt >= CLOSED_MAX) =>
+                if failure.http_status == Some(FORBIDDEN)
+                    && held.retry.is_some_and(|retry| retry.attempt >= CLOSED_MAX) =>
             {
                 Some(WalletWord::Refused)
             }

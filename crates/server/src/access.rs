@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use onboarding::Timestamp;
 use store::{ApiKey, SqliteStore, StoreError};
+use tracing::warn;
 
 /// What a key may do. A key has any of them, and none includes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -201,7 +202,10 @@ impl Access {
             return Ok(Err(Refusal::Scope));
         }
         if self.is_to_be_noted(&key.prefix, now) {
-            store.api_key_used(&key.prefix, now).await?;
+            // Where nothing can be written, it is asked all the more what is wrong.
+            if let Err(error) = store.api_key_used(&key.prefix, now).await {
+                warn!(error = &error as &dyn std::error::Error, "a key's use was not noted");
+            }
         }
         Ok(Ok(Client::Key(key.prefix)))
     }

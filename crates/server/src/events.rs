@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{Notified, Store as _};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::App;
 use crate::access::Scope;
@@ -113,7 +113,14 @@ fn stream(app: App, headers: HeaderMap, after: u64) -> Result<Response<Body>, Pr
         let detail = format!("{STREAMS_MAX} streams are open; close one, or ask for pages");
         Problem::new(Code::TooManyRequests, detail).after(SIGN_OF_LIFE_EVERY.as_secs())
     })?;
-    let follower = Follower { app, headers, after, read: VecDeque::new(), _permit: permit };
+    let follower = Follower {
+        app,
+        headers,
+        after,
+        read: VecDeque::new(),
+        let_in_at: Instant::now(),
+        _permit: permit,
+    };
     let events = unfold(follower, |mut follower| async {
         let notified = follower.next().await?;
         let event = Event::default()
@@ -132,6 +139,8 @@ struct Follower {
     headers: HeaderMap,
     after: u64,
     read: VecDeque<Notified>,
+    /// When it was last seen that the key is good.
+    let_in_at: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -139,6 +148,10 @@ impl Follower {
     /// The next event, whenever there is one; nothing if the client has to begin anew: its key is
     /// good no more, the store can't be read, or the process ends.
     async fn next(&mut self) -> Option<Notified> {
+        // A client that reads slowly has what was read for it before its key was revoked.
+        if self.let_in_at.elapsed() >= LOOK_EVERY && !self.is_let_in().await {
+            return None;
+        }
         while self.read.is_empty() {
             if self.app.stop.is_cancelled() || !self.is_let_in().await {
                 return None;
@@ -162,7 +175,8 @@ impl Follower {
         Some(notified)
     }
 
-    async fn is_let_in(&self) -> bool {
+    async fn is_let_in(&mut self) -> bool {
+        self.let_in_at = Instant::now();
         let now = (self.app.config.now)();
         let admitted =
             self.app.access.admit(&self.app.store, &self.headers, Scope::Read, now).await;

@@ -46,7 +46,7 @@ use onboarding::{
 use store::{Actor, SqliteStore, Store as _, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{Any, CorsLayer};
@@ -221,8 +221,10 @@ pub async fn start(
     let watch = Watch::from(store.history_end().await?);
     let (router, app) = router(store, config, access, (digest_key, watch), stop.clone());
     let serving = tokio::spawn(async move {
-        let served = listen::serve(listener, tls, router, stop, grace);
-        tokio::join!(served, metrics::keep_up(&app));
+        // The numbers have a task of their own, so that a bug in them does not end the API.
+        let mut numbers = JoinSet::new();
+        numbers.spawn(async move { metrics::keep_up(&app).await });
+        listen::serve(listener, tls, router, stop, grace).await;
     });
     Ok(Running { origin: format!("{scheme}://{bound}"), serving })
 }

@@ -327,7 +327,13 @@ impl<S: Store, P: Provider> Worker<S, P> {
     ) {
         let failure =
             if let Event::CallFailed { failure, .. } = event { Some(failure) } else { None };
-        let attempt = onboarding.retry.map_or(0, |retry| retry.attempt).saturating_add(1);
+        let retry = match call {
+            Call::LinkWallet { number, .. } => {
+                onboarding.wallets.get(number).and_then(|wallet| wallet.retry)
+            }
+            _ => onboarding.retry,
+        };
+        let attempt = retry.map_or(0, |retry| retry.attempt).saturating_add(1);
         let called = Called { onboarding, call, attempt, began, ended, failure };
         self.observers.iter().for_each(|observer| observer.called(&called));
     }

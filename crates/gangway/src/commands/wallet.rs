@@ -34,8 +34,8 @@ pub(crate) enum WalletCommand {
     List(WalletList),
     /// Forget a wallet that the provider has not linked
     ///
-    /// The provider has no call to unlink one that it linked. If the call is under way at this
-    /// very moment, the provider may link it all the same.
+    /// The provider has no call to unlink one that it linked. While that call is under way, or
+    /// after its answer was lost, the provider may have linked it all the same.
     #[command(after_help = exit::HELP)]
     Remove(WalletRemove),
 }

@@ -169,6 +169,11 @@ impl Metrics {
         );
         let standing = Standing::new(all, version, budgets, now);
         let Names(registry) = names;
+        // One that is there from the start: what goes up from nothing goes up by nothing, and of
+        // what is given up once in a month an alert would hear nothing.
+        for outcome in ["delivered", "failed", "given-up"] {
+            deliveries.get_or_create(&[("outcome", outcome)]);
+        }
         Self {
             registry,
             calls,
