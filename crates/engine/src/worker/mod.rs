@@ -327,11 +327,10 @@ impl<S: Store, P: Provider> Worker<S, P> {
     ) {
         let failure =
             if let Event::CallFailed { failure, .. } = event { Some(failure) } else { None };
-        let retry = match call {
-            Call::LinkWallet { number, .. } => {
-                onboarding.wallets.get(number).and_then(|wallet| wallet.retry)
-            }
-            _ => onboarding.retry,
+        let retry = if let Call::LinkWallet { number, .. } = call {
+            onboarding.wallets.get(number).and_then(|wallet| wallet.retry)
+        } else {
+            onboarding.retry
         };
         let attempt = retry.map_or(0, |retry| retry.attempt).saturating_add(1);
         let called = Called { onboarding, call, attempt, began, ended, failure };
