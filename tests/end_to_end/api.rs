@@ -209,7 +209,10 @@ fn what_was_acknowledged_survives_a_kill() {
         worker.kill();
         let (worker, api) = served(&gangway);
         let found = api.get(&user).expect(200).value();
-        assert_eq!((&found["id"], &found["version"]), (&made["id"], &made["version"]));
+        assert_eq!(found["id"], made["id"]);
+        assert_eq!(found["profileRevision"], made["profileRevision"]);
+        // The worker may have found meanwhile that nobody is there to be called.
+        assert!(found["version"].as_u64() >= made["version"].as_u64(), "{found:#}");
         worker.kill();
     }
     assert_eq!(gangway.damages(), Vec::<String>::new());
