@@ -5,7 +5,7 @@ use serde::Serialize;
 use store::{Delivery, Endpoint, NewEndpoint, NewSecret, SqliteStore, StoreError};
 
 use crate::address::{BadAddress, check_url};
-use crate::secret::{Form, PublicKey, SECRET_BYTES, Secret};
+use crate::secret::{Form, PublicKey, SECRET_BYTES, Secret, drawn};
 
 /// An endpoint that someone asks for.
 pub struct Wanted {
@@ -39,8 +39,7 @@ pub enum EndpointError {
 /// An id for a new endpoint, made of `chance`.
 #[must_use]
 pub fn new_id(chance: &[u8; SECRET_BYTES]) -> String {
-    let drawn: String = chance.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    format!("ep_{drawn}")
+    format!("ep_{}", drawn(chance, 6))
 }
 
 /// Adds an endpoint that signs with what `chance`, which nobody else may know, makes; it is told

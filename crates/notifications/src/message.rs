@@ -4,7 +4,7 @@ use onboarding::Timestamp;
 use serde_json::{Map, Value, json};
 use store::Notified;
 
-use crate::secret::{SECRET_BYTES, Secret};
+use crate::secret::{SECRET_BYTES, Secret, drawn};
 use crate::signature::{Headers, sign};
 
 /// A body, and the id under which it is sent.
@@ -54,9 +54,8 @@ impl Message {
     /// A message that tells of nothing, to try an endpoint out. Its id is made of `chance`.
     #[must_use]
     pub fn test(chance: &[u8; SECRET_BYTES], now: Timestamp) -> Self {
-        let drawn: String = chance.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let body = json!({ "type": "webhook.test", "timestamp": now.to_string(), "data": {} });
-        Self { id: format!("evt_test_{drawn}"), body: body.to_string().into_bytes() }
+        Self { id: format!("evt_test_{}", drawn(chance, 8)), body: body.to_string().into_bytes() }
     }
 
     /// Its headers, when it is sent at `now`.

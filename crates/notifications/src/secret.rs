@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use ring::{hmac, signature};
+use serde::Deserialize;
 
 /// How many random bytes make a secret.
 pub const SECRET_BYTES: usize = 32;
@@ -28,13 +29,21 @@ pub enum Secret {
 }
 
 /// How what is sent is signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Signature"))]
+#[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// By a secret that both sides have.
+    /// By a secret that the receiver has as well.
     #[default]
     Hmac,
-    /// By a private key of ours.
+    /// By a private key, of which the receiver has the public one.
     Ed25519,
+}
+
+/// Some bytes of chance, as they are in an id.
+pub(crate) fn drawn(chance: &[u8; SECRET_BYTES], bytes: usize) -> String {
+    chance.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The receiver's half of [`Secret::Private`].

@@ -148,10 +148,6 @@ impl Follower {
     /// The next event, whenever there is one; nothing if the client has to begin anew: its key is
     /// good no more, the store can't be read, or the process ends.
     async fn next(&mut self) -> Option<Notified> {
-        // A client that reads slowly has what was read for it before its key was revoked.
-        if self.let_in_at.elapsed() >= LOOK_EVERY && !self.is_let_in().await {
-            return None;
-        }
         while self.read.is_empty() {
             if self.app.stop.is_cancelled() || !self.is_let_in().await {
                 return None;
@@ -169,6 +165,10 @@ impl Follower {
                     () = self.app.stop.cancelled() => {}
                 }
             }
+        }
+        // A client that reads slowly has what was read for it before its key was revoked.
+        if self.let_in_at.elapsed() >= LOOK_EVERY && !self.is_let_in().await {
+            return None;
         }
         let notified = self.read.pop_front()?;
         self.after = notified.seq;

@@ -38,18 +38,7 @@ pub(crate) struct NewWebhook {
     events: Option<Vec<String>>,
     /// How what is sent is signed: `hmac` unless told.
     #[serde(default)]
-    signature: Signature,
-}
-
-/// How what is sent is signed.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum Signature {
-    /// By a secret that the receiver has as well.
-    #[default]
-    Hmac,
-    /// By a private key, of which the receiver has the public one.
-    Ed25519,
+    signature: Form,
 }
 
 /// For how long the secret before signs as well.
@@ -157,13 +146,9 @@ pub(crate) async fn add(
 ) -> Result<Response<Body>, Problem> {
     media_type(&headers, &["application/json"])?;
     let new: NewWebhook = object(&body, "url, events and signature")?;
-    let form = match new.signature {
-        Signature::Hmac => Form::Hmac,
-        Signature::Ed25519 => Form::Ed25519,
-    };
     let kinds = new.events.as_deref().map(kinds).transpose()?;
     let id = endpoint::new_id(&chance(&app)?);
-    let wanted = Wanted { id: id.clone(), url: new.url, kinds, form };
+    let wanted = Wanted { id: id.clone(), url: new.url, kinds, form: new.signature };
     let (allow_loopback, now) = (app.config.endpoints_on_loopback, (app.config.now)());
     let added = endpoint::add(&app.store, wanted, allow_loopback, chance(&app)?, now).await;
     let secret = added.map_err(|error| match error {
