@@ -6,7 +6,7 @@ use gangway_tests::{
 };
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 const ILSE: &str = "userId:ilse";
 const OTTO: &str = "userId:otto";
@@ -217,11 +217,15 @@ fn the_api_has_the_providers_paths_and_form_for_wallets() {
 
     let proves = api.wait_for(&theirs, "a challenge", |wallet| wallet["standing"] == "to-prove");
     assert!(proves["ownership"]["verificationChallenge"].is_string(), "{proves}");
-    let again = api.json("PUT", &theirs, &body).expect(200).value();
+    let repeatable = api.with("Idempotency-Key", "two");
+    let again = repeatable.json("PUT", &theirs, &body).expect(200).value();
     assert_eq!(
         (&again["address"], &again["ownership"]),
-        (&json!(ADDRESS), &json!({ "verified": false }))
+        (&json!(ADDRESS.to_lowercase()), &json!({ "verified": false })),
+        "as this request writes it"
     );
+    assert_eq!(repeatable.json("PUT", &theirs, &body).expect(200).value(), again);
+    assert_eq!(api.get(&theirs).expect(200).value()["address"], ADDRESS);
     let proof = json!({ "chain": "base", "proof": { "signature": PROOF } });
     api.json("PUT", &theirs, &proof).expect(200);
     api.wait_for(&ours, "a verified wallet", |wallet| {
@@ -247,18 +251,67 @@ fn the_api_has_the_providers_paths_and_form_for_wallets() {
     assert!(!kept.contains(ADDRESS) && !kept.contains(PROOF), "{kept}");
 }
 
+/// The provider silently lost a user who was verified. To link a wallet makes a user there, so
+/// that every later look would find one; all that is known of the user would never be sent again.
+#[test]
+fn a_wallet_given_of_a_user_whom_the_provider_lost_does_not_hide_the_loss() {
+    let (sandbox, gangway) = installation();
+    let worker = gangway.serve();
+    verified_user(&gangway, ILSE, &json!({}));
+    sandbox.forget(ILSE);
+    gangway.done(&["wallet", "link", ILSE, ADDRESS, "--chain", "base"]);
+    wait_for(&gangway, ILSE, &["to-prove"]);
+    gangway.wait_for_state(ILSE, "verified");
+    assert_eq!(sandbox.calls(sandbox::Call::RegisterUser).len(), 2);
+    assert_eq!(sandbox.user(ILSE).linked_wallets.len(), 1);
+    worker.stop();
+}
+
+#[test]
+fn a_wallet_whose_row_is_damaged_is_in_nobodys_way_and_is_given_again() {
+    let (_sandbox, gangway) = installation();
+    let worker = gangway.serve();
+    verified_user(&gangway, ILSE, &json!({}));
+    gangway.done(&["wallet", "link", ILSE, ADDRESS, "--chain", "base"]);
+    wait_for(&gangway, ILSE, &["to-prove"]);
+    worker.stop();
+    with_database(&gangway, async |conn| {
+        sqlx::raw_sql("pragma ignore_check_constraints = on; update wallets set proof = '{'")
+            .execute(conn)
+            .await
+            .unwrap();
+    });
+    let damages = gangway.damages();
+    assert!(damages[0].contains("its wallet 1 is not stored as it was given"), "{damages:?}");
+    assert!(listed(&gangway, ILSE).is_empty(), "nothing is shown that can't be read");
+
+    let worker = gangway.serve();
+    gangway.patch_user(ILSE, &json!({ "userDetails": { "lastName": "Sommer" } }));
+    gangway.done(&["wallet", "link", ILSE, ADDRESS, "--chain", "base"]);
+    let status = wait_for(&gangway, ILSE, &["to-prove", "to-prove"]);
+    assert_eq!(status["state"], "verified");
+    worker.stop();
+}
+
 /// The answers that are kept for requests that may be repeated.
 fn kept_answers(gangway: &Gangway) -> String {
+    with_database(gangway, async |conn| {
+        let kept: Vec<String> = sqlx::query_scalar("select answer from answered_requests")
+            .fetch_all(conn)
+            .await
+            .unwrap();
+        kept.join("\n")
+    })
+}
+
+fn with_database<R>(gangway: &Gangway, act: impl AsyncFnOnce(&mut SqliteConnection) -> R) -> R {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let options = SqliteConnectOptions::new().filename(gangway.database());
         let mut conn = options.connect().await.unwrap();
-        let kept: Vec<String> = sqlx::query_scalar("select answer from answered_requests")
-            .fetch_all(&mut conn)
-            .await
-            .unwrap();
+        let result = act(&mut conn).await;
         conn.close().await.unwrap();
-        kept.join("\n")
+        result
     })
 }
 

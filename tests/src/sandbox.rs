@@ -65,6 +65,11 @@ impl Sandbox {
         self.handle().set_provider_closed(closed).unwrap();
     }
 
+    /// The provider loses a user, as after a reset of its data.
+    pub fn forget(&self, user: &str) {
+        assert!(self.handle().forget(&locator(user)), "{user} is unknown");
+    }
+
     /// What the provider holds of a user, and how often it was triggered.
     pub fn user(&self, user: &str) -> UserView {
         self.handle().user(&locator(user)).unwrap_or_else(|| panic!("{user} is unknown"))

@@ -28,11 +28,15 @@ const DIGITS_MIN: usize = 5;
 /// So many characters of base64's alphabet in a row are a piece of a file.
 const BASE64_CHARS_MIN: usize = 64;
 
-/// `message` rid of every text in `data`, by the rules for a body that was sent.
+/// `message` rid of every text in `given`, by the rules for a body that was sent, and of every line
+/// in `said`, which are the provider's own words to the user: each is plain, all in a row are not.
 #[must_use]
-pub fn scrub(message: &str, data: &impl Serialize) -> String {
+pub fn scrub(message: &str, given: &impl Serialize, said: &impl Serialize) -> String {
     let mut personal = Personal::default();
-    personal.add_body(data);
+    personal.add_body(given);
+    // What can't be a JSON value was not read from one either.
+    let said = serde_json::to_value(said).unwrap_or_default();
+    each_text(&said, &mut |text| text.lines().for_each(|line| personal.add_whole(line.trim())));
     personal.scrub(message)
 }
 
@@ -51,22 +55,20 @@ impl Personal {
     /// Adds every text in a body.
     pub(crate) fn add_body(&mut self, body: &impl Serialize) {
         // A body that can't be a JSON value could not be sent either.
-        self.add_leaves(&serde_json::to_value(body).unwrap_or_default());
+        let body = serde_json::to_value(body).unwrap_or_default();
+        each_text(&body, &mut |text| self.add(text));
     }
 
     /// Adds one text, and the long words in it.
     pub(crate) fn add(&mut self, text: &str) {
+        self.add_whole(text);
         let words = text.split_whitespace().filter(|word| word.len() >= WORD_BYTES_MIN);
-        let whole = std::iter::once(text).filter(|text| text.len() >= VALUE_BYTES_MIN);
-        self.0.extend(whole.chain(words).map(|text| folded(&plain(text))));
+        self.0.extend(words.map(|word| folded(&plain(word))));
     }
 
-    fn add_leaves(&mut self, value: &Value) {
-        match value {
-            Value::String(text) => self.add(text),
-            Value::Array(items) => items.iter().for_each(|item| self.add_leaves(item)),
-            Value::Object(fields) => fields.values().for_each(|field| self.add_leaves(field)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    fn add_whole(&mut self, text: &str) {
+        if text.len() >= VALUE_BYTES_MIN {
+            self.0.push(folded(&plain(text)));
         }
     }
 
@@ -103,6 +105,15 @@ impl Personal {
         let at_token = at == 0 || ends_token(text[at - 1]);
         let mail = if at_token { mail_chars(rest) } else { 0 };
         sent.unwrap_or(0).max(mail).max(number_chars(rest)).max(base64_chars(rest))
+    }
+}
+
+fn each_text(value: &Value, act: &mut impl FnMut(&str)) {
+    match value {
+        Value::String(text) => act(text),
+        Value::Array(items) => items.iter().for_each(|item| each_text(item, act)),
+        Value::Object(fields) => fields.values().for_each(|field| each_text(field, act)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -179,6 +190,15 @@ mod tests {
         check(&["C01X", "C01X0006H"], "C01X0006H!", "[…]!");
         check(&["Ilse"], "Il\u{0}se", "[…]");
         check(&["DE"], "DE is not supported", "DE is not supported");
+    }
+
+    #[test]
+    fn what_the_provider_said_goes_line_by_line_and_its_words_stay() {
+        let said = ["Sign this message to link your wallet.\n\nNonce: k3v9"];
+        let scrubbed = |message| scrub(message, &["0xAda5"], &said);
+        assert_eq!(scrubbed("this wallet is not linked"), "this wallet is not linked");
+        assert_eq!(scrubbed("you signed Nonce: k3v9 for 0xada5"), "you signed […] for […]");
+        assert_eq!(scrubbed("'Sign this message to link your wallet.'"), "'[…]'");
     }
 
     #[test]

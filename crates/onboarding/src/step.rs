@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::onboarding::{Onboarding, Standing};
 use crate::wallet::WalletNumber;
-use crate::{DocumentType, Policy, Revision, Timestamp};
+use crate::{DocumentType, Policy, Revision, State, Timestamp};
 
 /// The one thing to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,14 +132,26 @@ impl Call {
 ///
 /// It looks at nothing but its arguments, so that it can be asked at any time, by anyone,
 /// and answers the same after a restart.
+///
+/// A wallet never waits in a line in place of a look that someone waits for: the line may be long.
+/// It is linked right after that look.
 #[must_use]
 pub fn next_step(onboarding: &Onboarding, policy: &Policy) -> Step {
     let step = next_verification_step(onboarding, policy);
-    match (&step, wallet_call(onboarding, policy)) {
-        (Step::Call { due_at: first, .. }, Some((_, due_at))) if due_at >= *first => step,
-        (_, Some((call, due_at))) => Step::Call { call, due_at },
-        (_, None) => step,
+    let Some((call, due_at)) = wallet_call(onboarding, policy) else { return step };
+    match &step {
+        Step::Call { call: first, due_at: first_at }
+            if *first_at <= due_at || is_awaited_look(onboarding, first) =>
+        {
+            step
+        }
+        Step::Call { .. } | Step::WaitForPerson | Step::Nothing => Step::Call { call, due_at },
     }
+}
+
+/// Whether `call` reads a verdict that someone waits for.
+fn is_awaited_look(onboarding: &Onboarding, call: &Call) -> bool {
+    call.lane() == Lane::Read && !matches!(onboarding.state, State::Verified | State::Rejected)
 }
 
 /// The call that links a wallet of the user's next, and the earliest time for it. The next step

@@ -148,9 +148,14 @@ impl Onboarding {
     }
 
     /// The wallet of which the provider is to be told next, and the earliest time for it. Nobody
-    /// is linked to anything before the provider knows them.
+    /// is linked to anything before the provider knows them, and a look that is asked for comes
+    /// first: it shows whether the provider still does. The call for a wallet would not, as it
+    /// makes a bare user of one who was lost.
     pub(crate) fn wallet_call(&self, policy: &Policy) -> Option<(Call, Timestamp)> {
         self.profile.as_ref()?.acknowledged?;
+        if self.look {
+            return None;
+        }
         let waiting = self.wallets.iter().filter(|(_, held)| held.is_to_be_linked(held.revision));
         let calls = waiting.map(|(number, wallet)| {
             let call = Call::LinkWallet { number: *number, revision: wallet.revision };
@@ -190,6 +195,8 @@ impl Onboarding {
             }
             Some(_) | None => return Err(Reason::NotTheNextRevision),
         }
+        // Also so that nobody in review waits with it for the policy's next look.
+        self.look |= self.verification.triggered_with.is_some();
         Ok(())
     }
 
@@ -278,11 +285,14 @@ impl Onboarding {
         }
     }
 
-    /// The provider lost the user, and the links with it.
+    /// The provider lost the user, and the links with it. A 404 to a wallet may have been about
+    /// that; what was refused for another reason stays refused.
     pub(crate) fn forget_wallets(&mut self) {
         for wallet in self.wallets.values_mut() {
             wallet.acknowledged = None;
-            wallet.word = wallet.word.filter(|word| word.is_refusal());
+            let was_refused =
+                wallet.last_error.as_ref().is_some_and(|last| last.class != FailureClass::NotFound);
+            wallet.word = wallet.word.filter(|word| word.is_refusal() && was_refused);
         }
     }
 

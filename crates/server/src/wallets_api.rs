@@ -50,13 +50,15 @@ pub(crate) async fn put(
         let settled = intake.link_wallet(&user, &given, (app.config.now)()).await?;
         let (onboarding, mut wallet) = one(&app, &user, &address).await?;
         wallet.ownership.verification_challenge = None;
+        // As the request writes it: a repeated one gets the same bytes.
+        wallet.address.clone_from(&address);
         let is_new =
             settled.unchanged.is_none() && wallet.known.revision == Revision::following(None);
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         Ok(Answer {
             version: Some(onboarding.version),
             about: Some(onboarding.id),
-            wallet: Some(wallet.address.clone()),
+            wallet: Some(address.clone()),
             ..Answer::new(status, &wallet)
         })
     })

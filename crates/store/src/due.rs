@@ -2,7 +2,7 @@
 
 use onboarding::{
     Call, Context, Event, Lane, Onboarding, Outcome, Policy, Reason, State, Step, Timestamp,
-    Transition, apply, next_note, next_verification_step, wallet_call,
+    Transition, apply, next_note, next_step, next_verification_step, wallet_call,
 };
 use tracing::error;
 
@@ -95,19 +95,11 @@ pub(crate) fn look(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Ti
 }
 
 /// When the next call is due; `None` while it waits for a person, or for ever.
-///
-/// A wallet never waits in a line in place of a look that someone waits for: the line may be long.
-/// Its call then rides on the commit of that look's answer, if the budget allows.
 pub(crate) fn due(onboarding: &Onboarding, policy: &Policy) -> Option<Due> {
-    let due = |(call, at): (Call, Timestamp)| Due { lane: call.lane(), at };
-    let verification = verification_call(onboarding, policy).map(due);
-    let wallet = wallet_call(onboarding, policy).map(due);
-    let keeps_its_place = |first: &Due| {
-        let queue = Queue::of(first.lane, onboarding.state);
-        wallet.is_none_or(|wallet| wallet.at >= first.at)
-            || (queue.lane == Lane::Read && !queue.is_recheck)
-    };
-    verification.filter(keeps_its_place).or(wallet)
+    match next_step(onboarding, policy) {
+        Step::Call { call, due_at } => Some(Due { lane: call.lane(), at: due_at }),
+        Step::WaitForPerson | Step::Nothing => None,
+    }
 }
 
 fn verification_call(onboarding: &Onboarding, policy: &Policy) -> Option<(Call, Timestamp)> {

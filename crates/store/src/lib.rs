@@ -611,7 +611,8 @@ pub trait Store: Send + Sync + 'static {
         document_type: &DocumentType,
     ) -> impl Future<Output = Result<Option<DocumentContent>, StoreError>> + Send;
 
-    /// The wallets that are held for an onboarding, in the order of their numbers.
+    /// The wallets that are held for an onboarding, in the order of their numbers. One that can't
+    /// be read is left out, as one that was lost.
     fn wallets(
         &self,
         id: OnboardingId,

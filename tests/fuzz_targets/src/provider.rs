@@ -171,7 +171,7 @@ pub(crate) fn check_failure(failure: &Failure) {
     assert!(!message.trim().is_empty(), "a failure without a word");
     assert_hidden(message, USER.value());
     // As the engine does, whatever the call was.
-    let scrubbed = crossmint::scrub(message, &*PROFILE);
+    let scrubbed = crossmint::scrub(message, &*PROFILE, &());
     PERSONAL.iter().for_each(|personal| assert_hidden(&scrubbed, personal));
 }
 

@@ -93,9 +93,9 @@ async fn a_failure_of_a_call_without_the_profile_can_be_rid_of_it() {
     let server = Server::start(vec![answer(400, &told.to_string()), answer(400, &echo())]).await;
     let client = server.client();
     let failure = client.trigger_verification(&locator()).await.unwrap_err();
-    assert_eq!(scrub(&failure.message, &profile), "Recipient […] […], […], is sanctioned");
+    assert_eq!(scrub(&failure.message, &profile, &()), "Recipient […] […], […], is sanctioned");
     let failure = client.verification(&locator()).await.unwrap_err();
-    let message = scrub(&failure.message, &profile);
+    let message = scrub(&failure.message, &profile, &());
     assert_failure_clean(&Failure { message, ..failure });
 }
 
@@ -106,7 +106,7 @@ async fn a_name_at_the_end_of_a_cut_message_can_still_be_told() {
         let told = format!("{} Canarella is sanctioned", ".".repeat(before));
         let server = Server::start(vec![answer(400, &told)]).await;
         let failure = server.client().trigger_verification(&locator()).await.unwrap_err();
-        assert_clean(&scrub(&failure.message, &profile));
+        assert_clean(&scrub(&failure.message, &profile, &()));
     }
 }
 

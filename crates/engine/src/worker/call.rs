@@ -5,7 +5,7 @@ use onboarding::{
     Profile, Region, Revision, WalletNumber,
 };
 use serde_json::Value;
-use store::{PersonalData, Store, StoreError, Stored};
+use store::{PersonalData, Store, StoreError, Stored, WalletContent};
 use tokio::sync::SemaphorePermit;
 use tracing::error;
 
@@ -53,7 +53,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
         match sent.await {
             Ok((event, personal)) => Made::Sent(event, personal),
             Err(Unsuccessful::Failed(failure)) => {
-                Made::Sent(failed(self.scrubbed(stored.onboarding.id, failure).await), None)
+                Made::Sent(failed(self.scrubbed(&stored.onboarding, failure).await), None)
             }
             Err(Unsuccessful::NotSent(failure)) => Made::NotSent(failed(failure)),
             Err(Unsuccessful::NoRoom) => Made::NoRoom,
@@ -231,12 +231,13 @@ impl<S: Store, P: Provider> Worker<S, P> {
 
     /// A failure whose message holds nothing of what the user gave. The provider knows the user
     /// from earlier calls, so that a call that does not carry the data may bring it back.
-    async fn scrubbed(&self, id: OnboardingId, failure: Failure) -> Failure {
-        let message = match self.given(id).await {
-            Ok((None, wallets)) if wallets.is_empty() => return failure,
-            Ok(given) => crossmint::scrub(&failure.message, &given),
+    async fn scrubbed(&self, onboarding: &Onboarding, failure: Failure) -> Failure {
+        let message = match self.given(onboarding).await {
+            Ok(Some(given)) => {
+                crossmint::scrub(&failure.message, &(given.profile, given.wallets), &given.said)
+            }
             // Without the data nobody can tell what in the message is of it.
-            Err(_) => match failure.http_status {
+            Ok(None) | Err(_) => match failure.http_status {
                 Some(status) => format!("the provider answered with HTTP status {status}"),
                 None => "the provider gave no answer that can be used".to_owned(),
             },
@@ -244,19 +245,31 @@ impl<S: Store, P: Provider> Worker<S, P> {
         Failure { message, ..failure }
     }
 
-    /// What the user gave that the provider may repeat: the profile, and of each wallet the
-    /// address, the proof and what is to be signed.
-    async fn given(&self, id: OnboardingId) -> Result<Given, StoreError> {
-        let profile = self.profile(id).await?.map(|(_, profile)| profile);
-        let wallets = self.store.wallets(id).await?.into_iter();
-        let wallets =
-            wallets.map(|held| (held.wallet.address, held.wallet.proof, held.challenge)).collect();
-        Ok((profile, wallets))
+    /// What the provider may repeat; `None` if not all of it can be read.
+    async fn given(&self, onboarding: &Onboarding) -> Result<Option<Given>, StoreError> {
+        let profile = self.profile(onboarding.id).await?.map(|(_, profile)| profile);
+        let held = self.store.wallets(onboarding.id).await?;
+        let is_held = |number: &WalletNumber| held.iter().any(|held| held.number == *number);
+        if !onboarding.wallets.keys().all(is_held) {
+            return Ok(None);
+        }
+        let mut given = Given { profile, wallets: Vec::new(), said: Vec::new() };
+        for WalletContent { wallet, challenge, .. } in held {
+            given.wallets.push((wallet.address, wallet.proof));
+            given.said.extend(challenge);
+        }
+        Ok(Some(given))
     }
 }
 
-/// A profile, and the personal data of each wallet.
-type Given = (Option<Profile>, Vec<(String, Option<Value>, Option<Value>)>);
+/// What the provider may repeat, of one user.
+struct Given {
+    profile: Option<Profile>,
+    /// The address and the proof of each wallet.
+    wallets: Vec<(String, Option<Value>)>,
+    /// What the provider wants to be signed for them.
+    said: Vec<Value>,
+}
 
 /// What the client says of a call whose request or answer was lost on the way.
 #[cfg(feature = "break-points")]

@@ -93,17 +93,17 @@ pub async fn a_wallet_keeps_nobody_waiting_for_a_verdict(backend: &impl Backend)
     give(&store, 1, 1, "base").await;
     // Nobody may write for an hour.
     store.slow_down(Lane::Write, NOW, at(3_600_000)).await.unwrap();
+    let look = claim(&store, NOW).await.claimed.remove(0);
+    assert_eq!(look.call.name(), "check-status", "the provider is to know the user still");
+    let go_on = ClaimAfter::Continue { lease: look.lease, worker: WORKER };
+    let commit = answered(&look, review.clone(), go_on, NOW, store.policy());
+    assert!(put(&store, commit).await.is_none(), "it may not be written yet");
     let idle = claim(&store, NOW).await;
     assert_eq!(ids(&idle), []);
     let look_at = idle.next_at.unwrap();
     assert!(look_at < at(3_600_000), "the look is next");
-    let look = claim(&store, look_at).await.claimed.remove(0);
-    assert_eq!(look.call.name(), "check-status");
-    let go_on = ClaimAfter::Continue { lease: look.lease, worker: WORKER };
-    let commit = answered(&look, review.clone(), go_on, look_at, store.policy());
-    assert!(put(&store, commit).await.is_none(), "it may not be written yet");
-    // The next look comes when writing is allowed again.
-    let again_at = claim(&store, look_at).await.next_at.unwrap().max(at(3_600_000));
+    // It comes when writing is allowed again.
+    let again_at = look_at.max(at(3_600_000));
     let look = claim(&store, again_at).await.claimed.remove(0);
     assert_eq!(look.call.name(), "check-status", "where both are due, the look comes first");
     let go_on = ClaimAfter::Continue { lease: look.lease, worker: WORKER };
@@ -119,6 +119,11 @@ pub async fn a_wallet_keeps_nobody_waiting_for_a_verdict(backend: &impl Backend)
     put(&store, judged).await;
     let before = stored(&store, 2).await;
     put(&store, change(&before, &[given(1, 1)], again_at, store.policy())).await;
+    let look = claim(&store, again_at).await.claimed.remove(0);
+    assert_eq!(look.call.name(), "check-status");
+    let release = ClaimAfter::Release(look.lease);
+    let known = answered(&look, ProductStatus::Verified, release, again_at, store.policy());
+    put(&store, known).await;
     let call = claim(&store, again_at).await.claimed.remove(0).call;
     assert_eq!(call.name(), "link-wallet");
 }

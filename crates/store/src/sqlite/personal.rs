@@ -8,9 +8,11 @@ use onboarding::{
     DocumentType, GivenWallet, Onboarding, OnboardingId, Profile, Revision, UserLocator,
     WalletNumber,
 };
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, SqliteConnection};
+use tracing::error;
 
-use super::rows::{OnboardingColumns, damaged, id_bytes, revision};
+use super::rows::{OnboardingColumns, id_bytes, revision};
 use super::{api, digests};
 use crate::{DocumentContent, PersonalData, ProfileContent, StoreError, WalletContent};
 
@@ -252,34 +254,39 @@ pub(super) async fn document_content(
     .transpose()
 }
 
-/// The wallets that are held.
+/// The wallets that are held. One that can't be read is as one that was lost: the others, and the
+/// user's other data, are not worse for it.
 pub(super) async fn wallets(
     conn: &mut SqliteConnection,
     key: i64,
 ) -> Result<Vec<WalletContent>, StoreError> {
-    type Row = (u32, i64, String, String, Option<String>, Option<String>);
-    let rows: Vec<Row> = sqlx::query_as(
+    let rows = sqlx::query(
         "select number, revision, address, chain, proof, challenge from wallets \
          where onboarding_key = ?1 order by number",
     )
     .bind(key)
     .fetch_all(conn)
     .await?;
-    let json = |text: Option<String>| {
-        // What the library says might repeat what it read.
-        let read = text.map(|text| serde_json::from_str(&text)).transpose();
-        read.map_err(|_| damaged(format!("number {key}"), "a wallet of it can't be read"))
-    };
-    let content =
-        rows.into_iter().map(|(number, of_revision, address, chain, proof, challenge)| {
-            Ok(WalletContent {
-                number: WalletNumber(number),
-                revision: revision(key, of_revision)?,
-                wallet: GivenWallet { address, chain, proof: json(proof)? },
-                challenge: json(challenge)?,
-            })
-        });
-    content.collect()
+    let content = rows.iter().filter_map(|row| {
+        let content = wallet(key, row);
+        if content.is_none() {
+            error!(number = key, "a wallet can't be read; run `gangway doctor --check-store`");
+        }
+        content
+    });
+    Ok(content.collect())
+}
+
+fn wallet(key: i64, row: &SqliteRow) -> Option<WalletContent> {
+    type Row = (u32, i64, String, String, Option<String>, Option<String>);
+    let (number, of_revision, address, chain, proof, challenge) = Row::from_row(row).ok()?;
+    let json = |text: Option<String>| text.map(|text| serde_json::from_str(&text)).transpose().ok();
+    Some(WalletContent {
+        number: WalletNumber(number),
+        revision: revision(key, of_revision).ok()?,
+        wallet: GivenWallet { address, chain, proof: json(proof)? },
+        challenge: json(challenge)?,
+    })
 }
 
 /// What is wrong with the personal data of an onboarding, each with what to do about it.
@@ -324,11 +331,9 @@ async fn check_wallets(
     key: i64,
     onboarding: &Onboarding,
 ) -> Result<Vec<(String, &'static str)>, StoreError> {
-    let held: BTreeMap<WalletNumber, Revision> = match wallets(conn, key).await {
-        Ok(held) => held.into_iter().map(|held| (held.number, held.revision)).collect(),
-        Err(StoreError::Damaged { what, .. }) => return Ok(vec![(what, GIVE_WALLET)]),
-        Err(error) => return Err(error),
-    };
+    let held = wallets(conn, key).await?;
+    let held: BTreeMap<WalletNumber, Revision> =
+        held.into_iter().map(|held| (held.number, held.revision)).collect();
     let known = &onboarding.wallets;
     let lost = known.iter().filter(|(number, wallet)| held.get(number) != Some(&wallet.revision));
     let lost = lost.map(|(number, _)| {

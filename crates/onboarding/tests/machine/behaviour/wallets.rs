@@ -1,9 +1,9 @@
 //! Wallets: linked beside the road to a verdict, never in its way.
 
 use onboarding::{
-    Call, Curve, Effect, Eligibility, Event, Failure, FailureClass, Ownership, ProductStatus,
-    Reader, Reason, Revision, State, Status, Step, TaskState, WaitingOn, WalletNumber, is_settled,
-    is_under_way, next_note,
+    Call, Effect, Eligibility, Event, Failure, FailureClass, Ownership, ProductStatus, Reader,
+    Reason, Revision, State, Status, Step, TaskState, WaitingOn, WalletNumber, is_settled,
+    is_under_way, next_note, wallet_call,
 };
 
 use super::{KYC, polling, verified};
@@ -44,9 +44,16 @@ fn tasks(driver: &Driver) -> Vec<(&'static str, String, TaskState, u32)> {
     task.collect()
 }
 
+/// A wallet is given, and the look before it shows that the provider still knows the user.
+fn give(driver: &mut Driver, number: u32, revision: u32) {
+    driver.happen(&wallet_given(number, revision));
+    assert_eq!(driver.next_call_name(), "check-status");
+    look(driver, &onramp(ProductStatus::Verified));
+}
+
 fn verified_with_a_wallet() -> Driver {
     let mut driver = verified();
-    driver.happen(&wallet_given(1, 1));
+    give(&mut driver, 1, 1);
     driver
 }
 
@@ -62,9 +69,37 @@ fn a_wallet_waits_for_the_registration_and_for_whatever_leads_to_a_verdict() {
     driver.happen(&Event::VerificationRequested);
     assert_eq!(driver.next_call_name(), "trigger-verification");
     driver.trigger(&onramp(ProductStatus::PendingReview));
-    assert_eq!(driver.due_call().0, LINK, "the next look is not due yet");
+    let link = wallet_call(&driver.onboarding, &driver.policy).unwrap();
+    assert_eq!(link.0, LINK, "it rides on the answer of the trigger");
+    assert!(link.1 < driver.due_call().1);
+    assert_eq!(driver.next_call_name(), "check-status", "in no line in place of that");
     look(&mut driver, &onramp(ProductStatus::Verified));
     assert_eq!((driver.state(), standing(&driver, 1)), (State::Verified, "waiting"));
+    assert_eq!(driver.due_call().0, LINK);
+}
+
+#[test]
+fn whoever_was_judged_is_looked_at_before_a_wallet_is_linked() {
+    // A user in review does not wait for the next look of the policy.
+    let mut driver = polling();
+    driver.now = driver.now.plus_ms(1);
+    driver.happen(&wallet_given(1, 1));
+    let epoch = driver.onboarding.epoch;
+    assert_eq!(driver.due_call(), (Call::CheckStatus { epoch }, driver.now));
+    assert_eq!(wallet_call(&driver.onboarding, &driver.policy), None);
+
+    // The provider lost a user who was verified. To link the wallet now would make a bare one.
+    let mut driver = verified();
+    driver.happen(&wallet_given(1, 1));
+    let look = driver.due_call().0;
+    assert_eq!(look, Call::CheckStatus { epoch: driver.onboarding.epoch });
+    let not_found = failure(FailureClass::NotFound, Effect::None);
+    driver.happen(&Event::CallFailed { call: look, failure: not_found });
+    assert_eq!(driver.next_call_name(), "register-user", "everything is sent again");
+    driver.happen(&registered(1));
+    assert_eq!(driver.next_call_name(), "trigger-verification");
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(driver.due_call().0, LINK);
 }
 
 #[test]
@@ -84,22 +119,24 @@ fn a_linked_wallet_changes_nothing_of_the_verdict() {
 #[test]
 fn failures_of_a_wallet_delay_the_wallet_alone_and_their_count_is_kept() {
     let mut driver = polling();
-    let look = driver.due_call();
+    let pending = onramp(ProductStatus::PendingReview);
     driver.happen(&wallet_given(1, 1));
+    look(&mut driver, &pending);
+    let next_look = driver.due_call();
     for attempt in 1..=3 {
         fail(&mut driver, LINK, FailureClass::Transient, Some(503));
         let wallet = &driver.onboarding.wallets[&WalletNumber(1)];
         assert_eq!(wallet.retry.map(|retry| retry.attempt), Some(attempt));
         assert_eq!((driver.onboarding.retry, &driver.onboarding.last_error), (None, &None));
     }
-    // Where both are due, the look comes first.
-    let mut both = driver.clone();
-    both.now = look.1.plus_ms(3_600_000);
-    both.policy.retry = Curve { initial_ms: 1, max_ms: 1, ..both.policy.retry.clone() };
-    assert_eq!(both.due_call().0, LINK, "its retry is due before the next look");
-    both.policy.retry.initial_ms = 3_600_000;
-    both.policy.retry.max_ms = 3_600_000;
-    assert_eq!(both.due_call(), look, "the look does not wait for the wallet");
+    assert_eq!(driver.due_call(), next_look, "who is in review waits for that alone");
+    // Nobody waits for a look at who is verified, so what is due first comes first.
+    let mut judged = driver.clone();
+    look(&mut judged, &onramp(ProductStatus::Verified));
+    assert_eq!(judged.due_call().0, LINK);
+    judged.policy.retry.initial_ms = 30 * 86_400_000;
+    judged.policy.retry.max_ms = 30 * 86_400_000;
+    assert_eq!(judged.next_call_name(), "check-status", "it does not wait for the wallet");
     // The provider's own word on when to call again is kept.
     let floor = Failure {
         retry_after_ms: Some(7_000_000),
@@ -109,7 +146,6 @@ fn failures_of_a_wallet_delay_the_wallet_alone_and_their_count_is_kept() {
     driver.happen(&wallet_given(1, 2));
     let retry = driver.onboarding.wallets[&WalletNumber(1)].retry.unwrap();
     assert_eq!((retry.attempt, retry.floor_at), (0, Some(driver.now.plus_ms(7_000_000))));
-    assert_eq!(driver.due_call(), look);
 }
 
 #[test]
@@ -143,7 +179,7 @@ fn a_refusal_is_of_one_wallet_and_opens_a_task_that_another_or_another_chain_clo
         assert_eq!(driver.next_call_name(), "check-status", "it is not tried again");
 
         let mut other_chain = driver.clone();
-        other_chain.happen(&wallet_given(1, 2));
+        give(&mut other_chain, 1, 2);
         assert_eq!(tasks(&other_chain), [("wallet", "1".to_owned(), TaskState::Supplied, 1)]);
         assert_eq!(other_chain.due_call().0, linking(1, 2));
         let mut refused_again = other_chain.clone();
@@ -163,6 +199,7 @@ fn a_refusal_is_of_one_wallet_and_opens_a_task_that_another_or_another_chain_clo
             told.tasks.iter().map(|task| task.state).collect::<Vec<_>>(),
             [TaskState::Closed]
         );
+        look(&mut another, &onramp(ProductStatus::Verified));
         assert_eq!((standing(&another, 1), another.due_call().0), (says, linking(2, 1)));
 
         let told = driver.happen(&wallet_withdrawn(1));
@@ -225,12 +262,14 @@ fn a_task_of_a_wallet_can_be_waived_is_reminded_of_and_is_for_no_product() {
 #[test]
 fn the_provider_that_forgot_the_user_is_told_again_and_what_it_refused_is_not() {
     let mut driver = verified();
-    for number in [1, 2, 3] {
+    for number in [1, 2, 3, 4] {
         driver.happen(&wallet_given(number, 1));
     }
     let epoch = driver.onboarding.epoch;
     driver.happen(&linked(1, 1, epoch, Ownership::ToProve));
     fail(&mut driver, linking(2, 1), FailureClass::Refused, Some(400));
+    fail(&mut driver, linking(4, 1), FailureClass::NotFound, Some(404));
+    assert_eq!((standing(&driver, 2), standing(&driver, 4)), ("refused", "refused"));
     let look = Call::CheckStatus { epoch };
     let not_found = failure(FailureClass::NotFound, Effect::None);
     driver.happen(&Event::CallFailed { call: look, failure: not_found });
@@ -243,6 +282,8 @@ fn the_provider_that_forgot_the_user_is_told_again_and_what_it_refused_is_not() 
     driver.happen(&linked(1, 1, epoch, Ownership::ToProve));
     assert_eq!(tasks(&driver)[0], ("wallet-proof", "1".to_owned(), TaskState::Open, 1));
     driver.happen(&linked(3, 1, epoch, Ownership::Verified));
+    assert_eq!(standing(&driver, 4), "waiting", "the 404 may have been about the user");
+    driver.happen(&linked(4, 1, epoch, Ownership::Verified));
     assert_eq!((standing(&driver, 2), driver.next_call_name()), ("refused", "check-status"));
     driver.happen(&retried());
     assert_eq!(standing(&driver, 2), "waiting", "an operator wants it tried again");
@@ -268,7 +309,7 @@ fn only_what_the_provider_has_not_linked_can_be_taken_back() {
 fn an_answer_to_an_older_revision_does_not_acknowledge_the_newer() {
     let mut driver = verified_with_a_wallet();
     let epoch = driver.onboarding.epoch;
-    driver.happen(&wallet_given(1, 2));
+    give(&mut driver, 1, 2);
     driver.happen(&linked(1, 1, epoch, Ownership::ToProve));
     assert_eq!((standing(&driver, 1), tasks(&driver)), ("waiting", vec![]));
     assert_eq!(driver.due_call().0, linking(1, 2));

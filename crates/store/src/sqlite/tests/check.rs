@@ -149,7 +149,14 @@ async fn a_wallet_that_is_not_as_it_was_given_is_found_and_not_repeated() {
         ("select 1", None),
         ("delete from wallets", Some("its wallet 1 is not stored as it was given")),
         ("update wallets set revision = 9", Some("its wallet 1 is not stored as it was given")),
-        ("update wallets set proof = '{Secret'", Some("a wallet of it can't be read")),
+        (
+            "update wallets set proof = '{Secret'",
+            Some("its wallet 1 is not stored as it was given"),
+        ),
+        (
+            "update wallets set address = cast(x'ff00' as text)",
+            Some("its wallet 1 is not stored as it was given"),
+        ),
         (
             "insert into wallets (onboarding_key, number, revision, address, chain) \
              values (1, 7, 1, '0xSecret', 'base')",
