@@ -12,8 +12,8 @@ use tracing_subscriber::{Layer, fmt, registry};
 use crate::settings::{LogFormat, LogSettings};
 
 /// Our own crates. At debug, others log requests, and with them locators and keys.
-const OURS: [&str; 7] =
-    ["gangway", "engine", "store", "crossmint", "sandbox", "onboarding", "server"];
+const OURS: [&str; 8] =
+    ["gangway", "engine", "store", "crossmint", "sandbox", "onboarding", "notifications", "server"];
 
 /// Starts the log for the rest of the process.
 pub(crate) fn init(settings: &LogSettings) {

@@ -54,6 +54,8 @@ fn reminder_times(task: &Task, policy: &Policy) -> Vec<Timestamp> {
     let mut times: Vec<Timestamp> = policy
         .reminders_ms
         .iter()
+        // That a task becomes overdue is always told.
+        .chain(&[0])
         .map(|before_ms| due.at.minus_ms(*before_ms))
         .filter(|at| *at > task.asked_at())
         .collect();

@@ -44,8 +44,8 @@ pub struct Policy {
     /// How long a person has for a task. History from before this was known names none.
     #[serde(default)]
     pub task_due: TaskTimes,
-    /// How long before a task is due a person is reminded of it, the earliest first; 0 is the
-    /// moment from which it is overdue. At most [`REMINDERS_MAX`].
+    /// How long before a task is due a person is reminded of it, the earliest first. At most
+    /// [`REMINDERS_MAX`]. When it becomes overdue is always one, as if 0 were in the list.
     #[serde(default)]
     pub reminders_ms: Vec<u64>,
     /// How long before something runs out a task asks for a newer one; 0 for never.

@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
@@ -34,6 +35,9 @@ const CONNECTIONS_MAX: usize = 512;
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request, or to begin the next one.
 const HEAD_LIMIT: Duration = Duration::from_secs(30);
+/// How long a client may take to read on. One that does not would keep its place for ever, and a
+/// stream's as well.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
 /// The pause after a connection could not be taken: the process may be out of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -165,10 +169,46 @@ async fn connection(
         request.extensions_mut().insert(Peer(address));
         router.clone().oneshot(request)
     });
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_LIMIT));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
-    let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await;
+    let served =
+        watcher.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service)).await;
     if let Err(error) = served {
         debug!(%error, "a connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const BODY_BYTES: usize = 1 << 20;
+
+    /// How long the connection lives of a client that asks once and reads so much of the answer.
+    async fn lives(read_bytes: usize) -> Duration {
+        let (server, mut client) = duplex(1_024);
+        let router = Router::new().route("/", get(|| async { "x".repeat(BODY_BYTES) }));
+        let address = SocketAddr::from(([127, 0, 0, 1], 1));
+        let began = Instant::now();
+        let graceful = GracefulShutdown::new();
+        let served = tokio::spawn(connection(server, address, router, graceful.watcher()));
+        client.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
+        client.read_exact(&mut vec![0; read_bytes]).await.unwrap();
+        timeout(4 * WRITE_LIMIT, served).await.expect("it ends").unwrap();
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_on_loses_its_connection() {
+        for read_bytes in [1, BODY_BYTES / 2] {
+            let lived = lives(read_bytes).await;
+            assert!(lived >= WRITE_LIMIT && lived < 2 * WRITE_LIMIT, "{lived:?}");
+        }
     }
 }

@@ -166,7 +166,8 @@ impl Noted {
 fn times_of(task: &Task, policy: &Policy, now: Timestamp) -> BTreeSet<Timestamp> {
     let due = task.due.filter(|_| task.state == TaskState::Open);
     let times = due.into_iter().flat_map(|due| {
-        policy.reminders_ms.iter().map(move |before_ms| due.at.minus_ms(*before_ms))
+        let ahead = policy.reminders_ms.iter().map(move |before_ms| due.at.minus_ms(*before_ms));
+        ahead.chain([due.at])
     });
     times.filter(|at| *at > task.asked_at() && *at <= now).collect()
 }

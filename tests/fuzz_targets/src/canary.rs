@@ -25,6 +25,12 @@ pub(crate) fn planted(value: &Value) -> Value {
     }
 }
 
+/// Whether an input has by itself what is to be planted into it.
+pub(crate) fn is_in(data: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(data).to_lowercase();
+    text.contains(MARKER) || text.contains(&NUMBER.to_string())
+}
+
 /// Panics if `text` holds anything that was planted.
 #[track_caller]
 pub(crate) fn assert_none_planted(text: &str) {

@@ -37,11 +37,14 @@ macro_rules! targets {
     ($($(#[$doc:meta])* $name:ident => $check:path, $mutations:literal;)+) => {
         /// Every target.
         pub const TARGETS: &[Target] = &[
-            $(Target { name: stringify!($name), check: $check, mutations: $mutations }),+
+            $(Target { name: stringify!($name), check: $name, mutations: $mutations }),+
         ];
 
         $($(#[$doc])* pub fn $name(data: &[u8]) {
-            $check(data);
+            // A fuzzer learns what is planted, and writes it where it may be repeated: in a name.
+            if !canary::is_in(data) {
+                $check(data);
+            }
         })+
     };
 }

@@ -496,7 +496,7 @@ pub(crate) static KEYS: &[Key] = &[
         "policy.due.reminders",
         "7d,1d,0s",
         Kind::Reminders(|s, times| s.policy.reminders_ms = times),
-        "How long before a task is due a person is reminded of it; 0s is when it becomes overdue.",
+        "How long before a task is due a person is reminded of it; also when it becomes overdue (0s).",
     ),
     key(
         "policy.renewal.lead",

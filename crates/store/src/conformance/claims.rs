@@ -36,15 +36,18 @@ pub async fn due_work_is_claimed_in_order_and_up_to_the_limit(backend: &impl Bac
 /// not wait for ever either.
 pub async fn a_look_at_who_was_judged_lets_a_look_at_who_was_not_go_first(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;
-    for (number, status) in [(1, ProductStatus::Verified), (2, ProductStatus::PendingReview)] {
-        begin_to_trigger(&store, number, NOW).await;
-        let claimed = claim(&store, NOW).await.claimed.remove(0);
-        let policy = store.policy();
-        put(&store, answered(&claimed, status, ClaimAfter::Release(claimed.lease), NOW, policy))
-            .await;
+    let month_ms = 30 * 24 * 3_600_000;
+    let (judged, in_review) = (ProductStatus::Verified, ProductStatus::PendingReview);
+    for (number, status, now) in [(1, judged, NOW), (2, in_review, at(month_ms - 60_000))] {
+        begin_to_trigger(&store, number, now).await;
+        let claims = claim(&store, now).await;
+        let of_user = claims.claimed.iter().find(|it| it.stored.onboarding.id == id(number));
+        let claimed = of_user.unwrap();
+        let release = ClaimAfter::Release(claimed.lease);
+        put(&store, answered(claimed, status, release, now, store.policy())).await;
+        give_back_all(&store, &claims).await;
     }
     // Both are due, the one who was judged for longer, in seconds of every last digit.
-    let month_ms = 30 * 24 * 3_600_000;
     let mut first = Vec::new();
     for second in 0..10 {
         let (now, in_call) = (at(month_ms + second * 1_000), Vec::new());

@@ -104,6 +104,11 @@ pub enum OpenError {
 /// How long a write waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The log shrinks to this when it begins anew after all of it was brought into the database. A
+/// reader that took long may have made it grow; without a limit it would stay so large for ever,
+/// and nobody could tell whether it still grows.
+const LOG_BYTES_KEPT: u32 = 64 * 1024 * 1024;
+
 /// The first release without the bug that corrupts a WAL under two connections.
 const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
@@ -134,6 +139,7 @@ pub(super) fn options(path: &Path) -> SqliteConnectOptions {
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .pragma("secure_delete", "on")
+        .pragma("journal_size_limit", LOG_BYTES_KEPT.to_string())
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging()
 }
