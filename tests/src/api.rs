@@ -3,6 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -67,7 +68,8 @@ impl Api {
 
     /// Makes a request with any body.
     pub fn send(&self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Response {
-        self.try_send(method, path, media_type, body).expect("an answer")
+        self.try_send(method, path, media_type, body)
+            .unwrap_or_else(|| panic!("no answer to {method} {path}"))
     }
 
     /// The same; nothing if the connection ends without an answer.
@@ -78,8 +80,24 @@ impl Api {
         media_type: &str,
         body: &[u8],
     ) -> Option<Response> {
-        let mut stream = TcpStream::connect(&self.authority).ok()?;
+        let mut stream = self.begun(method, path, media_type, body)?;
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        Response::read(&answer)
+    }
+
+    /// Makes a request with a JSON body, and goes away after a time.
+    pub fn ask_and_leave(&self, method: &str, path: &str, body: &Value, after: Duration) {
+        let body = body.to_string();
+        let stream = self.begun(method, path, "application/json", body.as_bytes());
+        std::thread::sleep(after);
+        drop(stream);
+    }
+
+    /// A connection on which a request was sent.
+    fn begun(&self, method: &str, path: &str, media_type: &str, body: &[u8]) -> Option<TcpStream> {
+        let mut stream = TcpStream::connect(&self.authority).ok()?;
         let mut head = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {}\r\n",
             self.authority,
@@ -94,9 +112,7 @@ impl Api {
         // A body that is refused by its length is not read to its end.
         let _ = stream.write_all(format!("{head}\r\n").as_bytes());
         let _ = stream.write_all(body);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        Response::read(&answer)
+        Some(stream)
     }
 
     /// Waits until a `GET` is answered as `wanted`, and answers it.

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use documents::{CheckedDocument, Given, Limits, check_beside, check_document};
 use onboarding::{
     Checked, Context, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
-    Problems, Product, Profile, Reason, Requirements, Revision, Timestamp, Transition, UserFile,
-    UserLocator, apply, changed_sections,
+    Problems, Product, Profile, Reason, Requirements, Revision, TaskState, Timestamp, Transition,
+    UserFile, UserLocator, WalletNumber, apply, changed_sections,
 };
 use store::{
-    Actor, ClaimAfter, Commit, Committed, DocumentDigest, PersonalData, ProfileContent, Store,
-    StoreError, Stored, WalletContent,
+    Actor, ClaimAfter, Commit, Committed, DocumentDigest, PersonalData, ProfileContent, Remember,
+    Store, StoreError, Stored, WalletContent,
 };
 pub use wallets::linked_wallets;
 use wallets::{Refused, given_wallets};
@@ -31,6 +31,7 @@ pub struct Intake<S> {
     requirements: Arc<Requirements>,
     limits: Limits,
     expected: Expected,
+    remember: Option<Arc<Remembering>>,
 }
 
 /// What whoever asks for a change takes the user for.
@@ -92,7 +93,12 @@ pub struct Settled {
     pub unchanged: Option<Reason>,
     /// What the provider may not like.
     pub warnings: Problems,
+    /// The wallet that it was about.
+    pub wallet: Option<WalletNumber>,
 }
+
+/// Says what is to be kept of a request that is about to change something.
+pub type Remembering = dyn Fn(&Settled) -> Option<Remember> + Send + Sync;
 
 /// Why a request was not taken. Nothing was stored, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -189,10 +195,13 @@ impl Draft<'_> {
 }
 
 /// What a request makes of the onboarding that it found.
+#[derive(Default)]
 struct Request {
     events: Vec<Event>,
     personal: Vec<PersonalData>,
     warnings: Problems,
+    /// The one wallet that it is about.
+    wallet: Option<WalletNumber>,
 }
 
 impl<S: Store> Intake<S> {
@@ -200,7 +209,8 @@ impl<S: Store> Intake<S> {
     /// documents that come with Gangway.
     pub fn new(store: Arc<S>, actor: Actor) -> Self {
         let (requirements, limits) = (Requirements::embedded(), Limits::DEFAULT);
-        Self { store, actor, requirements, limits, expected: Expected::Any }
+        let (expected, remember) = (Expected::Any, None);
+        Self { store, actor, requirements, limits, expected, remember }
     }
 
     /// The same by another table, which says in which area a user lives.
@@ -213,6 +223,14 @@ impl<S: Store> Intake<S> {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same, for a request that may be repeated: what it is answered is stored with what it
+    /// changes, both or neither. What is remembered already is not carried out again, which is
+    /// [`IntakeError::Conflict`].
+    #[must_use]
+    pub fn remembering(self, remember: Option<Arc<Remembering>>) -> Self {
+        Self { remember, ..self }
     }
 
     /// The same, for a request that holds only if the user is as expected when it is stored.
@@ -286,13 +304,39 @@ impl<S: Store> Intake<S> {
         let digest = DocumentDigest(digest);
         for _ in 0..CONFLICTS_MAX {
             let stored = self.existing(user).await?;
-            let beside = self.compare(&stored.onboarding, given, digest).await?;
+            let mut beside = self.compare(&stored.onboarding, given, digest).await?;
+            if beside.is_held {
+                beside.is_held = self.holds(&stored.onboarding, given, &checked.value).await?;
+            }
             let request = document_request(&stored.onboarding, given, digest, &checked, beside);
             if let Some(settled) = self.settle(stored, request, now).await? {
                 return Ok(settled);
             }
         }
         Err(IntakeError::Conflict)
+    }
+
+    /// Whether a document whose digest is known is in the store as it was given. One that is
+    /// damaged there can be given again; one that the provider has may be kept no longer.
+    async fn holds(
+        &self,
+        onboarding: &Onboarding,
+        given: &Given<'_>,
+        checked: &CheckedDocument,
+    ) -> Result<bool, IntakeError> {
+        let Some(document) = onboarding.documents.get(given.document_type) else {
+            return Ok(false);
+        };
+        if !document.content_held {
+            return Ok(true);
+        }
+        match self.store.document_content(onboarding.id, given.document_type).await {
+            Ok(content) => Ok(content.is_some_and(|content| {
+                content.revision == document.revision && content.bytes == checked.content
+            })),
+            Err(StoreError::Damaged { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn existing(&self, user: &UserLocator) -> Result<Stored, IntakeError> {
@@ -324,7 +368,8 @@ impl<S: Store> Intake<S> {
             let others = others.join(", ");
             problems.warn("/data", format!("was given for others, too ({others}); {remedy}"));
         }
-        Ok(Beside { warnings: problems, duplicates: others })
+        let is_held = held.get(given.document_type) == Some(&Some(digest));
+        Ok(Beside { is_held, warnings: problems, duplicates: others })
     }
 
     /// Asks for verification, or lets an operator hold, resume, retry, cancel or erase:
@@ -338,12 +383,8 @@ impl<S: Store> Intake<S> {
         event: Event,
         now: Timestamp,
     ) -> Result<Settled, IntakeError> {
-        self.change(user, now, |_| Request {
-            events: vec![event.clone()],
-            personal: Vec::new(),
-            warnings: Problems::default(),
-        })
-        .await
+        self.change(user, now, |_| Request { events: vec![event.clone()], ..Request::default() })
+            .await
     }
 
     async fn change(
@@ -370,7 +411,7 @@ impl<S: Store> Intake<S> {
         now: Timestamp,
     ) -> Result<Option<Settled>, IntakeError> {
         let Stored { user, onboarding } = stored;
-        let is_new = onboarding.version == 0;
+        let (is_new, wallet) = (onboarding.version == 0, request.wallet);
         let cx = Context { now, policy: self.store.policy() };
         let mut draft = Draft { onboarding, transitions: Vec::new(), ignored: None, cx };
         for event in &request.events {
@@ -383,22 +424,23 @@ impl<S: Store> Intake<S> {
         if draft.transitions.is_empty() {
             let unchanged = Some(draft.ignored.unwrap_or(Reason::AlreadySo));
             let warnings = request.warnings;
-            return Ok(Some(Settled { stored, is_new: false, unchanged, warnings }));
+            return Ok(Some(Settled { stored, is_new: false, unchanged, warnings, wallet }));
         }
+        let id = stored.onboarding.id;
+        let warnings = request.warnings;
+        let settled = Settled { stored, is_new, unchanged: None, warnings, wallet };
         let commit = Commit {
-            id: stored.onboarding.id,
+            id,
             user,
             transitions: draft.transitions,
             actor: self.actor,
             personal: request.personal,
             claim: ClaimAfter::Untouched,
             now,
+            remember: self.remember.as_ref().and_then(|remember| remember(&settled)),
         };
         match self.store.commit(commit).await? {
-            Committed::Stored { .. } => {
-                let warnings = request.warnings;
-                Ok(Some(Settled { stored, is_new, unchanged: None, warnings }))
-            }
+            Committed::Stored { .. } => Ok(Some(settled)),
             Committed::Conflict => Ok(None),
         }
     }
@@ -406,6 +448,8 @@ impl<S: Store> Intake<S> {
 
 /// What a document is beside others.
 struct Beside {
+    /// Whether this very file is held as a document of this type.
+    is_held: bool,
     warnings: Problems,
     /// Other onboardings for which the same file was given.
     duplicates: Vec<OnboardingId>,
@@ -420,6 +464,9 @@ fn document_request(
 ) -> Request {
     let mut warnings = checked.warnings.clone();
     warnings.0.extend(beside.warnings.0);
+    if beside.is_held && adds_nothing(onboarding, given) {
+        return Request { warnings, ..Request::default() };
+    }
     let document_type = given.document_type;
     let before =
         onboarding.documents.get(document_type).map(|document: &Document| document.revision);
@@ -441,7 +488,17 @@ fn document_request(
             PersonalData::DocumentDigest { document_type: document_type.clone(), digest },
         ],
         warnings,
+        wallet: None,
     }
+}
+
+/// Whether a file that is held already says nothing by being given again. Where something is asked
+/// for or refused, it does: that this is all that there is, or that it is to be sent once more.
+fn adds_nothing(onboarding: &Onboarding, given: &Given<'_>) -> bool {
+    let held = onboarding.documents.get(given.document_type);
+    held.is_some_and(|held| held.expires_at == given.expires_at)
+        && onboarding.hold.is_none()
+        && onboarding.all_tasks().all(|task| task.state != TaskState::Open)
 }
 
 /// Whether this is the profile that the onboarding says is held.
@@ -488,8 +545,7 @@ fn edit_request(
     }
     .map_err(IntakeError::Refused)?;
     let file = checked.value;
-    let mut request =
-        Request { events: Vec::new(), personal: Vec::new(), warnings: checked.warnings };
+    let mut request = Request { warnings: checked.warnings, ..Request::default() };
 
     let wanted = added.wanted.clone().or(file.wanted_products);
     let wanted = wanted.or_else(|| onboarding.is_none().then(|| added.wanted_default.clone()));

@@ -15,6 +15,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use documents::Given;
+use engine::Settled;
 use onboarding::{
     Date, DocumentType, Event, Onboarding, OnboardingId, Problems, Revision, UserLocator,
 };
@@ -23,11 +24,11 @@ use serde::{Deserialize, Serialize};
 use store::{Store as _, StoreError};
 use uuid::Uuid;
 
-use crate::App;
-use crate::extract::{Id, Raw, expected, media_type, media_type_of, object};
-use crate::idempotency::{Answer, once, percent_encoded};
+use crate::extract::{Id, Raw, media_type, media_type_of, object};
+use crate::idempotency::{Answer, Repeatable, once, percent_encoded};
 use crate::problem::{Code, Problem};
 use crate::users::{Change, with_version};
+use crate::{App, Intake};
 
 const USER_LOCATOR: &str = "userLocator";
 const FORM: &str = "multipart/form-data";
@@ -118,32 +119,41 @@ pub(crate) async fn post(
     } else {
         of_json(&body)?
     };
-    once(&app, change.of(Some(&read.user), &body), async {
-        let now = (app.config.now)();
-        let given = Given {
-            document_type: &read.document_type,
-            bytes: &read.bytes,
-            file_name: read.file_name.as_deref(),
-            expires_at: read.expires_at,
-        };
-        let intake = app.intake().expecting(expected(change.headers())?);
-        let settled = intake.add_document(&read.user, &given, now).await?;
+    let now = (app.config.now)();
+    let (user, kind) = (read.user.as_str().to_owned(), read.document_type.clone());
+    let answer = move |settled: &Settled| {
         let onboarding = &settled.stored.onboarding;
-        let kind = &read.document_type;
-        let view = view(onboarding, kind, now.to_string(), settled.warnings.0);
+        let view = view(onboarding, &kind, now.to_string(), settled.warnings.0.clone());
         let view = view.ok_or_else(Problem::internal)?;
-        let is_new = view.revision == Revision::following(None);
+        let is_new = settled.unchanged.is_none() && view.revision == Revision::following(None);
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         let id = percent_encoded(&view.id);
         Ok(Answer {
             version: Some(onboarding.version),
             location: is_new.then(|| format!("/v1/documents/{id}")),
             about: Some(onboarding.id),
-            user: Some(read.user.as_str().to_owned()),
+            user: Some(user.clone()),
             ..Answer::new(status, &view)
         })
-    })
-    .await
+    };
+    let given = Given {
+        document_type: &read.document_type,
+        bytes: &read.bytes,
+        file_name: read.file_name.as_deref(),
+        expires_at: read.expires_at,
+    };
+    let act = async |intake: Intake| Ok(intake.add_document(&read.user, &given, now).await?);
+    // What a form says can be written in many ways: each repetition has another boundary.
+    let expires_at = read.expires_at.map(|day| day.to_string()).unwrap_or_default();
+    let said: [&[u8]; 5] = [
+        read.user.as_str().as_bytes(),
+        read.document_type.as_str().as_bytes(),
+        &read.bytes,
+        read.file_name.as_deref().unwrap_or_default().as_bytes(),
+        expires_at.as_bytes(),
+    ];
+    let request = Repeatable { said: said.to_vec(), ..change.of(Some(&read.user), &[]) };
+    once(&app, request, answer, act).await
 }
 
 fn view(

@@ -4,24 +4,26 @@
 //! What is kept are digests, and the answer without the user's locator and without a wallet's
 //! address, which are put back in.
 //! Only what was carried out is kept: a request that was refused changed nothing, and is judged
-//! anew. If the process is killed between the two, the request is carried out again, which every
-//! request of the API can be.
+//! anew. After an erase, that there were such requests is all that stays, for their time: a late
+//! repetition is told that the user was erased.
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
-use onboarding::OnboardingId;
+use engine::{IntakeError, Settled};
+use onboarding::{Ended, OnboardingId, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::Answered;
+use store::{Answered, Remember};
 
-use crate::App;
 use crate::access::Client;
+use crate::extract::{expected, media_type_of};
 use crate::guard::About;
 use crate::problem::{Code, Problem};
+use crate::{App, Intake};
 
 const KEY: &str = "idempotency-key";
 /// The longest key.
@@ -143,7 +145,8 @@ pub(crate) struct Repeatable<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) method: &'a Method,
     pub(crate) uri: &'a Uri,
-    pub(crate) body: &'a [u8],
+    /// What the body says: its bytes, or its parts where the same can be written in many ways.
+    pub(crate) said: Vec<&'a [u8]>,
     /// The locator of whom it is about.
     pub(crate) user: Option<&'a str>,
     /// The address of the wallet that it is about.
@@ -160,7 +163,8 @@ struct Entry<'a>(&'a InProgress, [u8; 32]);
 impl InProgress {
     fn enter(&self, request: [u8; 32]) -> Option<Entry<'_>> {
         let mut all = self.0.lock().expect("nothing panics while it is locked");
-        all.insert(request).then_some(Entry(self, request))
+        // Made only if it is entered: it leaves when it is dropped.
+        all.insert(request).then(|| Entry(self, request))
     }
 }
 
@@ -171,48 +175,114 @@ impl Drop for Entry<'_> {
     }
 }
 
-/// Carries a request out, unless it was before.
-pub(crate) async fn once(
+/// Carries a request out, unless it was before. `act` changes by the intake that it is given, and
+/// `answer` says what that is answered: it is stored with the change, both or neither. So a client
+/// that went away, or a process that was killed, finds what it asked for done once.
+pub(crate) async fn once<A, F>(
     app: &App,
     request: Repeatable<'_>,
-    act: impl Future<Output = Result<Answer, Problem>>,
-) -> Result<Response<Body>, Problem> {
-    let Some(key) = request.headers.get(KEY) else { return Ok(act.await?.respond()) };
+    answer: A,
+    act: impl FnOnce(Intake) -> F,
+) -> Result<Response<Body>, Problem>
+where
+    A: Fn(&Settled) -> Result<Answer, Problem> + Send + Sync + 'static,
+    F: Future<Output = Result<Settled, Problem>>,
+{
+    let intake = app.intake().expecting(expected(request.headers)?);
+    let Some(key) = request.headers.get(KEY) else {
+        return Ok(answer(&act(intake).await?)?.respond());
+    };
     let key = key.to_str().ok().filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
     let Some(key) = key else {
         let detail = format!("Idempotency-Key takes 1 to {KEY_CHARS_MAX} plain characters");
         return Err(Problem::new(Code::BadRequest, detail));
     };
-    let Repeatable { client, method, uri, body, headers, user, wallet } = request;
-    let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let named = digest(&app.digest_key, &[client.as_str().as_bytes(), key.as_bytes()]);
-    let target = uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
-    let parts = [method.as_str().as_bytes(), target.as_bytes(), media_type, body];
-    let asked = digest(&app.digest_key, &parts);
-    let Some(_entry) = app.in_progress.enter(named) else {
+    let asked = Asked::by(app, &request, key);
+    let Some(_entry) = app.in_progress.enter(asked.request) else {
         let detail = "wait for its answer, then repeat it to get the same";
         return Err(Problem::new(Code::RequestInProgress, detail).after(1));
     };
-    let now = (app.config.now)();
-    let kept_since = now.minus_ms(app.config.idempotency_kept_ms);
-    if let Some(before) = app.store.answered(named).await?.filter(|it| it.at >= kept_since) {
-        if before.asked != asked {
+    if let Some(replayed) = asked.replayed(app, &request).await? {
+        return Ok(replayed);
+    }
+    let answer = Arc::new(answer);
+    let answered = Arc::clone(&answer);
+    let remembering =
+        move |settled: &Settled| Some(asked.answered(settled, &answered(settled).ok()?));
+    let outcome = act(intake.remembering(Some(Arc::new(remembering)))).await;
+    if !outcome.as_ref().is_ok_and(|settled| settled.unchanged.is_none())
+        // Its client went away and asks again: what it asked for first was stored meanwhile.
+        && let Some(replayed) = asked.replayed(app, &request).await?
+    {
+        return Ok(replayed);
+    }
+    let settled = outcome?;
+    let answer = answer(&settled)?;
+    if settled.unchanged.is_some() {
+        app.store.remember_answer(asked.answered(&settled, &answer)).await?;
+    }
+    Ok(answer.respond())
+}
+
+/// A request with a key.
+#[derive(Clone, Copy)]
+struct Asked {
+    /// Digest of the client and of the key.
+    request: [u8; 32],
+    /// Digest of what is asked.
+    what: [u8; 32],
+    now: Timestamp,
+    kept_since: Timestamp,
+}
+
+impl Asked {
+    fn by(app: &App, request: &Repeatable<'_>, key: &str) -> Self {
+        let Repeatable { client, method, uri, said, headers, .. } = request;
+        let digest = |parts: &[&[u8]]| digest(&app.digest_key, parts);
+        let media_type = media_type_of(headers);
+        let target = uri.path_and_query().map(|target| target.as_str()).unwrap_or_default();
+        let mut parts = vec![method.as_str().as_bytes(), target.as_bytes(), media_type.as_bytes()];
+        parts.extend(said);
+        let now = (app.config.now)();
+        Self {
+            request: digest(&[client.as_str().as_bytes(), key.as_bytes()]),
+            what: digest(&parts),
+            now,
+            kept_since: now.minus_ms(app.config.idempotency_kept_ms),
+        }
+    }
+
+    /// What is kept of it with its answer.
+    fn answered(self, settled: &Settled, answer: &Answer) -> Remember {
+        let Self { request, what: asked, now: at, kept_since: forget_before } = self;
+        let onboarding = Some(settled.stored.onboarding.id);
+        let answered = Answered { request, asked, onboarding, answer: answer.kept(), at };
+        Remember { answered, forget_before }
+    }
+
+    /// The answer that it got before, if it did.
+    async fn replayed(
+        self,
+        app: &App,
+        request: &Repeatable<'_>,
+    ) -> Result<Option<Response<Body>>, Problem> {
+        let before = app.store.answered(self.request).await?;
+        let Some(before) = before.filter(|it| it.at >= self.kept_since) else { return Ok(None) };
+        if before.is_destroyed() {
+            return Err(IntakeError::Ended(Ended::Erased).into());
+        }
+        if before.asked != self.what {
             let detail = "give each request a key of its own; repeat one only as it was";
             return Err(Problem::new(Code::IdempotencyKeyReused, detail));
         }
-        let answer = Answer::restored(&before.answer, user, wallet);
+        let answer = Answer::restored(&before.answer, request.user, request.wallet);
         let mut answer = answer.ok_or_else(Problem::internal)?;
         answer.about = before.onboarding;
         let mut response = answer.respond();
         let replayed = HeaderName::from_static("idempotency-replayed");
         response.headers_mut().insert(replayed, HeaderValue::from_static("true"));
-        return Ok(response);
+        Ok(Some(response))
     }
-    let answer = act.await?;
-    let (onboarding, kept) = (answer.about, answer.kept());
-    let answered = Answered { request: named, asked, onboarding, answer: kept, at: now };
-    app.store.remember_answer(answered, kept_since).await?;
-    Ok(answer.respond())
 }
 
 /// A digest with the database's key, of parts that can't be shifted into one another.
@@ -244,6 +314,17 @@ mod tests {
             let restored = Answer::restored(&kept, Some(user), None).unwrap();
             assert_eq!(restored, Answer { user: None, ..answer });
         }
+    }
+
+    #[test]
+    fn a_request_is_carried_out_by_one_at_a_time() {
+        let in_progress = InProgress::default();
+        let first = in_progress.enter([1; 32]).unwrap();
+        assert!(in_progress.enter([1; 32]).is_none());
+        assert!(in_progress.enter([1; 32]).is_none(), "who was refused leaves nothing");
+        assert!(in_progress.enter([2; 32]).is_some());
+        drop(first);
+        assert!(in_progress.enter([1; 32]).is_some());
     }
 
     #[test]

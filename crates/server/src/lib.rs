@@ -37,7 +37,6 @@ use axum::Router;
 use axum::http::{HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use documents::Limits;
-use engine::Intake;
 use notifications::SECRET_BYTES;
 use onboarding::texts::{Language, Texts};
 use onboarding::{
@@ -136,6 +135,9 @@ impl Deref for App {
     }
 }
 
+/// What takes what clients ask for.
+type Intake = engine::Intake<SqliteStore>;
+
 impl App {
     /// What holds for a method of a route. A request for the head alone is one for the whole.
     fn rule(&self, method: &Method, route: &str) -> Option<&Rule> {
@@ -149,7 +151,7 @@ impl App {
         of_route.map(|(_, method)| method)
     }
 
-    fn intake(&self) -> Intake<SqliteStore> {
+    fn intake(&self) -> Intake {
         Intake::new(Arc::clone(&self.store), Actor::Api)
             .with_requirements(Arc::clone(&self.config.requirements))
             .with_limits(self.config.documents)

@@ -7,11 +7,11 @@ use onboarding::{Event, Problems, REASON_CHARS_MAX, UserLocator};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::App;
-use crate::extract::{Raw, User, UserTask, expected, media_type, object};
+use crate::extract::{Raw, User, UserTask, media_type, object};
 use crate::idempotency::once;
 use crate::problem::Problem;
 use crate::users::{Change, allowed, edited};
+use crate::{App, Intake};
 
 /// What is in the body.
 const FIELDS: &str = "reason, a text";
@@ -77,12 +77,9 @@ async fn tell(
     body: &[u8],
     event: Event,
 ) -> Result<Response<Body>, Problem> {
-    once(app, change.of(Some(user), body), async {
-        let now = (app.config.now)();
-        let intake = app.intake().expecting(expected(change.headers())?);
-        Ok(edited(app, allowed(intake.tell(user, event, now).await?)?))
-    })
-    .await
+    let (request, now) = (change.of(Some(user), body), (app.config.now)());
+    let act = async |intake: Intake| allowed(intake.tell(user, event, now).await?);
+    once(app, request, edited(app), act).await
 }
 
 /// `POST …/hold`.

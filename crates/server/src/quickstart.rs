@@ -3,22 +3,24 @@
 //! answers at once, and the status follows.
 
 use axum::Json;
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse as _;
-use engine::Edit;
+use engine::{Edit, Settled};
 use onboarding::{Event, Onboarding, Policy, Product, ProductStatus, Section, is_under_way};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::Store as _;
 
-use crate::App;
-use crate::extract::{Raw, User, expected, media_type};
+use crate::extract::{Raw, User, media_type};
 use crate::guard::About;
 use crate::idempotency::{Answer, once};
 use crate::problem::{Problem, no_such_user};
 use crate::users::{Change, edit, with_version};
+use crate::{App, Intake};
 
 /// Which sections of a user are held.
 #[derive(Serialize, JsonSchema)]
@@ -107,8 +109,7 @@ pub(crate) async fn put_user(
     Raw(body): Raw,
 ) -> Result<Response<Body>, Problem> {
     media_type(change.headers(), &["application/json"])?;
-    once(&app, change.of(Some(&user), &body), async {
-        let settled = edit(&app, &user, change.headers(), Edit::Replace(&body)).await?;
+    let answer = |settled: &Settled| {
         let onboarding = &settled.stored.onboarding;
         let status = if settled.is_new { StatusCode::CREATED } else { StatusCode::OK };
         Ok(Answer {
@@ -116,8 +117,10 @@ pub(crate) async fn put_user(
             about: Some(onboarding.id),
             ..Answer::new(status, &Registered::of(onboarding))
         })
-    })
-    .await
+    };
+    let request = change.of(Some(&user), &body);
+    let act = |intake| edit(&app, intake, &user, Edit::Replace(&body));
+    once(&app, request, answer, act).await
 }
 
 /// `GET /api/2025-06-09/users/{locator}`.
@@ -136,19 +139,20 @@ pub(crate) async fn trigger(
     User(user): User,
     change: Change,
 ) -> Result<Response<Body>, Problem> {
-    once(&app, change.of(Some(&user), b""), async {
-        let now = (app.config.now)();
-        let intake = app.intake().expecting(expected(change.headers())?);
-        let settled = intake.tell(&user, Event::VerificationRequested, now).await?;
+    let store = Arc::clone(&app.store);
+    let answer = move |settled: &Settled| {
         let onboarding = &settled.stored.onboarding;
-        let eligibilities = Eligibilities::of(onboarding, app.store.policy());
+        let eligibilities = Eligibilities::of(onboarding, store.policy());
         Ok(Answer {
             version: Some(onboarding.version),
             about: Some(onboarding.id),
             ..Answer::new(StatusCode::OK, &eligibilities)
         })
-    })
-    .await
+    };
+    let (request, now) = (change.of(Some(&user), b""), (app.config.now)());
+    let act =
+        async |intake: Intake| Ok(intake.tell(&user, Event::VerificationRequested, now).await?);
+    once(&app, request, answer, act).await
 }
 
 /// `GET …/identity-verification`.

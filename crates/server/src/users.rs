@@ -20,15 +20,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use store::Store as _;
 
-use crate::App;
 use crate::access::Client;
-use crate::extract::{Asked, Raw, User, expected, media_type};
+use crate::extract::{Asked, Raw, User, media_type};
 use crate::guard::About;
 use crate::idempotency::{Answer, Repeatable, once, percent_encoded};
 use crate::long_poll::{self, WaitFor};
 use crate::operate::Why;
 use crate::problem::{Problem, no_such_user, not_now};
 use crate::wallets_api::WalletBody;
+use crate::{App, Intake};
 
 /// The media type of a merge patch (RFC 7396).
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -181,8 +181,8 @@ impl Change {
         body: &'a [u8],
     ) -> Repeatable<'a> {
         let Self { client, method, uri, headers } = self;
-        let user = user.map(UserLocator::as_str);
-        Repeatable { client, headers, method, uri, body, user, wallet: None }
+        let (user, said) = (user.map(UserLocator::as_str), vec![body]);
+        Repeatable { client, headers, method, uri, said, user, wallet: None }
     }
 
     /// The same of a request about a wallet.
@@ -204,11 +204,9 @@ pub(crate) async fn put(
     Raw(body): Raw,
 ) -> Result<Response<Body>, Problem> {
     media_type(change.headers(), &["application/json"])?;
-    once(&app, change.of(Some(&user), &body), async {
-        let settled = edit(&app, &user, change.headers(), Edit::Replace(&body)).await?;
-        Ok(edited(&app, settled))
-    })
-    .await
+    let request = change.of(Some(&user), &body);
+    let act = |intake| edit(&app, intake, &user, Edit::Replace(&body));
+    once(&app, request, edited(&app), act).await
 }
 
 /// `PATCH`: a merge patch of it.
@@ -219,18 +217,16 @@ pub(crate) async fn patch(
     Raw(body): Raw,
 ) -> Result<Response<Body>, Problem> {
     media_type(change.headers(), &[MERGE_PATCH, "application/json"])?;
-    once(&app, change.of(Some(&user), &body), async {
-        let settled = edit(&app, &user, change.headers(), Edit::Patch(&body)).await?;
-        Ok(edited(&app, settled))
-    })
-    .await
+    let request = change.of(Some(&user), &body);
+    let act = |intake| edit(&app, intake, &user, Edit::Patch(&body));
+    once(&app, request, edited(&app), act).await
 }
 
 /// Edits a user's data, as the command line does.
 pub(crate) async fn edit(
     app: &App,
+    intake: Intake,
     user: &UserLocator,
-    headers: &HeaderMap,
     edit: Edit<'_>,
 ) -> Result<Settled, Problem> {
     let now = (app.config.now)();
@@ -240,28 +236,29 @@ pub(crate) async fn edit(
         verify: false,
         new_id: (app.config.new_id)(now),
     };
-    let intake = app.intake().expecting(expected(headers)?);
     Ok(intake.edit_user(user, edit, added, now).await?)
 }
 
-/// The answer to an edit of data, for which it is no trouble to change nothing.
-pub(crate) fn edited(app: &App, settled: Settled) -> Answer {
-    let is_new = settled.is_new;
-    let onboarding = &settled.stored.onboarding;
-    let user = settled.stored.user.as_str().to_owned();
-    let reader = app.reader(None, (app.config.now)());
-    let edited = Edited {
-        status: Status::of(&settled.stored.user, onboarding, &reader),
-        warnings: settled.warnings,
-        unchanged: settled.unchanged.is_some(),
-    };
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Answer {
-        version: Some(onboarding.version),
-        location: is_new.then(|| format!("/v1/users/{}", percent_encoded(&user))),
-        about: Some(onboarding.id),
-        user: Some(user),
-        ..Answer::new(status, &edited)
+/// The answer to a change: where the user stands now.
+pub(crate) fn edited(app: &App) -> impl Fn(&Settled) -> Result<Answer, Problem> + use<> {
+    let (app, now) = (app.clone(), (app.config.now)());
+    move |settled| {
+        let is_new = settled.is_new;
+        let onboarding = &settled.stored.onboarding;
+        let user = settled.stored.user.as_str().to_owned();
+        let edited = Edited {
+            status: Status::of(&settled.stored.user, onboarding, &app.reader(None, now)),
+            warnings: settled.warnings.clone(),
+            unchanged: settled.unchanged.is_some(),
+        };
+        let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+        Ok(Answer {
+            version: Some(onboarding.version),
+            location: is_new.then(|| format!("/v1/users/{}", percent_encoded(&user))),
+            about: Some(onboarding.id),
+            user: Some(user),
+            ..Answer::new(status, &edited)
+        })
     }
 }
 
@@ -379,11 +376,11 @@ pub(crate) async fn erase(
     Raw(body): Raw,
 ) -> Result<Response<Body>, Problem> {
     let reason = Why::read(change.headers(), &body)?;
-    once(&app, change.of(Some(&user), &body), async {
-        let now = (app.config.now)();
-        let intake = app.intake().expecting(expected(change.headers())?);
-        let settled = allowed(intake.tell(&user, Event::Erased { reason }, now).await?)?;
+    let (request, now) = (change.of(Some(&user), &body), (app.config.now)());
+    let answer = |settled: &Settled| {
         Ok(Answer { about: Some(settled.stored.onboarding.id), ..Answer::empty() })
-    })
-    .await
+    };
+    let act =
+        async |intake: Intake| allowed(intake.tell(&user, Event::Erased { reason }, now).await?);
+    once(&app, request, answer, act).await
 }

@@ -4,17 +4,17 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
-use engine::{IntakeError, linked_wallets};
+use engine::{IntakeError, Settled, linked_wallets};
 use onboarding::{GivenWallet, LinkedWallet, Onboarding, Revision, UserLocator};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::App;
-use crate::extract::{Raw, User, UserWallet, expected, media_type};
+use crate::extract::{Raw, User, UserWallet, media_type};
 use crate::idempotency::{Answer, once};
 use crate::problem::{Problem, no_such_user};
 use crate::users::{Change, allowed, edited, with_version};
+use crate::{App, Intake};
 
 /// A wallet, without the address, which stands in the path.
 #[derive(JsonSchema)]
@@ -44,25 +44,27 @@ pub(crate) async fn put(
     Raw(body): Raw,
 ) -> Result<Response<Body>, Problem> {
     media_type(change.headers(), &["application/json"])?;
-    once(&app, change.of_wallet(&user, &address, &body), async {
-        let given = GivenWallet::parse(&address, &body).map_err(Problem::refused)?.value;
-        let intake = app.intake().expecting(expected(change.headers())?);
-        let settled = intake.link_wallet(&user, &given, (app.config.now)()).await?;
-        let (onboarding, mut wallet) = one(&app, &user, &address).await?;
-        wallet.ownership.verification_challenge = None;
-        // As the request writes it: a repeated one gets the same bytes.
-        wallet.address.clone_from(&address);
+    let given = GivenWallet::parse(&address, &body).map_err(Problem::refused)?.value;
+    // With the address as the request writes it: a repeated one gets the same bytes.
+    let shown = given.clone();
+    let answer = move |settled: &Settled| {
+        let onboarding = &settled.stored.onboarding;
+        let number = settled.wallet.ok_or_else(Problem::internal)?;
+        let known = onboarding.wallets.get(&number).ok_or_else(Problem::internal)?;
+        let wallet = LinkedWallet::of(number, known, &shown, None);
         let is_new =
             settled.unchanged.is_none() && wallet.known.revision == Revision::following(None);
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         Ok(Answer {
             version: Some(onboarding.version),
             about: Some(onboarding.id),
-            wallet: Some(address.clone()),
+            wallet: Some(shown.address.clone()),
             ..Answer::new(status, &wallet)
         })
-    })
-    .await
+    };
+    let (request, now) = (change.of_wallet(&user, &address, &body), (app.config.now)());
+    let act = async |intake: Intake| Ok(intake.link_wallet(&user, &given, now).await?);
+    once(&app, request, answer, act).await
 }
 
 /// `GET`: one wallet, with what is to be signed for it.
@@ -90,12 +92,9 @@ pub(crate) async fn remove(
     UserWallet(user, address): UserWallet,
     change: Change,
 ) -> Result<Response<Body>, Problem> {
-    once(&app, change.of_wallet(&user, &address, b""), async {
-        let intake = app.intake().expecting(expected(change.headers())?);
-        let settled = intake.remove_wallet(&user, &address, (app.config.now)()).await?;
-        Ok(edited(&app, allowed(settled)?))
-    })
-    .await
+    let (request, now) = (change.of_wallet(&user, &address, b""), (app.config.now)());
+    let act = async |intake: Intake| allowed(intake.remove_wallet(&user, &address, now).await?);
+    once(&app, request, edited(&app), act).await
 }
 
 async fn one(

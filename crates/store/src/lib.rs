@@ -36,7 +36,8 @@ pub use outbox::{
 pub use snapshot::{Snapshot, Upgrade, read as read_snapshot, write as write_snapshot};
 pub use sqlite::{
     Answered, ApiKey, CensusPage, Change, Changes, CheckedPage, Damage, Figures, GroupCommit,
-    OpenError, QueueFigures, SqliteStore, StoreCheck, WANTED_WITHIN_MS, path_of, worker_is_running,
+    OpenError, QueueFigures, Remember, SqliteStore, StoreCheck, WANTED_WITHIN_MS, path_of,
+    worker_is_running,
 };
 
 /// An onboarding, and the user whose it is.
@@ -94,6 +95,8 @@ pub struct Commit {
     pub id: OnboardingId,
     /// The time of the commit.
     pub now: Timestamp,
+    /// What the request that asked for it is answered, if it may be repeated.
+    pub remember: Option<Remember>,
 }
 
 impl Commit {
@@ -240,7 +243,8 @@ pub enum Committed {
         /// The claim of the next call, where [`ClaimAfter::Continue`] got one.
         next: Option<Claimed>,
     },
-    /// The onboarding is not at the version that the change builds on: load and apply again.
+    /// The onboarding is not at the version that the change builds on: load and apply again. Or
+    /// the request was carried out already, and its answer is remembered.
     Conflict,
 }
 

@@ -16,7 +16,7 @@ use crate::outbox;
 use crate::{
     About, Actor, ClaimAfter, ClaimRequest, Claimed, Claims, Commit, Committed, DocumentContent,
     DocumentDigest, HistoryRow, Lease, ListRequest, NotesDue, Notified, PersonalData,
-    ProfileContent, ProviderGate, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask,
+    ProfileContent, ProviderGate, Remember, SAME_FILE_MAX, Store, StoreError, Stored, StoredTask,
     TaskRequest, WalletContent, Worker,
 };
 
@@ -69,6 +69,8 @@ struct Tables {
     across: Across,
     paces: BTreeMap<Lane, Pace>,
     gate: ProviderGate,
+    /// When requests were answered that may be repeated. What they were answered only SQLite keeps.
+    answered: BTreeMap<[u8; 32], Timestamp>,
 }
 
 /// What counts over all rows.
@@ -233,6 +235,10 @@ impl Tables {
     }
 
     /// Stores the change, and answers the key of its row; `None` is a conflict.
+    fn knows(&self, Remember { answered, forget_before }: &Remember) -> bool {
+        self.answered.get(&answered.request).is_some_and(|at| at >= forget_before)
+    }
+
     fn change(&mut self, commit: Commit, policy: &Policy) -> Option<usize> {
         let stored = self.key_of(commit.id);
         let Some(first) = commit.transitions.first() else { return stored };
@@ -382,9 +388,16 @@ impl Store for MemoryStore {
         commit.assert_without_gaps();
         let mut tables = self.tables();
         let (claim, now) = (commit.claim, commit.now);
+        let remember = commit.remember.clone();
+        if remember.as_ref().is_some_and(|remember| tables.knows(remember)) {
+            return Ok(Committed::Conflict);
+        }
         let Some(key) = tables.change(commit, &self.policy) else {
             return Ok(Committed::Conflict);
         };
+        if let Some(Remember { answered, .. }) = remember {
+            tables.answered.insert(answered.request, answered.at);
+        }
         let next = match claim {
             ClaimAfter::Untouched => None,
             ClaimAfter::Release(lease) => {

@@ -1,5 +1,7 @@
 //! Requests that are repeated, and requests for a user who has moved on.
 
+use std::time::Duration;
+
 use super::*;
 
 fn once(api: &Api, key: &str) -> Api {
@@ -45,6 +47,27 @@ fn the_same_request_with_the_same_key_gets_the_same_answer() {
     let added = once(&api, "two").json("POST", "/v1/documents", &document).expect(201);
     let again = once(&api, "two").json("POST", "/v1/documents", &document).expect(201);
     assert_eq!(again.body, added.body);
+    let no_edit = api.json("POST", "/v1/documents", &document).expect(200);
+    assert_eq!(no_edit.header("etag"), added.header("etag"), "the same again is no edit");
+    // Each repetition of a form has a boundary of its own.
+    let form = |boundary: &str| {
+        let field = |name: &str, value: &str| {
+            format!(
+                "--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+        };
+        let mut body = field("userLocator", "email:kanari@example.org").into_bytes();
+        body.extend(field("documentType", "proof-of-address").bytes());
+        body.extend(field("data", "").trim_end_matches("\r\n").bytes().chain(*b"\r\n\r\n"));
+        body.extend(PASSPORT);
+        body.extend(format!("\r\n--{boundary}--\r\n").bytes());
+        let media_type = format!("multipart/form-data; boundary={boundary}");
+        once(&api, "form").send("POST", "/v1/documents", &media_type, &body)
+    };
+    let added = form("one").expect(201);
+    let again = form("another").expect(201);
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.body, added.body);
     assert_eq!(once(&api, "three").json("PUT", ADA, &json!({})).problem(422), "data-refused");
     once(&api, "three").json("PUT", ADA, &complete_profile("ada")).expect(201);
     worker.stop();
@@ -55,6 +78,45 @@ fn the_same_request_with_the_same_key_gets_the_same_answer() {
         let bytes = String::from_utf8_lossy(&bytes.unwrap_or_default()).to_lowercase();
         assert!(!bytes.contains("kanari"), "in gangway.db{suffix}");
     }
+}
+
+/// The case that the header is for: the client does not know what became of its request.
+#[test]
+fn a_client_that_went_away_finds_what_it_asked_for_done_once() {
+    let gangway = alone();
+    let (worker, api) = served(&gangway);
+    let profile = complete_profile("ada");
+    let mut replayed = 0;
+    for number in 0..60_u64 {
+        let user = format!("/v1/users/userId:ada-{number}");
+        let (after, key) = (Duration::from_micros(number * 150), format!("key {number}"));
+        for (method, path, body, only_if, status) in [
+            ("PUT", user.clone(), &profile, ("If-None-Match", "*"), 201),
+            ("POST", format!("{user}/hold"), &json!({ "reason": "check" }), ("If-Match", "*"), 200),
+            ("POST", format!("{user}/resume"), &json!({}), ("If-Match", "*"), 200),
+            ("DELETE", user.clone(), &json!({}), ("If-Match", "*"), 204),
+        ] {
+            let api = once(&api, &format!("{key} {method} {path}")).with(only_if.0, only_if.1);
+            api.ask_and_leave(method, &path, body, after);
+            let answer = wait_until(PATIENCE, "the answer", || {
+                let answer = api.json(method, &path, body);
+                (answer.status != 409 || !answer.text().contains("request-in-progress"))
+                    .then_some(answer)
+            });
+            replayed += usize::from(answer.header("idempotency-replayed").is_some());
+            answer.expect(status);
+            assert_eq!(
+                api.json(method, &path, body).expect(status).header("idempotency-replayed"),
+                Some("true")
+            );
+        }
+        // Who was erased is not made anew by a late repetition.
+        let late = once(&api, &format!("{key} PUT {user}")).with("If-None-Match", "*");
+        assert_eq!(late.json("PUT", &user, &profile).problem(409), "ended");
+        assert_eq!(api.get(&user).problem(404), "no-such-user");
+    }
+    assert!(replayed > 0, "no request was carried out before its client left");
+    worker.stop();
 }
 
 #[test]

@@ -191,6 +191,7 @@ impl Clients {
         transitions.last()?;
         let personal = transitions.iter().filter_map(|transition| content(&transition.event));
         Some(Commit {
+            remember: None,
             user: user(before.id),
             personal: personal.collect(),
             transitions,

@@ -33,9 +33,13 @@ impl<S: Store> Intake<S> {
     ) -> Result<Settled, IntakeError> {
         for _ in 0..CONFLICTS_MAX {
             let stored = self.existing(user).await?;
-            let held = self.store.wallets(stored.onboarding.id).await?;
+            let onboarding = &stored.onboarding;
+            let held = self.store.wallets(onboarding.id).await?;
+            let before = of_address(onboarding, &held, &given.address);
+            let wallet = before.map_or_else(|| onboarding.next_wallet(), |held| held.number);
             let given = std::slice::from_ref(given);
-            let request = given_wallets(&stored.onboarding, &held, given, Refused::IsSentAgain)?;
+            let request = given_wallets(onboarding, &held, given, Refused::IsSentAgain)?;
+            let request = Request { wallet: Some(wallet), ..request };
             if let Some(settled) = self.settle(stored, request, now).await? {
                 return Ok(settled);
             }
@@ -59,11 +63,8 @@ impl<S: Store> Intake<S> {
             let held = self.store.wallets(stored.onboarding.id).await?;
             let held = of_address(&stored.onboarding, &held, address);
             let number = held.ok_or(IntakeError::NoSuchWallet)?.number;
-            let request = Request {
-                events: vec![Event::WalletWithdrawn { number }],
-                personal: Vec::new(),
-                warnings: Problems::default(),
-            };
+            let events = vec![Event::WalletWithdrawn { number }];
+            let request = Request { events, ..Request::default() };
             if let Some(settled) = self.settle(stored, request, now).await? {
                 return Ok(settled);
             }
@@ -113,8 +114,7 @@ pub(super) fn given_wallets(
     given: &[GivenWallet],
     refused: Refused,
 ) -> Result<Request, IntakeError> {
-    let mut request =
-        Request { events: Vec::new(), personal: Vec::new(), warnings: Problems::default() };
+    let mut request = Request::default();
     let mut next = onboarding.next_wallet();
     for wallet in given {
         let before = of_address(onboarding, held, &wallet.address);

@@ -85,6 +85,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
     async fn commit_unclaimed(&self, stored: &Stored, transition: Transition, now: Timestamp) {
         let id = stored.onboarding.id;
         let commit = Commit {
+            remember: None,
             id,
             user: stored.user.clone(),
             transitions: vec![transition],

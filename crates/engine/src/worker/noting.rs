@@ -41,6 +41,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
             return false;
         }
         let commit = Commit {
+            remember: None,
             id: onboarding.id,
             user,
             transitions,

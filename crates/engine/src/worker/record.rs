@@ -46,6 +46,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 .map(|transition| (transition.from, transition.onboarding.state));
             let told = transitions.first().filter(|_| !self.observers.is_empty()).cloned();
             let commit = Commit {
+                remember: None,
                 id,
                 user: user.clone(),
                 transitions,
@@ -111,6 +112,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
         let Stored { user, onboarding } = stored;
         let until = now.plus_ms(UPLOAD_POSTPONED_MS);
         let commit = Commit {
+            remember: None,
             id: onboarding.id,
             user,
             transitions: Vec::new(),

@@ -11,7 +11,7 @@ use onboarding::{
 use store::{Actor, MemoryStore, Store};
 
 use crate::failing_store::{FailingStore, Place};
-use crate::provider::{ACCEPT, REGISTER, TRIGGER};
+use crate::provider::{ACCEPT, REGISTER, TRIGGER, asks_for};
 use crate::world::{MINUTE, START, World, added, date, file, given, id, png, user};
 
 fn unasked(number: u128) -> Added {
@@ -238,6 +238,30 @@ async fn what_others_gave_too_is_a_warning_that_names_their_ids_alone() {
     assert_eq!(replaced.warnings, Problems::default());
     let same = intake.add_document(&second, &given, START).await.unwrap();
     assert_eq!(same.warnings, Problems::default(), "it is the other's no longer");
+}
+
+#[tokio::test]
+async fn a_file_that_is_held_is_given_again_only_where_that_says_something() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    let intake = world.intake();
+    let passport = DocumentType::IdPassport;
+    let scan = png(9);
+    let add = async |expires_at| {
+        let given = given(&passport, &scan, expires_at);
+        let settled = intake.add_document(&user, &given, START).await.unwrap();
+        (settled.unchanged, settled.stored.onboarding.documents[&passport].revision)
+    };
+    let nothing = Some(Reason::AlreadySo);
+    assert_eq!(add(None).await, (None, Revision(1)));
+    assert_eq!(add(None).await, (nothing, Revision(1)));
+    assert_eq!(add(Some(date("2030-01-31"))).await, (None, Revision(2)), "another date");
+    assert_eq!(add(Some(date("2030-01-31"))).await, (nothing, Revision(2)));
+    // Asked for once more, it is all that there is.
+    world.provider.will_say(&user, [asks_for(None, Some("id"))]);
+    world.settle_for(&world.worker().await, MINUTE).await;
+    assert_eq!(world.state(&user).await, State::RequiresData);
+    assert_eq!(add(Some(date("2030-01-31"))).await, (None, Revision(3)));
 }
 
 #[tokio::test]

@@ -102,6 +102,7 @@ impl World {
             };
             onboarding = transition.onboarding.clone();
             let commit = Commit {
+                remember: None,
                 user: user.parse().unwrap(),
                 id: onboarding.id,
                 transitions: vec![*transition],

@@ -6,7 +6,7 @@ use onboarding::{Context, Onboarding, Outcome, Timestamp, apply};
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::HistoryRow;
+use crate::{Answered, HistoryRow, Remember};
 
 /// A change that builds on an older version changes nothing at all.
 pub async fn a_change_is_stored_only_on_the_version_it_builds_on(backend: &impl Backend) {
@@ -22,6 +22,40 @@ pub async fn a_change_is_stored_only_on_the_version_it_builds_on(backend: &impl 
     assert_eq!(stored(&store, 1).await, before);
     assert_eq!(store.profile(id(1)).await.unwrap().unwrap().json, b"{}");
     assert_eq!(store.history(id(1), 0, 100).await.unwrap().len(), 3);
+}
+
+/// Whoever repeats a request may not have it carried out again, be it on a newer version.
+pub async fn a_request_that_is_remembered_is_carried_out_once(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    let answered = |request: u8, ms| Answered {
+        request: [request; 32],
+        asked: [7; 32],
+        onboarding: Some(id(1)),
+        answer: "{}".to_owned(),
+        at: at(ms),
+    };
+    let commit = async |event: Event, request: u8, ms, forget_before| {
+        let before = stored(&store, 1).await;
+        let mut commit = change(&before, &[event], at(ms), store.policy());
+        commit.remember =
+            Some(Remember { answered: answered(request, ms), forget_before: at(forget_before) });
+        matches!(store.commit(commit).await.unwrap(), Committed::Stored { .. })
+    };
+    let hold = || Event::Held { reason: "check".to_owned() };
+    let resume = || Event::Resumed { reason: "checked".to_owned() };
+    let begun = begin(&store, 1, NOW).await;
+    assert!(commit(hold(), 1, 10, 0).await);
+    let held = stored(&store, 1).await;
+    assert!(!commit(resume(), 1, 20, 10).await, "it was answered already");
+    assert_eq!(stored(&store, 1).await, held, "nothing of it is stored");
+    assert!(commit(resume(), 2, 20, 10).await, "another request");
+    assert!(commit(hold(), 1, 30, 11).await, "that answer is kept no longer");
+
+    // What loses to another change is not remembered.
+    let mut late = change(&begun, &[passport_added(1)], at(40), store.policy());
+    late.remember = Some(Remember { answered: answered(3, 40), forget_before: NOW });
+    assert!(matches!(store.commit(late).await.unwrap(), Committed::Conflict));
+    assert!(commit(resume(), 3, 40, 0).await);
 }
 
 /// Commits that race are serialized by the version.

@@ -50,6 +50,7 @@ macro_rules! conformance {
     ($backend:expr) => {
         $crate::conformance! { $backend =>
             a_change_is_stored_only_on_the_version_it_builds_on,
+            a_request_that_is_remembered_is_carried_out_once,
             of_many_changes_at_once_exactly_one_wins,
             a_user_has_one_onboarding,
             history_replayed_gives_what_is_stored,
@@ -152,6 +153,7 @@ pub(crate) fn transitions(
 /// A change to what is stored, by the command line.
 pub(crate) fn change(stored: &Stored, events: &[Event], now: Timestamp, policy: &Policy) -> Commit {
     Commit {
+        remember: None,
         user: stored.user.clone(),
         transitions: transitions(&stored.onboarding, events, now, policy),
         actor: Actor::Cli,

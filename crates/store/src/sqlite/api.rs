@@ -11,6 +11,9 @@ use crate::StoreError;
 /// The tables.
 pub(super) const TABLES: [&str; 2] = ["api_keys", "answered_requests"];
 
+/// Stands for an answer that was destroyed.
+const DESTROYED: &str = "null";
+
 /// At most so many answers that are no longer kept are deleted by one request.
 const FORGOTTEN_AT_ONCE: i64 = 100;
 
@@ -52,10 +55,27 @@ pub struct Answered {
     pub asked: [u8; 32],
     /// The onboarding that it is about; its answers go when it is erased.
     pub onboarding: Option<OnboardingId>,
-    /// The answer as JSON, without personal data.
+    /// The answer as JSON, without personal data; `null` once the onboarding was erased.
     pub answer: String,
     /// When it was answered.
     pub at: Timestamp,
+}
+
+impl Answered {
+    /// Whether its onboarding was erased, and what was asked and answered with it.
+    #[must_use]
+    pub fn is_destroyed(&self) -> bool {
+        self.answer == DESTROYED
+    }
+}
+
+/// What is to be kept of a request, for its repetition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remember {
+    /// What it was answered.
+    pub answered: Answered,
+    /// Answers from before this are no longer kept, and those to the same request of no effect.
+    pub forget_before: Timestamp,
 }
 
 impl SqliteStore {
@@ -140,26 +160,41 @@ impl SqliteStore {
         Ok(Some(Answered { request, asked, onboarding, answer, at: Timestamp(at) }))
     }
 
-    /// Remembers what a request was answered, and forgets what was answered before a time.
+    /// Remembers what a request was answered that changed nothing. What one that changed something
+    /// is answered comes with its [`Commit`](crate::Commit).
     ///
     /// # Errors
     /// When it can't be written.
-    pub async fn remember_answer(
-        &self,
-        answered: Answered,
-        forget_before: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.write(Remember { answered, forget_before }).await
+    pub async fn remember_answer(&self, remember: Remember) -> Result<(), StoreError> {
+        self.write(remember).await
     }
 }
 
-/// Deletes what was answered of an onboarding.
+/// Destroys what was asked and answered of an onboarding. That it was stays known, so that a late
+/// repetition does not begin anew what was erased.
 pub(super) async fn erase(conn: &mut SqliteConnection, key: i64) -> Result<(), sqlx::Error> {
-    sqlx::query("delete from answered_requests where onboarding_key = ?1")
-        .bind(key)
-        .execute(conn)
-        .await?;
+    sqlx::query(
+        "update answered_requests set answer = ?2, asked = zeroblob(32) where onboarding_key = ?1",
+    )
+    .bind(key)
+    .bind(DESTROYED)
+    .execute(conn)
+    .await?;
     Ok(())
+}
+
+impl Remember {
+    /// Whether the request was answered before, and that is still kept.
+    pub(super) async fn is_known(&self, conn: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar(
+            "select exists (select 1 from answered_requests \
+             where request = ?1 and answered_at >= ?2)",
+        )
+        .bind(&self.answered.request[..])
+        .bind(self.forget_before.0)
+        .fetch_one(conn)
+        .await
+    }
 }
 
 /// The columns of an answer: what was asked, the onboarding's id, the answer, its time.
@@ -250,11 +285,6 @@ impl Write for KeyUsed {
             .await?;
         Ok(())
     }
-}
-
-struct Remember {
-    answered: Answered,
-    forget_before: Timestamp,
 }
 
 impl Write for Remember {

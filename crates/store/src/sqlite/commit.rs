@@ -10,7 +10,15 @@ impl Write for Commit {
     type Answer = Committed;
 
     async fn run(&self, tx: &mut Tx) -> Result<Committed, StoreError> {
+        if let Some(remember) = &self.remember
+            && remember.is_known(&mut tx.conn).await?
+        {
+            return Ok(Committed::Conflict);
+        }
         let Some(key) = self.change(tx).await? else { return Ok(Committed::Conflict) };
+        if let Some(remember) = &self.remember {
+            remember.run(tx).await?;
+        }
         let next = match self.claim {
             ClaimAfter::Untouched => None,
             ClaimAfter::Release(lease) => {

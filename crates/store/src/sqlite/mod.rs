@@ -32,7 +32,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-pub use api::{Answered, ApiKey};
+pub use api::{Answered, ApiKey, Remember};
 pub use check::{CheckedPage, Damage, StoreCheck};
 pub use figures::{
     CensusPage, Change, Changes, Figures, GroupCommit, QueueFigures, WANTED_WITHIN_MS,

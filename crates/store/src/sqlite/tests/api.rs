@@ -1,7 +1,7 @@
 //! What the HTTP API keeps.
 
 use super::*;
-use crate::{Answered, ApiKey};
+use crate::{Answered, ApiKey, Remember};
 
 fn api_key(prefix: &str) -> ApiKey {
     ApiKey {
@@ -54,15 +54,24 @@ async fn an_answer_is_kept_for_its_time_and_no_longer_than_its_user() {
         (answered(2, Some(1), 20), at(0)),
         (answered(3, Some(1), 30), at(20)),
     ] {
-        store.remember_answer(one, forget_before).await.unwrap();
+        store.remember_answer(Remember { answered: one, forget_before }).await.unwrap();
     }
     assert_eq!(store.answered([1; 32]).await.unwrap(), None, "its time is over");
     assert_eq!(store.answered([2; 32]).await.unwrap(), Some(answered(2, Some(1), 20)));
     // The newest answer to a request stands.
     let newer = Answered { answer: "{}".to_owned(), ..answered(3, None, 40) };
-    store.remember_answer(newer.clone(), at(0)).await.unwrap();
+    let remember = Remember { answered: newer.clone(), forget_before: at(0) };
+    store.remember_answer(remember).await.unwrap();
     assert_eq!(store.answered([3; 32]).await.unwrap(), Some(newer));
 
-    more(&store, 1, &[Event::Erased { reason: "asked".into() }], at(50)).await;
-    assert_eq!(store.answered([2; 32]).await.unwrap(), None);
+    // Of the erased nothing stays but that the request was answered; what asked for it is told.
+    let before = stored(&store, 1).await;
+    let erased = Event::Erased { reason: "asked".into() };
+    let mut commit = change(&before, &[erased], at(50), store.policy());
+    let answered_50 = answered(4, Some(1), 50);
+    commit.remember = Some(Remember { answered: answered_50.clone(), forget_before: at(0) });
+    put(&store, commit).await;
+    let destroyed = Answered { asked: [0; 32], answer: "null".into(), ..answered(2, Some(1), 20) };
+    assert_eq!(store.answered([2; 32]).await.unwrap(), Some(destroyed));
+    assert_eq!(store.answered([4; 32]).await.unwrap(), Some(answered_50));
 }
