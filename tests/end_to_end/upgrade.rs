@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use gangway_tests::{Gangway, PATIENCE, Sandbox, days_from_now, demo_file};
+use gangway_tests::{
+    Api, Gangway, PATIENCE, Recorder, Sandbox, days_from_now, demo_file, wait_until,
+};
 use sandbox::{Call, CallRecord};
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -136,6 +138,40 @@ fn a_wallet_is_linked_to_a_user_of_an_older_database() {
             let mut wallets = status["wallets"].as_array().unwrap().iter();
             wallets.all(|wallet| wallet["standing"] == "to-prove")
         });
+        worker.stop();
+        assert_eq!(gangway.damages(), [""; 0], "schema {schema}");
+    }
+}
+
+/// The key still opens the API, and what others were still to be told arrives.
+#[test]
+fn keys_and_endpoints_of_an_older_database_are_good() {
+    let receiver = Recorder::start(|_| (204, String::new()));
+    for (schema, dump) in DUMPS.into_iter().filter(|(schema, _)| *schema >= 8) {
+        let sandbox = Sandbox::start(&json!({}));
+        let gangway = on_the_database_of(dump, &sandbox)
+            .with("NOTIFICATIONS__ALLOW_LOOPBACK", "true")
+            .with("HTTP__LISTEN", "127.0.0.1:0");
+        let keys = gangway.done(&["key", "list", "--json"]).json();
+        assert_eq!(keys.as_array().unwrap().len(), 1, "schema {schema}: {keys}");
+        let key = dump.lines().find_map(|line| line.strip_prefix("-- key ")).unwrap();
+        let pending = |gangway: &Gangway| {
+            let endpoints = gangway.done(&["webhook", "list", "--json"]).json();
+            endpoints[0]["pending"].as_u64().unwrap()
+        };
+        assert!(pending(&gangway) > 0, "schema {schema}");
+        // It was told of a port on which nobody listens.
+        execute(&gangway, &format!("update endpoints set url = '{}/'", receiver.origin()));
+        execute(&gangway, "update deliveries set next_at = 0 where state = 'due'");
+        let told_before = receiver.requests().len();
+        let worker = gangway.serve();
+        let api = Api::at(&worker.origin());
+        assert_eq!(api.get("/v1/users/userId:verified").problem(401), "unauthorized");
+        // It may write, and not read.
+        let read = api.with_key(key).get("/v1/users/userId:verified");
+        assert_eq!(read.problem(403), "forbidden", "schema {schema}");
+        wait_until(PATIENCE, "the deliveries", || (pending(&gangway) == 0).then_some(()));
+        assert!(receiver.requests().len() > told_before, "schema {schema}");
         worker.stop();
         assert_eq!(gangway.damages(), [""; 0], "schema {schema}");
     }

@@ -64,6 +64,14 @@ impl UserLocator {
         &self.text
     }
 
+    /// Whether it is an id of the company's own, by which nobody else can tell the person: a
+    /// `userId` that is no mail address and no phone number.
+    #[must_use]
+    pub fn is_own_id(&self) -> bool {
+        let value = self.value();
+        self.kind == LocatorKind::UserId && !is_email(value) && !is_e164(value)
+    }
+
     /// What follows the first colon.
     #[must_use]
     pub fn value(&self) -> &str {
@@ -230,6 +238,21 @@ mod tests {
             (&*long, E::TooLong),
         ] {
             assert_eq!(text.parse::<UserLocator>().err(), Some(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_own_id_tells_nobody_who_the_person_is() {
+        for (text, is_own) in [
+            ("userId:johnd-123", true),
+            ("userId:49301112222", true),
+            ("userId:ilse@example.org", false),
+            ("userId:+49301112222", false),
+            ("email:ilse@example.org", false),
+            ("phoneNumber:+49301112222", false),
+            ("x:handle", false),
+        ] {
+            assert_eq!(text.parse::<UserLocator>().unwrap().is_own_id(), is_own, "{text}");
         }
     }
 

@@ -1,8 +1,6 @@
 //! What others are told of, and how far it has come on its way to them.
 
-use onboarding::{
-    LocatorKind, Notification, NotificationKind, OnboardingId, Timestamp, UserLocator,
-};
+use onboarding::{Notification, NotificationKind, OnboardingId, Timestamp, UserLocator};
 
 use crate::erased_user;
 
@@ -57,7 +55,7 @@ pub(crate) fn data(notification: &Notification) -> String {
 /// The user as others are told: no locator that is personal data, and none that was made up
 /// in place of one that was erased.
 pub(crate) fn user_told(user: &UserLocator, id: OnboardingId) -> Option<UserLocator> {
-    let is_plain = user.kind() == LocatorKind::UserId && *user != erased_user(id);
+    let is_plain = user.is_own_id() && *user != erased_user(id);
     is_plain.then(|| user.clone())
 }
 

@@ -135,7 +135,12 @@ pub async fn that_the_provider_closes_and_opens_is_told_once(backend: &impl Back
 /// The locator is told only where it is the company's own id, and never after it was erased.
 pub async fn who_the_user_is_is_told_only_where_that_is_no_personal_data(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;
-    for (number, locator) in [(1, "userId:ada"), (2, "email:ada@example.org"), (3, "userId:gone")] {
+    for (number, locator) in [
+        (1, "userId:ada"),
+        (2, "email:ada@example.org"),
+        (3, "userId:gone"),
+        (4, "userId:ada@example.org"),
+    ] {
         let new = Stored { user: locator.parse().unwrap(), ..blank(number, NOW) };
         put(&store, change(&new, &[wanted()], NOW, store.policy())).await;
     }
