@@ -1,8 +1,9 @@
 //! The admin port: the levers of a running sandbox as JSON over HTTP.
 
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRequestParts, Path, RawQuery, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -64,6 +65,19 @@ impl From<InvalidLocator> for Problem {
     }
 }
 
+/// The user in the path. What the library says of one that is no UTF-8 would be no JSON.
+struct User(Locator);
+
+impl<S: Send + Sync> FromRequestParts<S> for User {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(user) = path.map_err(|_| Problem::bad("the locator in the path is no UTF-8"))?;
+        Ok(Self(user.parse()?))
+    }
+}
+
 /// Reads a body; the errors are those of a scenario file.
 fn parse<'a, T: Deserialize<'a>>(body: &'a Bytes) -> Result<T, Problem> {
     Ok(serde_json::from_slice(body).map_err(ScenarioError::Json)?)
@@ -95,36 +109,36 @@ async fn users(State(handle): State<Handle>) -> Json<Vec<UserView>> {
 
 async fn user(
     State(handle): State<Handle>,
-    Path(user): Path<String>,
+    User(user): User,
 ) -> Result<Json<UserView>, Problem> {
-    let view = handle.user(&user.parse()?);
+    let view = handle.user(&user);
     view.map(Json).ok_or_else(|| Problem::missing("nobody has asked about this user yet"))
 }
 
 async fn set_script(
     State(handle): State<Handle>,
-    Path(user): Path<String>,
+    User(user): User,
     body: Bytes,
 ) -> Result<Json<UserScript>, Problem> {
     let script: UserScript = parse(&body)?;
-    handle.set_script(user.parse()?, script.clone())?;
+    handle.set_script(user, script.clone())?;
     Ok(Json(script))
 }
 
 async fn change_script(
     State(handle): State<Handle>,
-    Path(user): Path<String>,
+    User(user): User,
     body: Bytes,
 ) -> Result<Json<UserScript>, Problem> {
     let change: Map<String, Value> = parse(&body)?;
-    Ok(Json(handle.change_script(&user.parse()?, &change)?))
+    Ok(Json(handle.change_script(&user, &change)?))
 }
 
 async fn forget(
     State(handle): State<Handle>,
-    Path(user): Path<String>,
+    User(user): User,
 ) -> Result<Json<Value>, Problem> {
-    let was_known = handle.forget(&user.parse()?);
+    let was_known = handle.forget(&user);
     Ok(Json(json!({ "forgotten": was_known })))
 }
 
