@@ -192,7 +192,10 @@ where
     let Some(key) = request.headers.get(KEY) else {
         return Ok(answer(&act(intake).await?)?.respond());
     };
-    let key = key.to_str().ok().filter(|key| (1..=KEY_CHARS_MAX).contains(&key.len()));
+    let is_plain = |key: &&str| {
+        (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let key = key.to_str().ok().filter(is_plain);
     let Some(key) = key else {
         let detail = format!("Idempotency-Key takes 1 to {KEY_CHARS_MAX} plain characters");
         return Err(Problem::new(Code::BadRequest, detail));
