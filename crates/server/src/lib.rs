@@ -45,7 +45,6 @@ use onboarding::{
 };
 use store::{Actor, SqliteStore, Store as _, StoreError};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -58,7 +57,9 @@ pub use listen::{StartError, Tls};
 pub use metrics::Metrics;
 
 use access::{Access, Rates};
+use events::Streams;
 use idempotency::InProgress;
+use listen::Places;
 use metrics::Watch;
 use routes::Rule;
 
@@ -70,6 +71,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// How many requests a minute each key may make; 0 is no limit.
     pub requests_per_minute: u32,
+    /// How many connections another machine may have open; 0 is no limit.
+    pub connections_per_address: u32,
     /// How long a request may take.
     pub request_timeout_ms: u64,
     /// How long an answer is kept for the same request.
@@ -123,8 +126,7 @@ struct Inner {
     rules: HashMap<(&'static str, Method), Rule>,
     document: String,
     page: String,
-    /// The streams that may still be opened.
-    streams: Arc<Semaphore>,
+    streams: Streams,
     stop: CancellationToken,
 }
 
@@ -216,6 +218,7 @@ pub async fn start(
     let bound = listener.local_addr().unwrap_or(address);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let grace = Duration::from_millis(config.shutdown_grace_ms);
+    let places = Places::new(config.connections_per_address);
     let digest_key = store.digest_key().await?;
     let access = Access::new(!is_local, config.cors_origins.clone());
     let watch = Watch::from(store.history_end().await?);
@@ -224,7 +227,7 @@ pub async fn start(
         // The numbers have a task of their own, so that a bug in them does not end the API.
         let mut numbers = JoinSet::new();
         numbers.spawn(async move { metrics::keep_up(&app).await });
-        listen::serve(listener, tls, router, stop, grace).await;
+        listen::serve(listener, tls, router, places, stop, grace).await;
     });
     Ok(Running { origin: format!("{scheme}://{bound}"), serving })
 }
@@ -254,7 +257,7 @@ fn router(
         in_progress: InProgress::default(),
         watch,
         digest_key,
-        streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
+        streams: Streams::default(),
         stop,
     }));
     let mut router = Router::new();
