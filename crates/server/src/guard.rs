@@ -96,8 +96,8 @@ async fn pass(
     })?;
     request.extensions_mut().insert(client.clone());
     request.extensions_mut().insert(BodyMax(rule.body_max));
-    let limit_ms = app.config.request_timeout_ms + long_poll::asked_ms(request.uri().query());
-    let limit = Duration::from_millis(limit_ms);
+    let wait_ms = if rule.waits { long_poll::asked_ms(request.uri()) } else { 0 };
+    let limit = Duration::from_millis(app.config.request_timeout_ms + wait_ms);
     timeout(limit, next.run(request)).await.map_err(|_| {
         let detail = "it may have been carried out; repeat it with the same Idempotency-Key";
         Problem::new(Code::TimedOut, detail)

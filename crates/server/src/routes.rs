@@ -38,6 +38,8 @@ pub(crate) struct Route {
     pub(crate) body_max: usize,
     /// Whether it takes `If-Match` and `Idempotency-Key`, and gives an `ETag`.
     pub(crate) is_change: bool,
+    /// Whether it may be asked to wait, which comes on top of the time that a request may take.
+    pub(crate) waits: bool,
 }
 
 /// What the guard knows of a route.
@@ -46,6 +48,7 @@ pub(crate) struct Rule {
     pub(crate) path: &'static str,
     pub(crate) scope: Option<Scope>,
     pub(crate) body_max: usize,
+    pub(crate) waits: bool,
 }
 
 /// Makes the schema of a body.
@@ -99,6 +102,7 @@ impl Route {
             codes: Vec::new(),
             body_max: 0,
             is_change: false,
+            waits: false,
         }
     }
 
@@ -143,6 +147,10 @@ impl Route {
         Self { scope: Some(scope), ..self }
     }
 
+    fn waiting(self) -> Self {
+        Self { waits: true, ..self }
+    }
+
     fn says(self, summary: &'static str) -> Self {
         Self { summary, ..self }
     }
@@ -173,7 +181,7 @@ impl Route {
     }
 
     pub(crate) fn rule(&self) -> Rule {
-        Rule { path: self.path, scope: self.scope, body_max: self.body_max }
+        Rule { path: self.path, scope: self.scope, body_max: self.body_max, waits: self.waits }
     }
 
     fn answers_status(self) -> Self {
@@ -229,6 +237,7 @@ fn of_users() -> Vec<Route> {
             .for_scope(Scope::Read)
             .says("Where a user stands, why, and who must act next")
             .asks::<lists::Tag>("lang", LANG)
+            .waiting()
             .asks::<users::Rest>("waitFor", "Answer once nothing is under way any more.")
             .asks::<users::Seconds>("timeout", "Or after so many seconds; 30 unless told.")
             .answers::<Status>(StatusCode::OK, "The status."),

@@ -95,16 +95,49 @@ fn bodies_are_limited_by_their_route() {
 fn whoever_is_too_slow_is_not_waited_for() {
     let gangway = alone().with("HTTP__REQUEST_TIMEOUT", "300ms");
     let (worker, api) = served(&gangway);
-    let mut stream = TcpStream::connect(api.authority()).unwrap();
-    let head = "PUT /v1/users/userId:ada HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-                Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("timed-out"), "{answer}");
+    for query in ["", "?waitFor=rest"] {
+        let began = std::time::Instant::now();
+        let mut stream = TcpStream::connect(api.authority()).unwrap();
+        let head = format!(
+            "PUT /v1/users/userId:ada{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("timed-out"), "{answer}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "a PUT waits for nothing");
+    }
     // A wait that was asked for may take longer.
     api.json("PUT", ADA, &complete_profile("ada")).expect(201);
     api.get(&format!("{ADA}?waitFor=rest&timeout=1")).expect(200);
+    let refused = api.get(&format!("{ADA}?waitFor=rest&timeout=61"));
+    assert!(refused.text().contains("timeout takes 0 to 60"), "{}", refused.text());
+    assert_eq!(refused.problem(400), "bad-request");
+    worker.stop();
+}
+
+/// What a stranger can open in vain: many questions, and nobody who reads an answer.
+#[test]
+fn whoever_takes_all_places_does_not_keep_health_from_answering() {
+    let gangway = alone();
+    let (worker, api) = served(&gangway);
+    let questions = "GET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(50);
+    let taken: Vec<TcpStream> = (0..530)
+        .map(|number| {
+            let mut stream = TcpStream::connect(api.authority()).unwrap();
+            if number % 2 == 0 {
+                // It may be full, or closed.
+                stream.set_nonblocking(true).unwrap();
+                let _ = stream.write(questions.as_bytes());
+            }
+            stream
+        })
+        .collect();
+    let began = std::time::Instant::now();
+    assert_eq!(api.get("/health/live").expect(200).value()["status"], "ok");
+    assert!(began.elapsed() < std::time::Duration::from_secs(8), "{:?}", began.elapsed());
+    drop(taken);
     worker.stop();
 }
 
