@@ -138,17 +138,18 @@ impl Metrics {
         );
         let commit_writes = all.add(
             "group_commit_writes",
-            "How many writes one transaction of this process took in",
+            "How many writes one transaction of this process took in that changed something",
             of_writes(),
         );
         let commit_seconds = all.add(
             "group_commit_duration_seconds",
-            "How long a transaction of this process took, from BEGIN to the answer to COMMIT",
+            "How long a transaction of this process took that changed something, from BEGIN to the \
+             answer to COMMIT",
             of_milliseconds(),
         );
         let commit_failures = all.add(
             "group_commit_failures",
-            "Transactions of this process that were not stored",
+            "Transactions of this process that the database did not take",
             Counter::default(),
         );
         let created = all.add("onboardings_created", "Onboardings that began", Counter::default());
@@ -196,11 +197,13 @@ impl Metrics {
 
     /// Takes in a group commit.
     pub fn committed(&self, commit: GroupCommit) {
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred at most")]
-        self.commit_writes.observe(commit.writes as f64);
-        self.commit_seconds.observe(commit.took.as_secs_f64());
-        if !commit.is_stored {
-            self.commit_failures.inc();
+        match commit {
+            GroupCommit::Stored { writes, took } => {
+                #[expect(clippy::cast_precision_loss, reason = "a few hundred at most")]
+                self.commit_writes.observe(writes as f64);
+                self.commit_seconds.observe(took.as_secs_f64());
+            }
+            GroupCommit::Failed => drop(self.commit_failures.inc()),
         }
     }
 
