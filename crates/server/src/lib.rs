@@ -59,6 +59,7 @@ pub use metrics::Metrics;
 use access::{Access, Rates};
 use events::Streams;
 use idempotency::InProgress;
+use health::StoreCheck;
 use listen::Places;
 use metrics::Watch;
 use routes::Rule;
@@ -128,6 +129,7 @@ struct Inner {
     page: String,
     streams: Streams,
     stop: CancellationToken,
+    store_check: StoreCheck,
 }
 
 impl Deref for App {
@@ -259,6 +261,7 @@ fn router(
         digest_key,
         streams: Streams::default(),
         stop,
+        store_check: StoreCheck::default(),
     }));
     let mut router = Router::new();
     for route in routes {
