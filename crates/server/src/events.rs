@@ -39,7 +39,7 @@ const READ_AT_ONCE: usize = 100;
 /// The media type of a stream.
 pub(crate) const STREAM: &str = "text/event-stream";
 /// Where a client that lost its stream goes on.
-const LAST_EVENT_ID: &str = "last-event-id";
+pub(crate) const LAST_EVENT_ID: &str = "Last-Event-ID";
 
 /// What happened: the body of a notification, with its id.
 #[derive(JsonSchema)]
@@ -125,8 +125,14 @@ pub(crate) async fn events(
         Some(id) => seq(id).ok_or_else(|| bad("after", "an event's id or its number"))?,
         None => 0,
     };
+    let last = headers.get(LAST_EVENT_ID).map(|id| {
+        id.to_str().ok().and_then(seq).ok_or_else(|| {
+            Problem::new(Code::BadRequest, "Last-Event-ID takes an event's id as it was given")
+        })
+    });
+    let last = last.transpose()?;
     if wants_stream(&headers) {
-        return stream(app, &client, headers, after);
+        return stream(app, &client, headers, last.unwrap_or(after));
     }
     let page = app.store.events_after(after, limit).await?;
     let next = page.last().map_or(after, |notified| notified.seq);
@@ -151,12 +157,6 @@ fn stream(
     headers: HeaderMap,
     after: u64,
 ) -> Result<Response<Body>, Problem> {
-    let after = match headers.get(LAST_EVENT_ID) {
-        Some(id) => id.to_str().ok().and_then(seq).ok_or_else(|| {
-            Problem::new(Code::BadRequest, "Last-Event-ID takes an event's id as it was given")
-        })?,
-        None => after,
-    };
     let open = app.streams.open(client)?;
     let follower = Follower {
         app,

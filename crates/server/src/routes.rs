@@ -32,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) summary: &'static str,
     pub(crate) body: Option<Body>,
     pub(crate) query: Vec<Parameter>,
+    /// The headers that it alone looks at.
+    pub(crate) headers: Vec<Parameter>,
     pub(crate) answers: Vec<Answer>,
     /// The problems that it alone can answer with.
     pub(crate) codes: Vec<Code>,
@@ -61,7 +63,7 @@ pub(crate) struct Body {
     pub(crate) is_required: bool,
 }
 
-/// A parameter of a query.
+/// A parameter of a query, or a header.
 pub(crate) struct Parameter {
     pub(crate) name: &'static str,
     pub(crate) says: &'static str,
@@ -99,6 +101,7 @@ impl Route {
             body: None,
             query: Vec::new(),
             answers: Vec::new(),
+            headers: Vec::new(),
             codes: Vec::new(),
             body_max: 0,
             is_change: false,
@@ -135,8 +138,9 @@ impl Route {
         Self { is_change: false, ..self }
     }
 
-    fn may_fail(self, code: Code) -> Self {
-        Self { codes: vec![code], ..self }
+    fn may_fail(mut self, code: Code) -> Self {
+        self.codes.push(code);
+        self
     }
 
     fn changing(self) -> Self {
@@ -171,6 +175,11 @@ impl Route {
     }
 
     fn answers<T: JsonSchema>(mut self, status: StatusCode, says: &'static str) -> Self {
+    fn hears<T: JsonSchema>(mut self, name: &'static str, says: &'static str) -> Self {
+        self.headers.push(Parameter { name, says, schema: schema::<T> });
+        self
+    }
+
         self.answers.push(Answer { status, says, schema: Some(schema::<T>), media_type: JSON });
         self
     }
@@ -411,6 +420,10 @@ fn of_notifications() -> Vec<Route> {
         admin(
             Route::get("/v1/webhooks", "listWebhooks", webhooks::list),
             "The endpoints that are told what happens",
+            .hears::<lists::EventId>(
+                events::LAST_EVENT_ID,
+                "Where a stream goes on that broke off; a page does not look at it.",
+            )
         )
         .answers::<webhooks::Webhooks>(StatusCode::OK, "All of them."),
         admin(
@@ -477,7 +490,9 @@ fn of_health() -> Vec<Route> {
             .answers::<health::Health>(StatusCode::OK, "It has."),
         Route::get("/health/ready", "getReady", health::ready)
             .says("Whether it can work: the store takes writes, the worker turns, the provider takes calls")
-            .answers::<health::Health>(StatusCode::OK, "It can. What is in the way is told with 503."),
+            .may_fail(Code::NotReady)
+            .may_fail(Code::TimedOut)
+            .answers::<health::Health>(StatusCode::OK, "It can."),
     ]
 }
 
