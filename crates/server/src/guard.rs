@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::access::{Client, Refusal};
+use crate::extract::known_parameters;
 use crate::long_poll;
 use crate::problem::{Code, Problem};
 use crate::routes::Rule;
@@ -94,6 +95,10 @@ async fn pass(
         let detail = "wait as long as Retry-After says; http.requests_per_minute is the limit";
         Problem::new(Code::TooManyRequests, detail).after(seconds)
     })?;
+    // What is open to all is asked by programs of others, each in its way.
+    if rule.scope.is_some() {
+        known_parameters(request.uri(), &rule.query)?;
+    }
     request.extensions_mut().insert(client.clone());
     request.extensions_mut().insert(BodyMax(rule.body_max));
     let wait_ms = if rule.waits { long_poll::asked_ms(request.uri()) } else { 0 };

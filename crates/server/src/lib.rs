@@ -34,7 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, Method};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use documents::Limits;
 use engine::Intake;
@@ -58,8 +59,8 @@ pub use metrics::Metrics;
 
 use access::{Access, Rates};
 use events::Streams;
-use idempotency::InProgress;
 use health::StoreCheck;
+use idempotency::InProgress;
 use listen::Places;
 use metrics::Watch;
 use routes::Rule;
@@ -128,8 +129,8 @@ struct Inner {
     document: String,
     page: String,
     streams: Streams,
-    stop: CancellationToken,
     store_check: StoreCheck,
+    stop: CancellationToken,
 }
 
 impl Deref for App {
@@ -260,8 +261,8 @@ fn router(
         watch,
         digest_key,
         streams: Streams::default(),
-        stop,
         store_check: StoreCheck::default(),
+        stop,
     }));
     let mut router = Router::new();
     for route in routes {
@@ -280,6 +281,17 @@ fn router(
     (router, app)
 }
 
+/// The headers that a page of another site may ask with.
+const ASKED_WITH: [HeaderName; 7] = [
+    AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    CONTENT_TYPE,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+];
+
 /// Off unless a site is named.
 fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> =
@@ -288,7 +300,8 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         CorsLayer::new()
             .allow_origin(origins)
             .allow_methods(Any)
-            .allow_headers(Any)
+            // By name: `*` does not stand for `Authorization`.
+            .allow_headers(ASKED_WITH)
             .expose_headers(Any)
     })
 }

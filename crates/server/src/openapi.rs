@@ -155,8 +155,8 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
             "schema": { "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX,
                         "pattern": "^[!-~]+$" } }));
         parameters.push(json!({ "name": "If-Match", "in": "header", "required": false,
-            "description": "The ETag of the status that the request is made for, or *.",
-            "schema": { "type": "string", "pattern": "^([*]|\"[0-9]{1,18}\")$", "examples": ["*"] } }));
+            "description": "The ETag of the status that the request is made for, or several, or *.",
+            "schema": { "type": "string", "pattern": "^([*]|(W/)?\"[0-9]{1,18}\"( ?, ?(W/)?\"[0-9]{1,18}\")*)$", "examples": ["*"] } }));
     }
     parameters
 }
@@ -200,7 +200,7 @@ fn codes(route: &Route) -> Vec<Code> {
 }
 
 fn responses(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -> Value {
-    let mut responses = Map::new();
+    let mut responses: Map<String, Value> = Map::new();
     for answer in &route.answers {
         let response = response(route, answer, generator);
         match responses.entry(answer.status.as_u16().to_string()) {

@@ -45,12 +45,13 @@ pub(crate) struct Route {
 }
 
 /// What the guard knows of a route.
-#[derive(Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) path: &'static str,
     pub(crate) scope: Option<Scope>,
     pub(crate) body_max: usize,
     pub(crate) waits: bool,
+    /// The parameters that its query may have.
+    pub(crate) query: Vec<&'static str>,
 }
 
 /// Makes the schema of a body.
@@ -100,8 +101,8 @@ impl Route {
             summary: "",
             body: None,
             query: Vec::new(),
-            answers: Vec::new(),
             headers: Vec::new(),
+            answers: Vec::new(),
             codes: Vec::new(),
             body_max: 0,
             is_change: false,
@@ -174,12 +175,12 @@ impl Route {
         self
     }
 
-    fn answers<T: JsonSchema>(mut self, status: StatusCode, says: &'static str) -> Self {
     fn hears<T: JsonSchema>(mut self, name: &'static str, says: &'static str) -> Self {
         self.headers.push(Parameter { name, says, schema: schema::<T> });
         self
     }
 
+    fn answers<T: JsonSchema>(mut self, status: StatusCode, says: &'static str) -> Self {
         self.answers.push(Answer { status, says, schema: Some(schema::<T>), media_type: JSON });
         self
     }
@@ -190,7 +191,13 @@ impl Route {
     }
 
     pub(crate) fn rule(&self) -> Rule {
-        Rule { path: self.path, scope: self.scope, body_max: self.body_max, waits: self.waits }
+        Rule {
+            path: self.path,
+            scope: self.scope,
+            body_max: self.body_max,
+            waits: self.waits,
+            query: self.query.iter().map(|parameter| parameter.name).collect(),
+        }
     }
 
     fn answers_status(self) -> Self {
@@ -413,17 +420,18 @@ fn of_notifications() -> Vec<Route> {
             .says("What happened, in order: as a page, or as a stream that goes on")
             .asks::<lists::EventId>("after", "Only what came after this event, by id or number.")
             .asks::<lists::Limit>("limit", LIMIT)
-            .answers::<events::Events>(
-                StatusCode::OK,
-                "A page; with Accept: text/event-stream a stream of the same events.",
-            ),
-        admin(
-            Route::get("/v1/webhooks", "listWebhooks", webhooks::list),
-            "The endpoints that are told what happens",
             .hears::<lists::EventId>(
                 events::LAST_EVENT_ID,
                 "Where a stream goes on that broke off; a page does not look at it.",
             )
+            .answers::<events::Events>(
+                StatusCode::OK,
+                "A page; with Accept: text/event-stream a stream of the same events.",
+            )
+            .answers_with(events::STREAM, "The stream."),
+        admin(
+            Route::get("/v1/webhooks", "listWebhooks", webhooks::list),
+            "The endpoints that are told what happens",
         )
         .answers::<webhooks::Webhooks>(StatusCode::OK, "All of them."),
         admin(
