@@ -231,7 +231,7 @@ impl Writer {
             (Outcome::Stored, Some(took)) => Some(GroupCommit::Stored { writes: jobs.len(), took }),
             // Most looks for work find none.
             (Outcome::Stored, None) => None,
-            (Outcome::Spoiled, _) => match jobs {
+            (Outcome::Spoiled, _) => match &jobs[..] {
                 [alone] if alone.is_refused_by_the_store() => Some(GroupCommit::Failed),
                 // By what is in it; or each is tried alone.
                 _ => None,
