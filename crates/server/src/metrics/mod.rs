@@ -281,3 +281,21 @@ fn whole(count: u64) -> i64 {
 const fn lane_label(lane: Lane) -> (&'static str, &'static str) {
     ("lane", lane.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::prometheus_text;
+
+    use super::*;
+
+    #[test]
+    fn before_the_store_was_read_the_provider_is_said_to_be_neither_open_nor_closed() {
+        let budgets = Budgets { writes_per_minute: 0, reads_per_minute: 0 };
+        let metrics = Metrics::new("0", budgets, Timestamp(0));
+        metrics.standing.found(None, Timestamp(0));
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &metrics.registry).unwrap();
+        assert!(text.contains("\ngangway_store_readable 0"), "{text}");
+        assert!(!text.contains("\ngangway_provider_open"), "{text}");
+    }
+}
