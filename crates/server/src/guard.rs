@@ -91,12 +91,13 @@ async fn pass(
     };
     let now = (app.config.now)();
     *client = admit(app, request.headers(), rule, peer).await?;
-    app.rates.take(client, now).map_err(|seconds| {
-        let detail = "wait as long as Retry-After says; http.requests_per_minute is the limit";
-        Problem::new(Code::TooManyRequests, detail).after(seconds)
-    })?;
-    // What is open to all is asked by programs of others, each in its way.
+    // What is open to all has no key that could be limited, or whoever asks much would keep the
+    // others from their health; and programs of others ask it, each in its way.
     if rule.scope.is_some() {
+        app.rates.take(client, now).map_err(|seconds| {
+            let detail = "wait as long as Retry-After says; http.requests_per_minute is the limit";
+            Problem::new(Code::TooManyRequests, detail).after(seconds)
+        })?;
         known_parameters(request.uri(), &rule.query)?;
     }
     request.extensions_mut().insert(client.clone());

@@ -227,6 +227,8 @@ pub(crate) async fn serve(
         let _ = stream.set_nodelay(true);
         let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
         connections.spawn(async move {
+            // The whole of it, until the connection ends.
+            let place = place;
             let served = async {
                 match tls {
                     None => connection(stream, address, router, watcher).await,
