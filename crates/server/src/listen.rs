@@ -35,16 +35,15 @@ const CONNECTIONS_MAX: usize = 512;
 /// So many more are served of this machine, so that whoever watches over it gets an answer though
 /// all places are taken.
 const KEPT_FOR_THIS_MACHINE: usize = 32;
-/// How long one of these lasts at most. It is for one short question, and free again soon, whoever
-/// takes it.
+/// How long one of these lasts at most, and how long its client may ask and read nothing. It is for
+/// one short question, and free again soon, whoever takes it.
 const KEPT_LIMIT: Duration = Duration::from_secs(3);
+const KEPT_IDLE_LIMIT: Duration = Duration::from_millis(500);
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a client may take to send the head of a request, or to begin the next one.
-const HEAD_LIMIT: Duration = Duration::from_secs(30);
-/// How long a client may take to read on. One that does not would keep its place for ever, and a
-/// stream's as well.
-const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of a request, or to begin the next one; and to read
+/// on. One that does not would keep its place for ever, and a stream's as well.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// The pause after a connection could not be taken: the process may be out of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -229,10 +228,13 @@ pub(crate) async fn serve(
         connections.spawn(async move {
             // The whole of it, until the connection ends.
             let place = place;
+            let idle_limit = if place.is_kept { KEPT_IDLE_LIMIT } else { IDLE_LIMIT };
             let served = async {
                 match tls {
-                    None => connection(stream, address, router, watcher).await,
-                    Some(acceptor) => secured(stream, &acceptor, address, router, watcher).await,
+                    None => connection(stream, address, idle_limit, router, watcher).await,
+                    Some(acceptor) => {
+                        secured(stream, &acceptor, address, idle_limit, router, watcher).await
+                    }
                 }
             };
             if !place.is_kept {
@@ -253,11 +255,12 @@ async fn secured(
     stream: TcpStream,
     acceptor: &TlsAcceptor,
     address: SocketAddr,
+    idle_limit: Duration,
     router: Router,
     watcher: Watcher,
 ) {
     match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => connection(stream, address, router, watcher).await,
+        Ok(Ok(stream)) => connection(stream, address, idle_limit, router, watcher).await,
         Ok(Err(error)) => debug!(%error, "a handshake failed"),
         Err(_) => debug!("a handshake took too long"),
     }
@@ -266,6 +269,7 @@ async fn secured(
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     address: SocketAddr,
+    idle_limit: Duration,
     router: Router,
     watcher: Watcher,
 ) {
@@ -274,9 +278,9 @@ async fn connection(
         router.clone().oneshot(request)
     });
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_LIMIT));
+    stream.set_write_timeout(Some(idle_limit));
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+    builder.timer(TokioTimer::new()).header_read_timeout(idle_limit);
     let served =
         watcher.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service)).await;
     if let Err(error) = served {
@@ -341,10 +345,11 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let began = Instant::now();
         let graceful = GracefulShutdown::new();
-        let served = tokio::spawn(connection(server, address, router, graceful.watcher()));
+        let served =
+            tokio::spawn(connection(server, address, IDLE_LIMIT, router, graceful.watcher()));
         client.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
         client.read_exact(&mut vec![0; read_bytes]).await.unwrap();
-        timeout(4 * WRITE_LIMIT, served).await.expect("it ends").unwrap();
+        timeout(4 * IDLE_LIMIT, served).await.expect("it ends").unwrap();
         began.elapsed()
     }
 
@@ -352,7 +357,7 @@ mod tests {
     async fn a_client_that_does_not_read_on_loses_its_connection() {
         for read_bytes in [1, BODY_BYTES / 2] {
             let lived = lives(read_bytes).await;
-            assert!(lived >= WRITE_LIMIT && lived < 2 * WRITE_LIMIT, "{lived:?}");
+            assert!(lived >= IDLE_LIMIT && lived < 2 * IDLE_LIMIT, "{lived:?}");
         }
     }
 }
