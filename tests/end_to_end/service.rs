@@ -41,13 +41,13 @@ fn impatient(origin: &str) -> Gangway {
 }
 
 /// A transaction of another process, in whose way everything is that the worker would write.
-struct Blocked {
+pub(super) struct Blocked {
     runtime: tokio::runtime::Runtime,
     conn: sqlx::SqliteConnection,
 }
 
 impl Blocked {
-    fn of(database: &Path) -> Self {
+    pub(super) fn of(database: &Path) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let conn = runtime.block_on(async {
             let mut conn = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
@@ -57,7 +57,7 @@ impl Blocked {
         Self { runtime, conn }
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         self.runtime.block_on(self.conn.close()).unwrap();
     }
 }

@@ -13,9 +13,10 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 /// The dump of each schema, by its number.
-const DUMPS: [(u32, &str); 3] = [
+const DUMPS: [(u32, &str); 4] = [
     (3, include_str!("upgrade/3.sql")),
     (5, include_str!("upgrade/5.sql")),
+    (8, include_str!("upgrade/8.sql")),
     (9, include_str!("upgrade/9.sql")),
 ];
 

@@ -35,7 +35,7 @@ pub struct Intake<S> {
 }
 
 /// What whoever asks for a change takes the user for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Expected {
     /// Anything.
     #[default]
@@ -44,17 +44,17 @@ pub enum Expected {
     None,
     /// There is one.
     Some,
-    /// The onboarding is at this version.
-    Version(u64),
+    /// The onboarding is at one of these versions.
+    OneOf(Vec<u64>),
 }
 
 impl Expected {
-    fn check(self, found: Option<&Onboarding>) -> Result<(), IntakeError> {
+    fn check(&self, found: Option<&Onboarding>) -> Result<(), IntakeError> {
         let is_met = match self {
             Self::Any => true,
             Self::None => found.is_none(),
             Self::Some => found.is_some(),
-            Self::Version(version) => found.is_some_and(|found| found.version == version),
+            Self::OneOf(versions) => found.is_some_and(|it| versions.contains(&it.version)),
         };
         if is_met { Ok(()) } else { Err(IntakeError::Moved(found.map(|found| found.version))) }
     }

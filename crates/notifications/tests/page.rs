@@ -140,6 +140,12 @@ fn program(language: &str) -> String {
     rest.split_once("```").unwrap().0.to_owned()
 }
 
+/// Says that something was not run, and why; where all was installed (`.ci/run` under CI), it fails.
+fn skipped(why: &str) {
+    assert!(std::env::var_os("SKIP_NOTHING").is_none(), "{why}");
+    eprintln!("SKIPPED: {why}");
+}
+
 /// Runs a program; `None`, and a word about it, where there is nothing to run it by.
 fn run(interpreter: &str, program: &str, argument: &str, libraries: &Path) -> Option<String> {
     let flag = if interpreter == "node" { "-e" } else { "-c" };
@@ -149,16 +155,16 @@ fn run(interpreter: &str, program: &str, argument: &str, libraries: &Path) -> Op
         .env("PYTHONPATH", libraries.join("python"))
         .output();
     let Ok(output) = ended else {
-        eprintln!("SKIPPED: there is no {interpreter}");
+        skipped(&format!("there is no {interpreter}"));
         return None;
     };
     let said = String::from_utf8(output.stderr).unwrap();
     if said.contains("Cannot find module") || said.contains("No module named") {
         let tmp = libraries.display();
-        eprintln!(
-            "SKIPPED: {interpreter} has no standardwebhooks; npm install --prefix {tmp} \
+        skipped(&format!(
+            "{interpreter} has no standardwebhooks; npm install --prefix {tmp} \
              standardwebhooks@1.1.1; pip install --target {tmp}/python standardwebhooks==1.1.0"
-        );
+        ));
         return None;
     }
     assert!(output.status.success(), "{interpreter}: {said}");

@@ -66,7 +66,8 @@ fn refusal(error: &serde_json::Error) -> String {
 
 /// The pointer to a field. A name that does not look like one might be anything,
 /// so it is not repeated: the pointer stays at the object.
-pub(crate) fn pointer_to(object: &str, name: &str) -> String {
+#[must_use]
+pub fn pointer_to(object: &str, name: &str) -> String {
     let shown = name.len() <= NAME_BYTES_MAX
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if shown { format!("{object}/{name}") } else { object.to_owned() }

@@ -57,7 +57,7 @@ pub use explain::{
 };
 pub use failure::{Effect, Failure, FailureClass};
 pub use given_wallet::{GivenWallet, LinkedWallet, OwnershipView, PROOF_BYTES_MAX};
-pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, TEXT_CHARS_MAX};
+pub use json::{JSON_BYTES_MAX, JSON_DEPTH_MAX, TEXT_CHARS_MAX, pointer_to};
 pub use listed::{HistoryEntry, StuckUser, UserTask};
 pub use locator::{InvalidLocator, LOCATOR_BYTES_MAX, LocatorKind, UserLocator};
 pub use merge_patch::merge_patch;

@@ -107,10 +107,7 @@ async fn users(State(handle): State<Handle>) -> Json<Vec<UserView>> {
     Json(handle.users())
 }
 
-async fn user(
-    State(handle): State<Handle>,
-    User(user): User,
-) -> Result<Json<UserView>, Problem> {
+async fn user(State(handle): State<Handle>, User(user): User) -> Result<Json<UserView>, Problem> {
     let view = handle.user(&user);
     view.map(Json).ok_or_else(|| Problem::missing("nobody has asked about this user yet"))
 }
@@ -134,10 +131,7 @@ async fn change_script(
     Ok(Json(handle.change_script(&user, &change)?))
 }
 
-async fn forget(
-    State(handle): State<Handle>,
-    User(user): User,
-) -> Result<Json<Value>, Problem> {
+async fn forget(State(handle): State<Handle>, User(user): User) -> Result<Json<Value>, Problem> {
     let was_known = handle.forget(&user);
     Ok(Json(json!({ "forgotten": was_known })))
 }

@@ -32,6 +32,8 @@ pub enum Readiness {
     NotReady(String),
     /// What answers is no `serve` of ours.
     SomethingElse,
+    /// Somebody takes the connection, and says nothing in time.
+    Silent,
 }
 
 /// Asks whoever listens where the API is served: the address and the certificate of the settings.
@@ -39,9 +41,13 @@ pub enum Readiness {
 /// # Errors
 /// When nothing answers there.
 pub async fn ask_ready(listen: SocketAddr, tls: Option<&Tls>) -> io::Result<Readiness> {
-    let answer = timeout(PATIENCE, ask(reached_at(listen), tls));
-    let answer = answer.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    Ok(read(&answer))
+    let address = reached_at(listen);
+    let stream = timeout(PATIENCE, TcpStream::connect(address));
+    let stream = stream.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    match timeout(PATIENCE, ask(stream, address, tls)).await {
+        Ok(answer) => Ok(read(&answer?)),
+        Err(_) => Ok(Readiness::Silent),
+    }
 }
 
 /// An address that means every one of this machine is reached at its own.
@@ -54,8 +60,7 @@ fn reached_at(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-async fn ask(address: SocketAddr, tls: Option<&Tls>) -> io::Result<Vec<u8>> {
-    let stream = TcpStream::connect(address).await?;
+async fn ask(stream: TcpStream, address: SocketAddr, tls: Option<&Tls>) -> io::Result<Vec<u8>> {
     let Some(tls) = tls else { return exchange(stream, address).await };
     let name = ServerName::from(address.ip());
     exchange(connector(tls)?.connect(name, stream).await?, address).await

@@ -308,10 +308,16 @@ fn base64_of(text: &str) -> &str {
 }
 
 async fn of_form(headers: &HeaderMap, body: Bytes) -> Result<Read, Problem> {
-    let unreadable = || Problem::new(Code::BadRequest, "the form can't be read; see RFC 7578");
     let boundary = headers.get(CONTENT_TYPE).and_then(|said| said.to_str().ok());
     let boundary = boundary.and_then(|said| multer::parse_boundary(said).ok());
-    let boundary = boundary.ok_or_else(unreadable)?;
+    let boundary = boundary.ok_or_else(|| {
+        Problem::new(Code::BadRequest, "the Content-Type of a form has its boundary; see RFC 7578")
+    })?;
+    let unreadable = || {
+        let mut problems = Problems::default();
+        problems.error("", "must be a form, complete and with its boundary; see RFC 7578");
+        Problem::refused(problems)
+    };
     let mut form = multer::Multipart::with_reader(Cursor::new(body), boundary);
     let (mut fields, mut problems) = (Fields::default(), Problems::default());
     while let Some(field) = form.next_field().await.map_err(|_| unreadable())? {

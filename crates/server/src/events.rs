@@ -1,33 +1,35 @@
 //! What others are told of, for whoever rather asks: as pages, and as a stream that goes on.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, Response};
 use axum::response::IntoResponse as _;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::{Extension, Json};
 use futures_util::stream::unfold;
 use notifications::listed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{Notified, Store as _};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep};
 
 use crate::App;
-use crate::access::Scope;
+use crate::access::{Client, Scope};
 use crate::extract::Asked;
 use crate::lists::{bad, limit_of};
 use crate::problem::{Code, Problem};
 
 /// So many streams are open at once: each keeps a connection.
-pub(crate) const STREAMS_MAX: usize = 64;
+const STREAMS_MAX: usize = 64;
+/// So many of them are one key's.
+const STREAMS_PER_KEY: usize = 16;
 /// How often a stream looks for news, and whether its key is still good.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often a stream says that it is still there, so that nothing in between closes it.
@@ -37,7 +39,7 @@ const READ_AT_ONCE: usize = 100;
 /// The media type of a stream.
 pub(crate) const STREAM: &str = "text/event-stream";
 /// Where a client that lost its stream goes on.
-const LAST_EVENT_ID: &str = "last-event-id";
+pub(crate) const LAST_EVENT_ID: &str = "Last-Event-ID";
 
 /// What happened: the body of a notification, with its id.
 #[derive(JsonSchema)]
@@ -71,9 +73,50 @@ pub(crate) struct EventsQuery {
     limit: Option<usize>,
 }
 
+/// The streams that are open, by who reads them.
+#[derive(Clone, Default)]
+pub(crate) struct Streams(Arc<Mutex<HashMap<String, usize>>>);
+
+/// One of them, until it is dropped.
+struct Open(Streams, String);
+
+impl Streams {
+    fn open(&self, client: &Client) -> Result<Open, Problem> {
+        let mut all = self.0.lock().expect("nothing panics while it is locked");
+        let key = client.as_str().to_owned();
+        let own = all.get(&key).copied().unwrap_or(0);
+        let full = if own >= STREAMS_PER_KEY {
+            Some(format!("{STREAMS_PER_KEY} streams of this key are open"))
+        } else if all.values().sum::<usize>() >= STREAMS_MAX {
+            Some(format!("{STREAMS_MAX} streams are open"))
+        } else {
+            None
+        };
+        if let Some(full) = full {
+            let detail = format!("{full}; close one, or ask for pages");
+            let problem = Problem::new(Code::TooManyRequests, detail);
+            return Err(problem.after(SIGN_OF_LIFE_EVERY.as_secs()));
+        }
+        all.insert(key.clone(), own + 1);
+        Ok(Open(self.clone(), key))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let Self(Streams(all), key) = self;
+        let mut all = all.lock().expect("nothing panics while it is locked");
+        match all.get_mut(key) {
+            Some(own) if *own > 1 => *own -= 1,
+            Some(_) | None => drop(all.remove(key)),
+        }
+    }
+}
+
 /// `GET /v1/events`.
 pub(crate) async fn events(
     State(app): State<App>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     Asked(query): Asked<EventsQuery>,
 ) -> Result<Response<Body>, Problem> {
@@ -82,8 +125,14 @@ pub(crate) async fn events(
         Some(id) => seq(id).ok_or_else(|| bad("after", "an event's id or its number"))?,
         None => 0,
     };
+    let last = headers.get(LAST_EVENT_ID).map(|id| {
+        id.to_str().ok().and_then(seq).ok_or_else(|| {
+            Problem::new(Code::BadRequest, "Last-Event-ID takes an event's id as it was given")
+        })
+    });
+    let last = last.transpose()?;
     if wants_stream(&headers) {
-        return stream(app, headers, after);
+        return stream(app, &client, headers, last.unwrap_or(after));
     }
     let page = app.store.events_after(after, limit).await?;
     let next = page.last().map_or(after, |notified| notified.seq);
@@ -102,24 +151,20 @@ fn wants_stream(headers: &HeaderMap) -> bool {
     })
 }
 
-fn stream(app: App, headers: HeaderMap, after: u64) -> Result<Response<Body>, Problem> {
-    let after = match headers.get(LAST_EVENT_ID) {
-        Some(id) => id.to_str().ok().and_then(seq).ok_or_else(|| {
-            Problem::new(Code::BadRequest, "Last-Event-ID takes an event's id as it was given")
-        })?,
-        None => after,
-    };
-    let permit = app.streams.clone().try_acquire_owned().map_err(|_| {
-        let detail = format!("{STREAMS_MAX} streams are open; close one, or ask for pages");
-        Problem::new(Code::TooManyRequests, detail).after(SIGN_OF_LIFE_EVERY.as_secs())
-    })?;
+fn stream(
+    app: App,
+    client: &Client,
+    headers: HeaderMap,
+    after: u64,
+) -> Result<Response<Body>, Problem> {
+    let open = app.streams.open(client)?;
     let follower = Follower {
         app,
         headers,
         after,
         read: VecDeque::new(),
         let_in_at: Instant::now(),
-        _permit: permit,
+        _open: open,
     };
     let events = unfold(follower, |mut follower| async {
         let notified = follower.next().await?;
@@ -141,7 +186,7 @@ struct Follower {
     read: VecDeque<Notified>,
     /// When it was last seen that the key is good.
     let_in_at: Instant,
-    _permit: OwnedSemaphorePermit,
+    _open: Open,
 }
 
 impl Follower {

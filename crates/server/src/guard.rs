@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::access::{Client, Refusal};
+use crate::extract::known_parameters;
 use crate::long_poll;
 use crate::problem::{Code, Problem};
 use crate::routes::Rule;
@@ -90,14 +91,19 @@ async fn pass(
     };
     let now = (app.config.now)();
     *client = admit(app, request.headers(), rule, peer).await?;
-    app.rates.take(client, now).map_err(|seconds| {
-        let detail = "wait as long as Retry-After says; http.requests_per_minute is the limit";
-        Problem::new(Code::TooManyRequests, detail).after(seconds)
-    })?;
+    // What is open to all has no key that could be limited, or whoever asks much would keep the
+    // others from their health; and programs of others ask it, each in its way.
+    if rule.scope.is_some() {
+        app.rates.take(client, now).map_err(|seconds| {
+            let detail = "wait as long as Retry-After says; http.requests_per_minute is the limit";
+            Problem::new(Code::TooManyRequests, detail).after(seconds)
+        })?;
+        known_parameters(request.uri(), &rule.query)?;
+    }
     request.extensions_mut().insert(client.clone());
     request.extensions_mut().insert(BodyMax(rule.body_max));
-    let limit_ms = app.config.request_timeout_ms + long_poll::asked_ms(request.uri().query());
-    let limit = Duration::from_millis(limit_ms);
+    let wait_ms = if rule.waits { long_poll::asked_ms(request.uri()) } else { 0 };
+    let limit = Duration::from_millis(app.config.request_timeout_ms + wait_ms);
     timeout(limit, next.run(request)).await.map_err(|_| {
         let detail = "it may have been carried out; repeat it with the same Idempotency-Key";
         Problem::new(Code::TimedOut, detail)

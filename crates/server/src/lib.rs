@@ -34,7 +34,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, Method};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use documents::Limits;
 use notifications::SECRET_BYTES;
@@ -44,7 +45,6 @@ use onboarding::{
 };
 use store::{Actor, SqliteStore, Store as _, StoreError};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -57,7 +57,10 @@ pub use listen::{StartError, Tls};
 pub use metrics::Metrics;
 
 use access::{Access, Rates};
+use events::Streams;
+use health::StoreCheck;
 use idempotency::InProgress;
+use listen::Places;
 use metrics::Watch;
 use routes::Rule;
 
@@ -69,6 +72,8 @@ pub struct Config {
     pub tls: Option<Tls>,
     /// How many requests a minute each key may make; 0 is no limit.
     pub requests_per_minute: u32,
+    /// How many connections another machine may have open; 0 is no limit.
+    pub connections_per_address: u32,
     /// How long a request may take.
     pub request_timeout_ms: u64,
     /// How long an answer is kept for the same request.
@@ -122,8 +127,8 @@ struct Inner {
     rules: HashMap<(&'static str, Method), Rule>,
     document: String,
     page: String,
-    /// The streams that may still be opened.
-    streams: Arc<Semaphore>,
+    streams: Streams,
+    store_check: StoreCheck,
     stop: CancellationToken,
 }
 
@@ -218,6 +223,7 @@ pub async fn start(
     let bound = listener.local_addr().unwrap_or(address);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let grace = Duration::from_millis(config.shutdown_grace_ms);
+    let places = Places::new(config.connections_per_address);
     let digest_key = store.digest_key().await?;
     let access = Access::new(!is_local, config.cors_origins.clone());
     let watch = Watch::from(store.history_end().await?);
@@ -226,7 +232,7 @@ pub async fn start(
         // The numbers have a task of their own, so that a bug in them does not end the API.
         let mut numbers = JoinSet::new();
         numbers.spawn(async move { metrics::keep_up(&app).await });
-        listen::serve(listener, tls, router, stop, grace).await;
+        listen::serve(listener, tls, router, places, stop, grace).await;
     });
     Ok(Running { origin: format!("{scheme}://{bound}"), serving })
 }
@@ -256,7 +262,8 @@ fn router(
         in_progress: InProgress::default(),
         watch,
         digest_key,
-        streams: Arc::new(Semaphore::new(events::STREAMS_MAX)),
+        streams: Streams::default(),
+        store_check: StoreCheck::default(),
         stop,
     }));
     let mut router = Router::new();
@@ -276,6 +283,17 @@ fn router(
     (router, app)
 }
 
+/// The headers that a page of another site may ask with.
+const ASKED_WITH: [HeaderName; 7] = [
+    AUTHORIZATION,
+    HeaderName::from_static("x-api-key"),
+    CONTENT_TYPE,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+];
+
 /// Off unless a site is named.
 fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> =
@@ -284,7 +302,8 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         CorsLayer::new()
             .allow_origin(origins)
             .allow_methods(Any)
-            .allow_headers(Any)
+            // By name: `*` does not stand for `Authorization`.
+            .allow_headers(ASKED_WITH)
             .expose_headers(Any)
     })
 }

@@ -1,10 +1,11 @@
 //! The listener: connections in, within limits, with TLS if there is a certificate, and an end
 //! that lets requests finish.
 
+use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -18,7 +19,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_io_timeout::TimeoutStream;
@@ -29,15 +30,20 @@ use tracing::{debug, warn};
 
 use crate::guard::Peer;
 
-/// So many connections are served at once; others wait.
+/// So many connections are served at once; what comes beyond them is closed.
 const CONNECTIONS_MAX: usize = 512;
+/// So many more are served of this machine, so that whoever watches over it gets an answer though
+/// all places are taken.
+const KEPT_FOR_THIS_MACHINE: usize = 32;
+/// How long one of these lasts at most, and how long its client may ask and read nothing. It is for
+/// one short question, and free again soon, whoever takes it.
+const KEPT_LIMIT: Duration = Duration::from_secs(3);
+const KEPT_IDLE_LIMIT: Duration = Duration::from_millis(500);
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
-/// How long a client may take to send the head of a request, or to begin the next one.
-const HEAD_LIMIT: Duration = Duration::from_secs(30);
-/// How long a client may take to read on. One that does not would keep its place for ever, and a
-/// stream's as well.
-const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of a request, or to begin the next one; and to read
+/// on. One that does not would keep its place for ever, and a stream's as well.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// The pause after a connection could not be taken: the process may be out of files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -98,24 +104,104 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
+/// The places of connections: so many in all, and so many of each address.
+pub(crate) struct Places {
+    all: Arc<Semaphore>,
+    kept: Arc<Semaphore>,
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    per_address: usize,
+}
+
+/// The place of one connection, until it is dropped.
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
+    is_kept: bool,
+}
+
+/// What is counted of an address.
+struct Share {
+    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    of: IpAddr,
+}
+
+impl Places {
+    /// 0 is as many of one address as there are.
+    pub(crate) fn new(per_address: u32) -> Self {
+        let per_address = match per_address {
+            0 => CONNECTIONS_MAX,
+            some => usize::try_from(some).unwrap_or(CONNECTIONS_MAX),
+        };
+        Self {
+            all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            kept: Arc::new(Semaphore::new(KEPT_FOR_THIS_MACHINE)),
+            taken: Arc::default(),
+            per_address,
+        }
+    }
+
+    /// A place for who comes from there, if one is left. This machine has no limit of its own: a
+    /// proxy on it comes for many, and there is one address for all.
+    async fn take(&self, from: IpAddr) -> Option<Place> {
+        let from = from.to_canonical();
+        let share = if from.is_loopback() { None } else { Some(self.share(from)?) };
+        if let Ok(permit) = Arc::clone(&self.all).try_acquire_owned() {
+            return Some(Place { _permit: permit, _share: share, is_kept: false });
+        }
+        if share.is_some() {
+            return None;
+        }
+        let permit = Arc::clone(&self.kept).acquire_owned().await.expect("nobody closes it");
+        Some(Place { _permit: permit, _share: None, is_kept: true })
+    }
+
+    fn share(&self, from: IpAddr) -> Option<Share> {
+        let of = client_of(from);
+        let mut all = self.taken.lock().expect("nothing panics while it is locked");
+        let taken = all.entry(of).or_default();
+        if *taken >= self.per_address {
+            return None;
+        }
+        *taken += 1;
+        Some(Share { taken: Arc::clone(&self.taken), of })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut all = self.taken.lock().expect("nothing panics while it is locked");
+        if let Some(taken) = all.get_mut(&self.of) {
+            *taken -= 1;
+            if *taken == 0 {
+                all.remove(&self.of);
+            }
+        }
+    }
+}
+
+/// Whoever has one address of IPv6 has the whole network around it.
+fn client_of(address: IpAddr) -> IpAddr {
+    const NETWORK: u128 = !0 << 64;
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & NETWORK).into(),
+    }
+}
+
 /// Serves until it is told to stop; then it takes no more connections, and lets requests finish
 /// within `grace`.
 pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
+    places: Places,
     stop: CancellationToken,
     grace: Duration,
 ) {
     let graceful = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let permit = tokio::select! {
-            permit = Arc::clone(&room).acquire_owned() => permit.expect("nobody closes it"),
-            () = stop.cancelled() => break,
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
@@ -128,14 +214,34 @@ pub(crate) async fn serve(
                 continue;
             }
         };
+        let place = tokio::select! {
+            place = places.take(address.ip()) => place,
+            () = stop.cancelled() => break,
+        };
+        let Some(place) = place else {
+            debug!(from = %address.ip(), "a connection was closed for which there was no place");
+            continue;
+        };
         // What is written is small, and waited for.
         let _ = stream.set_nodelay(true);
         let (tls, router, watcher) = (tls.clone(), router.clone(), graceful.watcher());
         connections.spawn(async move {
-            let _permit = permit;
-            match tls {
-                None => connection(stream, address, router, watcher).await,
-                Some(acceptor) => secured(stream, &acceptor, address, router, watcher).await,
+            // The whole of it, until the connection ends.
+            let place = place;
+            let idle_limit = if place.is_kept { KEPT_IDLE_LIMIT } else { IDLE_LIMIT };
+            let served = async {
+                match tls {
+                    None => connection(stream, address, idle_limit, router, watcher).await,
+                    Some(acceptor) => {
+                        secured(stream, &acceptor, address, idle_limit, router, watcher).await
+                    }
+                }
+            };
+            if !place.is_kept {
+                return served.await;
+            }
+            if timeout(KEPT_LIMIT, served).await.is_err() {
+                debug!("a connection gave back a place that is kept for short questions");
             }
         });
     }
@@ -149,11 +255,12 @@ async fn secured(
     stream: TcpStream,
     acceptor: &TlsAcceptor,
     address: SocketAddr,
+    idle_limit: Duration,
     router: Router,
     watcher: Watcher,
 ) {
     match timeout(HANDSHAKE_LIMIT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => connection(stream, address, router, watcher).await,
+        Ok(Ok(stream)) => connection(stream, address, idle_limit, router, watcher).await,
         Ok(Err(error)) => debug!(%error, "a handshake failed"),
         Err(_) => debug!("a handshake took too long"),
     }
@@ -162,6 +269,7 @@ async fn secured(
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     address: SocketAddr,
+    idle_limit: Duration,
     router: Router,
     watcher: Watcher,
 ) {
@@ -170,9 +278,9 @@ async fn connection(
         router.clone().oneshot(request)
     });
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_LIMIT));
+    stream.set_write_timeout(Some(idle_limit));
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT);
+    builder.timer(TokioTimer::new()).header_read_timeout(idle_limit);
     let served =
         watcher.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service)).await;
     if let Err(error) = served {
@@ -190,6 +298,46 @@ mod tests {
 
     const BODY_BYTES: usize = 1 << 20;
 
+    fn at(address: &str) -> IpAddr {
+        address.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_address_takes_its_share_of_the_places_and_leaves_the_others() {
+        let places = Places::new(2);
+        for (one, same, other) in [
+            ("198.51.100.7", "198.51.100.7", "198.51.100.8"),
+            ("198.51.100.9", "::ffff:198.51.100.9", "2001:db8::9"),
+            ("2001:db8:1::1", "2001:db8:1::2", "2001:db8:1:1::1"),
+        ] {
+            let first = places.take(at(one)).await.expect("the first");
+            let _second = places.take(at(same)).await.expect("the second");
+            assert!(places.take(at(one)).await.is_none(), "{one}: one too many");
+            assert!(places.take(at(other)).await.is_some(), "{other}: another one");
+            drop(first);
+            assert!(places.take(at(same)).await.is_some(), "{one}: a place was given back");
+        }
+        assert_eq!(places.all.available_permits(), CONNECTIONS_MAX);
+        assert!(places.taken.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn when_all_places_are_taken_some_are_left_for_this_machine_alone() {
+        let places = Places::new(0);
+        let mut all = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            let place = places.take(at("198.51.100.7")).await.expect("there is no limit");
+            assert!(!place.is_kept);
+            all.push(place);
+        }
+        assert!(places.take(at("198.51.100.8")).await.is_none());
+        for address in ["127.0.0.1", "::1"] {
+            assert!(places.take(at(address)).await.is_some_and(|place| place.is_kept));
+        }
+        drop(all);
+        assert!(places.take(at("127.0.0.1")).await.is_some_and(|place| !place.is_kept));
+    }
+
     /// How long the connection lives of a client that asks once and reads so much of the answer.
     async fn lives(read_bytes: usize) -> Duration {
         let (server, mut client) = duplex(1_024);
@@ -197,10 +345,11 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let began = Instant::now();
         let graceful = GracefulShutdown::new();
-        let served = tokio::spawn(connection(server, address, router, graceful.watcher()));
+        let served =
+            tokio::spawn(connection(server, address, IDLE_LIMIT, router, graceful.watcher()));
         client.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
         client.read_exact(&mut vec![0; read_bytes]).await.unwrap();
-        timeout(4 * WRITE_LIMIT, served).await.expect("it ends").unwrap();
+        timeout(4 * IDLE_LIMIT, served).await.expect("it ends").unwrap();
         began.elapsed()
     }
 
@@ -208,7 +357,7 @@ mod tests {
     async fn a_client_that_does_not_read_on_loses_its_connection() {
         for read_bytes in [1, BODY_BYTES / 2] {
             let lived = lives(read_bytes).await;
-            assert!(lived >= WRITE_LIMIT && lived < 2 * WRITE_LIMIT, "{lived:?}");
+            assert!(lived >= IDLE_LIMIT && lived < 2 * IDLE_LIMIT, "{lived:?}");
         }
     }
 }

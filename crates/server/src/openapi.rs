@@ -2,6 +2,7 @@
 
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
+use serde_json::map::Entry;
 use serde_json::{Map, Value, json};
 
 use crate::idempotency::KEY_CHARS_MAX;
@@ -142,8 +143,10 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
                     "schema": schema })
         })
         .collect();
-    parameters.extend(route.query.iter().map(|parameter| {
-        json!({ "name": parameter.name, "in": "query", "required": false,
+    let in_query = route.query.iter().map(|parameter| ("query", parameter));
+    let in_headers = route.headers.iter().map(|parameter| ("header", parameter));
+    parameters.extend(in_query.chain(in_headers).map(|(place, parameter)| {
+        json!({ "name": parameter.name, "in": place, "required": false,
                 "description": parameter.says, "schema": (parameter.schema)(generator) })
     }));
     if route.is_change {
@@ -152,8 +155,8 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
             "schema": { "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX,
                         "pattern": "^[!-~]+$" } }));
         parameters.push(json!({ "name": "If-Match", "in": "header", "required": false,
-            "description": "The ETag of the status that the request is made for, or *.",
-            "schema": { "type": "string", "pattern": "^([*]|\"[0-9]{1,18}\")$", "examples": ["*"] } }));
+            "description": "The ETag of the status that the request is made for, or several, or *.",
+            "schema": { "type": "string", "pattern": "^([*]|(W/)?\"[0-9]{1,18}\"( ?, ?(W/)?\"[0-9]{1,18}\")*)$", "examples": ["*"] } }));
     }
     parameters
 }
@@ -197,9 +200,17 @@ fn codes(route: &Route) -> Vec<Code> {
 }
 
 fn responses(route: &Route, problem: &Schema, generator: &mut SchemaGenerator) -> Value {
-    let mut responses = Map::new();
+    let mut responses: Map<String, Value> = Map::new();
     for answer in &route.answers {
-        responses.insert(answer.status.as_u16().to_string(), response(route, answer, generator));
+        let response = response(route, answer, generator);
+        match responses.entry(answer.status.as_u16().to_string()) {
+            Entry::Vacant(none) => drop(none.insert(response)),
+            // The same in another form.
+            Entry::Occupied(mut there) => {
+                there.get_mut()["content"][answer.media_type] =
+                    response["content"][answer.media_type].clone();
+            }
+        }
     }
     let codes = codes(route);
     for code in Code::ALL.into_iter().filter(|code| codes.contains(code)) {

@@ -32,20 +32,26 @@ pub(crate) struct Route {
     pub(crate) summary: &'static str,
     pub(crate) body: Option<Body>,
     pub(crate) query: Vec<Parameter>,
+    /// The headers that it alone looks at.
+    pub(crate) headers: Vec<Parameter>,
     pub(crate) answers: Vec<Answer>,
     /// The problems that it alone can answer with.
     pub(crate) codes: Vec<Code>,
     pub(crate) body_max: usize,
     /// Whether it takes `If-Match` and `Idempotency-Key`, and gives an `ETag`.
     pub(crate) is_change: bool,
+    /// Whether it may be asked to wait, which comes on top of the time that a request may take.
+    pub(crate) waits: bool,
 }
 
 /// What the guard knows of a route.
-#[derive(Clone, Copy)]
 pub(crate) struct Rule {
     pub(crate) path: &'static str,
     pub(crate) scope: Option<Scope>,
     pub(crate) body_max: usize,
+    pub(crate) waits: bool,
+    /// The parameters that its query may have.
+    pub(crate) query: Vec<&'static str>,
 }
 
 /// Makes the schema of a body.
@@ -58,7 +64,7 @@ pub(crate) struct Body {
     pub(crate) is_required: bool,
 }
 
-/// A parameter of a query.
+/// A parameter of a query, or a header.
 pub(crate) struct Parameter {
     pub(crate) name: &'static str,
     pub(crate) says: &'static str,
@@ -95,10 +101,12 @@ impl Route {
             summary: "",
             body: None,
             query: Vec::new(),
+            headers: Vec::new(),
             answers: Vec::new(),
             codes: Vec::new(),
             body_max: 0,
             is_change: false,
+            waits: false,
         }
     }
 
@@ -131,8 +139,9 @@ impl Route {
         Self { is_change: false, ..self }
     }
 
-    fn may_fail(self, code: Code) -> Self {
-        Self { codes: vec![code], ..self }
+    fn may_fail(mut self, code: Code) -> Self {
+        self.codes.push(code);
+        self
     }
 
     fn changing(self) -> Self {
@@ -141,6 +150,10 @@ impl Route {
 
     fn for_scope(self, scope: Scope) -> Self {
         Self { scope: Some(scope), ..self }
+    }
+
+    fn waiting(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     fn says(self, summary: &'static str) -> Self {
@@ -162,6 +175,11 @@ impl Route {
         self
     }
 
+    fn hears<T: JsonSchema>(mut self, name: &'static str, says: &'static str) -> Self {
+        self.headers.push(Parameter { name, says, schema: schema::<T> });
+        self
+    }
+
     fn answers<T: JsonSchema>(mut self, status: StatusCode, says: &'static str) -> Self {
         self.answers.push(Answer { status, says, schema: Some(schema::<T>), media_type: JSON });
         self
@@ -173,7 +191,13 @@ impl Route {
     }
 
     pub(crate) fn rule(&self) -> Rule {
-        Rule { path: self.path, scope: self.scope, body_max: self.body_max }
+        Rule {
+            path: self.path,
+            scope: self.scope,
+            body_max: self.body_max,
+            waits: self.waits,
+            query: self.query.iter().map(|parameter| parameter.name).collect(),
+        }
     }
 
     fn answers_status(self) -> Self {
@@ -229,6 +253,7 @@ fn of_users() -> Vec<Route> {
             .for_scope(Scope::Read)
             .says("Where a user stands, why, and who must act next")
             .asks::<lists::Tag>("lang", LANG)
+            .waiting()
             .asks::<users::Rest>("waitFor", "Answer once nothing is under way any more.")
             .asks::<users::Seconds>("timeout", "Or after so many seconds; 30 unless told.")
             .answers::<Status>(StatusCode::OK, "The status."),
@@ -395,10 +420,15 @@ fn of_notifications() -> Vec<Route> {
             .says("What happened, in order: as a page, or as a stream that goes on")
             .asks::<lists::EventId>("after", "Only what came after this event, by id or number.")
             .asks::<lists::Limit>("limit", LIMIT)
+            .hears::<lists::EventId>(
+                events::LAST_EVENT_ID,
+                "Where a stream goes on that broke off; a page does not look at it.",
+            )
             .answers::<events::Events>(
                 StatusCode::OK,
                 "A page; with Accept: text/event-stream a stream of the same events.",
-            ),
+            )
+            .answers_with(events::STREAM, "The stream."),
         admin(
             Route::get("/v1/webhooks", "listWebhooks", webhooks::list),
             "The endpoints that are told what happens",
@@ -468,7 +498,9 @@ fn of_health() -> Vec<Route> {
             .answers::<health::Health>(StatusCode::OK, "It has."),
         Route::get("/health/ready", "getReady", health::ready)
             .says("Whether it can work: the store takes writes, the worker turns, the provider takes calls")
-            .answers::<health::Health>(StatusCode::OK, "It can. What is in the way is told with 503."),
+            .may_fail(Code::NotReady)
+            .may_fail(Code::TimedOut)
+            .answers::<health::Health>(StatusCode::OK, "It can."),
     ]
 }
 

@@ -285,10 +285,7 @@ pub(crate) async fn get(
     User(user): User,
     Asked(query): Asked<StatusQuery>,
 ) -> Result<Response<Body>, Problem> {
-    let seconds = match (query.wait_for, query.timeout) {
-        (Some(WaitFor::Rest), seconds) => seconds.unwrap_or(long_poll::SECONDS),
-        (None, _) => 0,
-    };
+    let seconds = long_poll::seconds(query.wait_for, query.timeout)?;
     let stored = long_poll::at_rest(&app, &user, seconds).await?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
     let status = Status::of(&stored.user, &stored.onboarding, &reader);

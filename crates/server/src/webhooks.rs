@@ -145,7 +145,7 @@ pub(crate) async fn add(
     Raw(body): Raw,
 ) -> Result<Response<Body>, Problem> {
     media_type(&headers, &["application/json"])?;
-    let new: NewWebhook = object(&body, "url, events and signature")?;
+    let new: NewWebhook = object(&body, "url, events and signature (hmac or ed25519)")?;
     let kinds = new.events.as_deref().map(kinds).transpose()?;
     let id = endpoint::new_id(&chance(&app)?);
     let wanted = Wanted { id: id.clone(), url: new.url, kinds, form: new.signature };

@@ -37,6 +37,7 @@ async fn serving(tls: Tls, stop: &CancellationToken) -> Result<(TempDir, Running
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         tls: Some(tls),
         requests_per_minute: 0,
+        connections_per_address: 0,
         request_timeout_ms: 10_000,
         idempotency_kept_ms: 10_000,
         shutdown_grace_ms: 10_000,

@@ -162,6 +162,11 @@ fn other_sites_are_let_in_only_if_they_are_named() {
     let desk = api.with("Origin", "https://desk.example");
     let answer = desk.get("/v1/users").expect(200);
     assert_eq!(answer.header("access-control-allow-origin"), Some("https://desk.example"));
+    let asked = desk.with("Access-Control-Request-Method", "PUT").ask("OPTIONS", ADA);
+    let allowed = asked.header("access-control-allow-headers").unwrap().to_lowercase();
+    for name in ["authorization", "x-api-key", "content-type", "if-match", "idempotency-key"] {
+        assert!(allowed.split(',').any(|allowed| allowed.trim() == name), "{name}: {allowed}");
+    }
     let evil = api.with("Origin", "https://evil.example").get("/v1/users");
     assert_eq!(evil.header("access-control-allow-origin"), None);
     worker.stop();

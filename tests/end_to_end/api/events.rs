@@ -7,6 +7,7 @@ use super::*;
 
 /// How many streams may be open at once.
 const STREAMS_MAX: usize = 64;
+const STREAMS_PER_KEY: usize = 16;
 
 /// An open stream of events.
 struct Stream(BufReader<TcpStream>);
@@ -147,21 +148,36 @@ fn a_stream_ends_when_its_key_is_revoked() {
 }
 
 #[test]
-fn so_many_streams_are_open_at_once_and_no_more() {
+fn so_many_streams_of_a_key_are_open_at_once_and_so_many_in_all() {
     let gangway = alone();
+    let keys: Vec<String> =
+        (0..=STREAMS_MAX / STREAMS_PER_KEY).map(|_| key(&gangway, "read")).collect();
     let (worker, api) = served(&gangway);
-    let mut streams: Vec<Stream> =
-        (0..STREAMS_MAX).map(|_| Stream::open(&api, "/v1/events", &[])).collect();
-    for stream in &mut streams {
-        assert!(stream.head().starts_with("http/1.1 200"));
+    let open = |key: &str| {
+        let mut stream = Stream::open(&api, "/v1/events", &[("X-API-KEY", key)]);
+        (stream.head(), stream)
+    };
+    let (last, keys) = keys.split_last().unwrap();
+    let mut streams = Vec::new();
+    for key in keys {
+        for _ in 0..STREAMS_PER_KEY {
+            let (head, stream) = open(key);
+            assert!(head.starts_with("http/1.1 200"), "{head}");
+            streams.push(stream);
+        }
+        assert!(open(key).0.starts_with("http/1.1 429"));
+        if streams.len() < STREAMS_MAX {
+            assert!(open(last).0.starts_with("http/1.1 200"), "one key leaves the others theirs");
+        }
     }
-    let stream = api.with("Accept", "text/event-stream");
-    assert_eq!(stream.get("/v1/events").problem(429), "too-many-requests");
-    api.get("/v1/events").expect(200);
+    let with_last = api.with_key(last);
+    let refused = with_last.with("Accept", "text/event-stream").get("/v1/events");
+    assert!(refused.text().contains("64 streams are open"), "{}", refused.text());
+    assert_eq!(refused.problem(429), "too-many-requests");
+    with_last.get("/v1/events").expect(200);
     streams.pop();
     wait_until(PATIENCE, "room for a stream", || {
-        let mut stream = Stream::open(&api, "/v1/events", &[]);
-        stream.head().starts_with("http/1.1 200").then_some(())
+        open(last).0.starts_with("http/1.1 200").then_some(())
     });
     drop(streams);
     worker.stop();

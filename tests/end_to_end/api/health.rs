@@ -1,6 +1,9 @@
 //! Whether it lives, and whether it can do its work.
 
+use std::time::{Duration, Instant};
+
 use super::*;
+use crate::service::Blocked;
 
 #[test]
 fn it_is_ready_while_the_store_takes_writes_the_worker_turns_and_the_provider_is_open() {
@@ -45,6 +48,30 @@ fn it_is_not_ready_where_nothing_can_be_written() {
 }
 
 #[test]
+fn it_says_in_time_that_another_process_is_in_the_way_of_every_write() {
+    let gangway = alone();
+    let (worker, api) = served(&gangway);
+    wait_until(PATIENCE, "ready", || (api.get("/health/ready").status == 200).then_some(()));
+    let blocked = Blocked::of(&gangway.database());
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                let answer = api.get("/health/ready");
+                assert!(answer.text().contains("takes no write in time"), "{}", answer.text());
+                assert_eq!(answer.problem(503), "not-ready");
+            });
+        }
+    });
+    assert_eq!(api.get("/health/ready").problem(503), "not-ready");
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(3_500), "two checks took {took:?}");
+    blocked.end();
+    wait_until(PATIENCE, "ready again", || (api.get("/health/ready").status == 200).then_some(()));
+    worker.stop();
+}
+
+#[test]
 fn doctor_asks_the_worker_that_runs_and_says_what_is_in_its_way() {
     let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let address = free();
@@ -72,6 +99,10 @@ fn doctor_asks_the_worker_that_runs_and_says_what_is_in_its_way() {
     let elsewhere = elsewhere.with("HTTP__LISTEN", sandbox.origin().trim_start_matches("http://"));
     let told = check(&elsewhere).unwrap();
     assert!(told["message"].as_str().unwrap().contains("something else answers"), "{told}");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let elsewhere = elsewhere.with("HTTP__LISTEN", &silent.local_addr().unwrap().to_string());
+    let told = check(&elsewhere).unwrap();
+    assert!(told["message"].as_str().unwrap().contains("takes the connection at"), "{told}");
     worker.stop();
     assert_eq!(check(&elsewhere), None, "nobody runs");
 }

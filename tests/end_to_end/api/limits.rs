@@ -39,6 +39,9 @@ fn bad_requests_get_a_problem_with_its_place() {
         ("GET", "/v1/documents/none", "", "", 404, "no-such-document"),
         ("POST", "/v1/documents", "application/json", "{}", 422, "data-refused"),
         ("POST", "/v1/documents", "multipart/form-data", "x", 400, "bad-request"),
+        ("POST", "/v1/documents", "multipart/form-data; boundary=XX", "x", 422, "data-refused"),
+        ("POST", "/v1/documents", "application/json", "{", 422, "data-refused"),
+        ("PUT", ADA, "Application/JSON; charset=utf-8", "{", 422, "data-refused"),
         ("POST", "/v1/users/userId:ada/hold", "application/json", "[]", 422, "data-refused"),
         ("POST", "/v1/users/userId:ada/reopen", "application/json", "{}", 422, "data-refused"),
         ("POST", "/v1/users/userId:ada/hold", "", "", 404, "no-such-user"),
@@ -49,6 +52,35 @@ fn bad_requests_get_a_problem_with_its_place() {
         let answer = api.send(method, path, media_type, body.as_bytes());
         assert_eq!(answer.status, status, "{method} {path} {body}: {}", answer.text());
         assert_eq!(answer.problem(status), code, "{method} {path} {body}");
+    }
+    for (path, named) in [
+        ("/v1/users?staet=held", "staet is no parameter; there are state, product"),
+        ("/v1/users?state=hold", "state has a value"),
+        ("/v1/users?stuck=maybe", "stuck has a value"),
+        ("/v1/users?ilse%40example.org=1", "what is in the query is no parameter"),
+        ("/v1/users/userId:ada/linked-wallets?limit=1", "limit is no parameter; there is none"),
+        ("/v1/webhooks?limit=1", "limit is no parameter; there is none"),
+        ("/v1/webhooks/ep_none?limit=1", "limit is no parameter; there is none"),
+    ] {
+        let refused = api.get(path);
+        assert!(refused.text().contains(named), "{path}: {}", refused.text());
+        assert!(!refused.text().contains("ilse"), "{}", refused.text());
+        assert_eq!(refused.problem(400), "bad-request");
+    }
+    let packed = api.with("Content-Encoding", "gzip").json("PUT", ADA, &json!({}));
+    assert!(packed.text().contains("without Content-Encoding"), "{}", packed.text());
+    assert_eq!(packed.problem(415), "unsupported-media-type");
+    for (path, body, pointer) in [
+        ("/v1/documents", json!({ "userLocator": "userId:a", "data": "AAAA" }), "/documentType"),
+        ("/v1/documents", json!({ "documentType": 5, "data": "AAAA" }), "/documentType"),
+        ("/v1/webhooks", json!({ "url": 5 }), "/url"),
+        ("/v1/webhooks", json!({ "url": "https://a.example", "events": ["x", 5] }), "/events/1"),
+        ("/v1/webhooks/ep_none/rotate", json!({ "overlapSeconds": -1 }), "/overlapSeconds"),
+        ("/v1/users/userId:ada/resume", json!({ "reason": 5 }), "/reason"),
+        ("/v1/users/userId:ada/reopen", json!({}), "/reason"),
+    ] {
+        let refused = api.json("POST", path, &body).expect(422).value();
+        assert_eq!(refused["errors"][0]["pointer"], pointer, "{refused:#}");
     }
     let both = json!({ "userLocator": "userId:a", "reference": { "userLocator": "userId:b" },
         "documentType": "A B", "data": "?", "expiresAt": "never" });
@@ -95,16 +127,59 @@ fn bodies_are_limited_by_their_route() {
 fn whoever_is_too_slow_is_not_waited_for() {
     let gangway = alone().with("HTTP__REQUEST_TIMEOUT", "300ms");
     let (worker, api) = served(&gangway);
-    let mut stream = TcpStream::connect(api.authority()).unwrap();
-    let head = "PUT /v1/users/userId:ada HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-                Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("timed-out"), "{answer}");
+    // What a route does not have gives no more time to a slow body.
+    for (query, status) in [("", "408"), ("?waitFor=rest", "400")] {
+        let began = std::time::Instant::now();
+        let mut stream = TcpStream::connect(api.authority()).unwrap();
+        let head = format!(
+            "PUT /v1/users/userId:ada{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(20), "{:?}", began.elapsed());
+    }
     // A wait that was asked for may take longer.
     api.json("PUT", ADA, &complete_profile("ada")).expect(201);
     api.get(&format!("{ADA}?waitFor=rest&timeout=1")).expect(200);
+    let refused = api.get(&format!("{ADA}?waitFor=rest&timeout=61"));
+    assert!(refused.text().contains("timeout takes 0 to 60"), "{}", refused.text());
+    assert_eq!(refused.problem(400), "bad-request");
+    worker.stop();
+}
+
+/// What a stranger can open in vain: many questions, and nobody who reads an answer.
+#[test]
+fn whoever_takes_all_places_does_not_keep_health_from_answering() {
+    let gangway = alone();
+    let (worker, api) = served(&gangway);
+    let questions = "GET /docs HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(50);
+    let taken: Vec<TcpStream> = (0..530)
+        .map(|number| {
+            let mut stream = TcpStream::connect(api.authority()).unwrap();
+            if number % 2 == 0 {
+                // It may be full, or closed.
+                stream.set_nonblocking(true).unwrap();
+                let _ = stream.write(questions.as_bytes());
+            }
+            stream
+        })
+        .collect();
+    let began = std::time::Instant::now();
+    let limit = std::time::Duration::from_secs(8);
+    assert_eq!(api.get("/health/live").expect(200).value()["status"], "ok");
+    // A place that is kept for short questions is soon given back; the others are not.
+    let mut late = &taken[taken.len() - 1];
+    late.set_read_timeout(Some(limit)).unwrap();
+    assert_eq!(late.read(&mut [0]).unwrap(), 0, "the last one was closed");
+    assert!(began.elapsed() < limit, "{:?}", began.elapsed());
+    let mut early = &taken[1];
+    early.set_nonblocking(true).unwrap();
+    let still_open = early.read(&mut [0]).unwrap_err();
+    assert_eq!(still_open.kind(), std::io::ErrorKind::WouldBlock);
+    drop(taken);
     worker.stop();
 }
 
@@ -122,6 +197,9 @@ fn each_key_has_a_rate_of_its_own() {
         let after: u64 = limited.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=20).contains(&after), "{after}");
         assert_eq!(limited.problem(429), "too-many-requests");
+    }
+    for _ in 0..10 {
+        api.get("/health/live").expect(200);
     }
     worker.stop();
 }

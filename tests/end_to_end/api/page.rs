@@ -15,6 +15,17 @@ fn the_document_says_what_there_is_and_the_page_loads_nothing_from_elsewhere() {
         assert!(document["components"]["schemas"][name].is_object(), "{name} is not there");
     }
     assert!(schemas.len() > 50);
+    let ready = &document["paths"]["/health/ready"]["get"]["responses"];
+    for (status, word) in [("503", "not-ready"), ("408", "timed-out")] {
+        assert!(ready[status]["description"].as_str().unwrap().contains(word), "{ready:#}");
+    }
+    let events = &document["paths"]["/v1/events"]["get"];
+    for media_type in ["application/json", "text/event-stream"] {
+        assert!(events["responses"]["200"]["content"][media_type].is_object(), "{events:#}");
+    }
+    let mut parameters = events["parameters"].as_array().unwrap().iter();
+    let resumed = parameters.find(|it| it["name"] == "Last-Event-ID").unwrap();
+    assert_eq!(resumed["in"], "header");
     let page = api.get("/docs").expect(200);
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     let page = page.text();

@@ -158,7 +158,7 @@ fn a_change_is_made_only_to_the_version_that_it_is_for() {
     api.with("If-Match", "*").json("PATCH", ADA, &patch("Eve")).expect(200);
     let nobody = api.with("If-Match", "*").json("PUT", "/v1/users/userId:nobody", &profile);
     assert_eq!(nobody.problem(412), "version-mismatch");
-    for bad in ["6", "W/\"6\"", "\"six\"", "\"1\", \"2\""] {
+    for bad in ["6", "\"six\"", "\"1\", six"] {
         let answer = api.with("If-Match", bad).json("PATCH", ADA, &patch("Ada"));
         assert_eq!(answer.problem(400), "bad-request", "{bad}");
     }
@@ -176,5 +176,18 @@ fn a_change_is_made_only_to_the_version_that_it_is_for() {
     });
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| [200, 412].contains(status)), "{statuses:?}");
+
+    // A weak tag, as a proxy makes it, and one of several.
+    for (number, form) in ["W/@", "\"1\", @", "\"1\",W/@"].into_iter().enumerate() {
+        // The worker may come in between.
+        let tags = wait_until(PATIENCE, "the version that was read", || {
+            let tags = form.replace('@', api.get(ADA).header("etag").unwrap());
+            let changed =
+                api.with("If-Match", &tags).json("PATCH", ADA, &patch(&format!("Eve {number}")));
+            (changed.status == 200).then_some(tags)
+        });
+        let late = api.with("If-Match", &tags).json("PATCH", ADA, &patch("Late"));
+        assert_eq!(late.problem(412), "version-mismatch", "{tags}");
+    }
     worker.stop();
 }

@@ -113,8 +113,8 @@ fn what_is_no_endpoint_is_refused_at_its_place() {
         (json!({ "url": "http://127.0.0.1:80/" }), "/url"),
         (json!({ "url": "https://example.com", "events": ["task.opened", "none"] }), "/events/1"),
         (json!({ "url": "https://example.com", "events": [] }), "/events"),
-        (json!({ "url": "https://example.com", "signature": "none" }), ""),
-        (json!({ "url": "https://example.com", "secret": "whsec_" }), ""),
+        (json!({ "url": "https://example.com", "signature": "none" }), "/signature"),
+        (json!({ "url": "https://example.com", "secret": "whsec_" }), "/secret"),
         (json!([]), ""),
     ] {
         let refused = api.json("POST", HOOKS, &body).expect(422).value();

@@ -92,6 +92,7 @@ mod tests {
                 },
                 is_new: false,
                 unchanged: Some(Reason::NothingNewToVerify),
+                wallet: None,
                 warnings: Problems::default(),
             };
             assert_eq!(unchanged(&settled).as_deref(), Some(expected));

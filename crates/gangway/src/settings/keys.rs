@@ -184,6 +184,8 @@ const fn count(min: u32, max: u32, set: fn(&mut Settings, u32)) -> Kind {
 
 /// More calls a minute than any provider allows.
 const PER_MINUTE_MAX: u32 = 1_000_000;
+/// As many as the API serves of all together.
+const CONNECTIONS_MAX: u32 = 512;
 /// More bytes than any provider takes in one call.
 const BYTES_MAX: u32 = 100_000_000;
 /// More tries or rounds than make sense.
@@ -342,6 +344,13 @@ pub(crate) static KEYS: &[Key] = &[
         "600",
         count(0, PER_MINUTE_MAX, |s, count| s.http.requests_per_minute = count),
         "How many requests a minute each key may make. 0 = unlimited.",
+    ),
+    key(
+        "http.connections_per_address",
+        "64",
+        count(0, CONNECTIONS_MAX, |s, count| s.http.connections_per_address = count),
+        "How many connections another machine may have open at once; what is beyond is closed. A\n\
+         proxy on another machine needs more: all that it serves share its address. 0 = unlimited.",
     ),
     key(
         "http.request_timeout",

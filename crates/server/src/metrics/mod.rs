@@ -138,17 +138,18 @@ impl Metrics {
         );
         let commit_writes = all.add(
             "group_commit_writes",
-            "How many writes one transaction of this process took in",
+            "How many writes one transaction of this process took in that changed something",
             of_writes(),
         );
         let commit_seconds = all.add(
             "group_commit_duration_seconds",
-            "How long a transaction of this process took, from BEGIN to the answer to COMMIT",
+            "How long a transaction of this process took that changed something, from BEGIN to the \
+             answer to COMMIT",
             of_milliseconds(),
         );
         let commit_failures = all.add(
             "group_commit_failures",
-            "Transactions of this process that were not stored",
+            "Transactions of this process that the database did not take",
             Counter::default(),
         );
         let created = all.add("onboardings_created", "Onboardings that began", Counter::default());
@@ -196,11 +197,13 @@ impl Metrics {
 
     /// Takes in a group commit.
     pub fn committed(&self, commit: GroupCommit) {
-        #[expect(clippy::cast_precision_loss, reason = "a few hundred at most")]
-        self.commit_writes.observe(commit.writes as f64);
-        self.commit_seconds.observe(commit.took.as_secs_f64());
-        if !commit.is_stored {
-            self.commit_failures.inc();
+        match commit {
+            GroupCommit::Stored { writes, took } => {
+                #[expect(clippy::cast_precision_loss, reason = "a few hundred at most")]
+                self.commit_writes.observe(writes as f64);
+                self.commit_seconds.observe(took.as_secs_f64());
+            }
+            GroupCommit::Failed => drop(self.commit_failures.inc()),
         }
     }
 
@@ -277,4 +280,22 @@ fn whole(count: u64) -> i64 {
 
 const fn lane_label(lane: Lane) -> (&'static str, &'static str) {
     ("lane", lane.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::prometheus_text;
+
+    use super::*;
+
+    #[test]
+    fn before_the_store_was_read_the_provider_is_said_to_be_neither_open_nor_closed() {
+        let budgets = Budgets { writes_per_minute: 0, reads_per_minute: 0 };
+        let metrics = Metrics::new("0", budgets, Timestamp(0));
+        metrics.standing.found(None, Timestamp(0));
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &metrics.registry).unwrap();
+        assert!(text.contains("\ngangway_store_readable 0"), "{text}");
+        assert!(!text.contains("\ngangway_provider_open"), "{text}");
+    }
 }

@@ -27,7 +27,8 @@ pub(super) struct Standing {
     pending_age: Number,
     database_bytes: Gauge,
     log_bytes: Gauge,
-    open: Gauge,
+    /// Nothing before the store was first read: 0 would say that it is closed.
+    open: Gauges<0>,
     closed_seconds: Number,
     worker_age: Number,
     products: Gauges<2>,
@@ -123,7 +124,7 @@ impl Standing {
             ),
             pending: all.add(
                 "deliveries_pending",
-                "Deliveries that have neither arrived nor been given up",
+                "Deliveries to endpoints that are not disabled that have neither arrived nor been given up",
                 Gauge::default(),
             ),
             pending_age: all.add(
@@ -144,7 +145,7 @@ impl Standing {
             open: all.add(
                 "provider_open",
                 "1 while the provider takes our calls, 0 while it refuses them all",
-                Gauge::default(),
+                Family::default(),
             ),
             closed_seconds: all.add(
                 "provider_closed_seconds",
@@ -209,7 +210,7 @@ impl Standing {
         self.database_bytes.set(whole(figures.database_bytes));
         self.log_bytes.set(whole(figures.log_bytes));
         let closed_since = gate.closed_since();
-        self.open.set(i64::from(closed_since.is_none()));
+        self.open.get_or_create(&[]).set(i64::from(closed_since.is_none()));
         self.closed_seconds.set(closed_since.map_or(0.0, |since| seconds(now.ms_since(since))));
     }
 

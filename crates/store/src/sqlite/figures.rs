@@ -20,7 +20,8 @@ pub struct Figures {
     pub queues: Vec<QueueFigures>,
     /// Into how many intervals of its budget each lane's pace was stretched by the last 429.
     pub slowdowns: Vec<(Lane, u32)>,
-    /// How many deliveries have neither arrived nor been given up.
+    /// How many deliveries to endpoints that are not disabled have neither arrived nor been given
+    /// up.
     pub deliveries_pending: u64,
     /// When the oldest of what they tell of happened.
     pub delivery_oldest_at: Option<Timestamp>,
@@ -80,15 +81,18 @@ pub struct CensusPage {
     pub next: Option<i64>,
 }
 
-/// What a group commit came to.
+/// What a group commit came to. One that changed nothing is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GroupCommit {
-    /// How many writes it took in.
-    pub writes: usize,
-    /// How long it took from BEGIN to the answer to COMMIT.
-    pub took: Duration,
-    /// Whether it is stored. One that is not is divided or tried again.
-    pub is_stored: bool,
+pub enum GroupCommit {
+    /// It is stored.
+    Stored {
+        /// How many writes it took in.
+        writes: usize,
+        /// How long it took from BEGIN to the answer to COMMIT.
+        took: Duration,
+    },
+    /// It is not, or nobody can tell: the store did not take it. It is divided or tried again.
+    Failed,
 }
 
 impl SqliteStore {
@@ -210,7 +214,8 @@ fn read_change(
 
 pub(super) const PENDING: &str = "\
     select p.count, n.happened_at from \
-    (select count(*) as count, min(seq) as oldest from deliveries where state in ('waiting', 'due')) p \
+    (select count(*) as count, min(seq) as oldest from deliveries where state in ('waiting', 'due') \
+    and endpoint_key in (select key from endpoints where disabled_at is null)) p \
     left join notifications n on n.seq = p.oldest";
 
 async fn queue_figures(

@@ -117,6 +117,7 @@ impl SqliteStore {
                 presence,
                 policy: Arc::clone(&policy),
                 conn: Some(conn),
+                rows_changed: None,
                 transactions: 0,
                 waiting,
                 watched: Arc::clone(&commits_watched),

@@ -305,6 +305,7 @@ async fn writer(place: &Place, waiting: mpsc::Receiver<Box<dyn Job>>) -> Writer 
         presence: Presence::of(&place.path()).unwrap(),
         options,
         policy: Arc::new(Policy::default()),
+        rows_changed: None,
         transactions: 0,
         waiting,
         watched: Arc::default(),

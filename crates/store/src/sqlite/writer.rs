@@ -8,7 +8,7 @@ use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use onboarding::Policy;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -58,6 +58,10 @@ pub(super) struct Tx {
     /// Whether destroyed data has to leave the write-ahead log before anyone is answered.
     pub empty_log: bool,
     policy_key: Option<i64>,
+    /// How many rows had been changed on its connection before.
+    changed_before: i64,
+    /// When it began. It decides nothing: whoever watches is told how long it took.
+    began: Instant,
 }
 
 impl Tx {
@@ -107,6 +111,9 @@ pub(super) trait Job: Send {
     /// Runs the write, keeps its answer, and says whether it succeeded.
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
+    /// Whether it failed by the store (a full disk, say), and not by what is in it.
+    fn is_refused_by_the_store(&self) -> bool;
+
     /// Answers whoever waits, once it is known what became of the transaction.
     fn settle(self: Box<Self>, outcome: &Outcome);
 }
@@ -124,6 +131,12 @@ impl<W: Write> Job for Waiting<W> {
 
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
         Box::pin(async move { self.answer.insert(self.write.run(tx).await).is_ok() })
+    }
+
+    fn is_refused_by_the_store(&self) -> bool {
+        let Some(Err(StoreError::Unavailable(source))) = &self.answer else { return false };
+        let refused = source.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+        !refused.and_then(|error| error.code()).is_some_and(|code| is_of_content(&code))
     }
 
     fn settle(self: Box<Self>, outcome: &Outcome) {
@@ -166,6 +179,8 @@ pub(super) struct Writer {
     pub policy: Arc<Policy>,
     /// None after a failure, until the next transaction opens a new one.
     pub conn: Option<SqliteConnection>,
+    /// How many rows were ever changed on it, as far as that was asked.
+    pub rows_changed: Option<i64>,
     /// How many transactions there were since the last look at the log.
     pub transactions: u32,
     pub waiting: mpsc::Receiver<Box<dyn Job>>,
@@ -211,47 +226,69 @@ impl Writer {
     }
 
     async fn with_tx_watched(&mut self, jobs: &mut [Box<dyn Job>]) -> Outcome {
-        // It decides nothing; whoever watches is told how long it took.
-        let began = Instant::now();
-        let outcome = self.with_tx(jobs).await;
-        if let Some(tell) = self.watched.get() {
-            let is_stored = matches!(outcome, Outcome::Stored);
-            tell(GroupCommit { writes: jobs.len(), took: began.elapsed(), is_stored });
+        let (outcome, changed_in) = self.with_tx(jobs).await;
+        let told = match (&outcome, changed_in) {
+            (Outcome::Stored, Some(took)) => Some(GroupCommit::Stored { writes: jobs.len(), took }),
+            // Most looks for work find none.
+            (Outcome::Stored, None) => None,
+            (Outcome::Spoiled, _) => match &jobs[..] {
+                [alone] if alone.is_refused_by_the_store() => Some(GroupCommit::Failed),
+                // By what is in it; or each is tried alone.
+                _ => None,
+            },
+            (Outcome::NotBegun(_) | Outcome::NotStored(_) | Outcome::Unknown(_), _) => {
+                Some(GroupCommit::Failed)
+            }
+        };
+        if let (Some(tell), Some(told)) = (self.watched.get(), told) {
+            tell(told);
         }
         outcome
     }
 
-    /// The one way in which anything is written.
-    async fn with_tx(&mut self, jobs: &mut [Box<dyn Job>]) -> Outcome {
+    /// The one way in which anything is written; and how long it took from BEGIN to the answer to
+    /// COMMIT, if any row was changed.
+    async fn with_tx(&mut self, jobs: &mut [Box<dyn Job>]) -> (Outcome, Option<Duration>) {
         let mut tx = match self.begin().await {
             Ok(tx) => tx,
-            Err(error) => return Outcome::NotBegun(error),
+            Err(error) => return (Outcome::NotBegun(error), None),
         };
         for job in jobs.iter_mut() {
             if !job.run(&mut tx).await {
                 close(tx.conn).await;
-                return Outcome::Spoiled;
+                return (Outcome::Spoiled, None);
             }
         }
+        let changed_after = match rows_changed(&mut tx.conn).await {
+            Ok(rows) => rows,
+            Err(error) => {
+                close(tx.conn).await;
+                return (Outcome::NotStored(Arc::new(error)), None);
+            }
+        };
+        let has_changed = changed_after != tx.changed_before;
         #[cfg(feature = "break-points")]
         let point = break_point_of(jobs, tx.mark);
         let committed = execute(&mut tx.conn, "commit");
         #[cfg(feature = "break-points")]
         let committed = break_point::around(point, break_point::failure, committed);
-        if let Err(error) = committed.await {
+        let committed = committed.await;
+        let changed_in = has_changed.then(|| tx.began.elapsed());
+        if let Err(error) = committed {
             close(tx.conn).await;
-            return self.clear_up(Arc::new(error), tx.mark, tx.commit_id).await;
+            return (self.clear_up(Arc::new(error), tx.mark, tx.commit_id).await, changed_in);
         }
         if let Err(error) = self.presence.check() {
             close(tx.conn).await;
-            return Outcome::Unknown(Arc::new(error));
+            return (Outcome::Unknown(Arc::new(error)), changed_in);
         }
         self.conn = Some(tx.conn);
+        self.rows_changed = Some(changed_after);
         self.transactions += 1;
         if tx.empty_log {
             self.empty_log().await;
         }
-        Outcome::Stored
+        (Outcome::Stored, changed_in)
     }
 
     async fn empty_log(&mut self) {
@@ -267,6 +304,18 @@ impl Writer {
                 open::connect(&self.options).await.map_err(|error| Arc::new(error) as Shared)?
             }
         };
+        let changed_before = match self.rows_changed.take() {
+            Some(rows) => Ok(rows),
+            None => rows_changed(&mut conn).await,
+        };
+        let changed_before = match changed_before {
+            Ok(rows) => rows,
+            Err(error) => {
+                close(conn).await;
+                return Err(Arc::new(error));
+            }
+        };
+        let began = Instant::now();
         if let Err(error) = execute(&mut conn, "begin immediate").await {
             close(conn).await;
             return Err(Arc::new(error));
@@ -278,6 +327,8 @@ impl Writer {
             mark: None,
             empty_log: false,
             policy_key: None,
+            changed_before,
+            began,
         })
     }
 
@@ -324,6 +375,17 @@ async fn is_stored(
     .bind(commit_id)
     .fetch_one(conn)
     .await
+}
+
+/// Whether this code of SQLite's says that a constraint does not hold (19), or that a value is too
+/// large (18).
+fn is_of_content(code: &str) -> bool {
+    code.parse().is_ok_and(|code: u32| matches!(code & 0xff, 18 | 19))
+}
+
+/// How many rows were ever changed on a connection.
+async fn rows_changed(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select total_changes()").fetch_one(conn).await
 }
 
 async fn execute(conn: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {

@@ -228,6 +228,12 @@ async fn ready(settings: &Settings) -> Option<Check> {
             format!("something else answers at {listen}"),
             "is http.listen what it was when `gangway serve` was started?",
         ),
+        Ok(Readiness::Silent) => Check::fail(
+            CHECK,
+            format!("it takes the connection at {listen}, and does not answer in time"),
+            "is the machine or its disk overloaded? What stands still is restarted: `systemctl \
+             restart gangway` where systemd runs it",
+        ),
         Err(error) => Check::warn(
             CHECK,
             format!("nothing answers at {listen}: {error}"),

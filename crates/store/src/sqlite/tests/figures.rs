@@ -80,17 +80,81 @@ async fn history_is_followed_from_a_place_with_how_long_each_state_lasted() {
     );
 }
 
-#[tokio::test]
-async fn each_group_commit_is_told() {
-    let place = Place::new();
-    let store = place.open().await;
+/// What is told of the commits from now on.
+fn watched(store: &SqliteStore) -> Arc<Mutex<Vec<GroupCommit>>> {
     let told: Arc<Mutex<Vec<GroupCommit>>> = Arc::default();
     let teller = Arc::clone(&told);
     store.watch_commits(move |commit| teller.lock().unwrap().push(commit));
+    told
+}
+
+#[tokio::test]
+async fn a_group_commit_is_told_if_it_changed_something() {
+    let place = Place::new();
+    let store = place.open().await;
+    let told = watched(&store);
+    assert!(claim(&store, NOW).await.claimed.is_empty());
+    assert!(claim(&store, at(1)).await.claimed.is_empty());
+    assert_eq!(*told.lock().unwrap(), [], "there was nothing to be done");
     begin(&store, 1, NOW).await;
+    assert!(!claim(&store, at(2_000)).await.claimed.is_empty());
     let told = told.lock().unwrap();
-    assert_eq!(told.len(), 1);
-    assert!(told[0].writes == 1 && told[0].is_stored && !told[0].took.is_zero(), "{told:?}");
+    assert_eq!(told.len(), 2, "{told:?}");
+    for commit in &*told {
+        let is_stored =
+            matches!(commit, GroupCommit::Stored { writes: 1, took } if !took.is_zero());
+        assert!(is_stored, "{told:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_commit_fails_by_the_store_and_not_by_what_is_in_it() {
+    let place = Place::new();
+    drop(place.open().await);
+    let options = open::options(&place.path()).pragma("max_page_count", "200");
+    let store = open_with(&options).await;
+    let told = watched(&store);
+    let before = begin(&store, 1, NOW).await;
+    place
+        .run("create trigger t before update on onboardings begin select raise(abort, 'no'); end")
+        .await;
+    told.lock().unwrap().clear();
+    let refused = store.commit(change(&before, &[hold()], NOW, store.policy())).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(*told.lock().unwrap(), []);
+
+    let mut large = change(&blank(2, NOW), &[wanted()], NOW, store.policy());
+    large.personal.push(passport(2, &vec![1; 1 << 20]));
+    let refused = store.commit(large).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert_eq!(*told.lock().unwrap(), [GroupCommit::Failed]);
+}
+
+#[tokio::test]
+async fn what_is_on_its_way_to_a_disabled_endpoint_does_not_wait() {
+    let place = Place::new();
+    let store = place.open().await;
+    begin(&store, 1, NOW).await;
+    place
+        .run(
+            "insert into endpoints (key, id, url, cursor, created_at, disabled_at, disabled_for) \
+             values (1, 'a', 'https://a.example', 0, 0, null, null), \
+             (2, 'b', 'https://b.example', 0, 0, 5, 'gone')",
+        )
+        .await;
+    let pending = async || {
+        let figures = store.figures(at(20_000)).await.unwrap();
+        (figures.deliveries_pending, figures.delivery_oldest_at)
+    };
+    place
+        .run(
+            "insert into deliveries (endpoint_key, seq, stream, state, attempts) \
+             values (2, 1, 1, 'waiting', 0)",
+        )
+        .await;
+    assert_eq!(pending().await, (0, None));
+    place.run("update endpoints set disabled_at = null, disabled_for = null").await;
+    assert_eq!(pending().await, (1, Some(NOW)));
 }
 
 #[tokio::test]
