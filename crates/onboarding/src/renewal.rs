@@ -121,7 +121,7 @@ impl Onboarding {
         let mut renewals = std::mem::take(&mut self.renewals);
         renewals.retain_mut(|task| {
             let supplied = self.is_supplied(&task.request, &task.known, cx.policy);
-            task.set_supplied(supplied || task.waived.is_some(), cx);
+            task.set_supplied(supplied, cx);
             task.products.clone_from(&stake);
             let is_sent = held == acknowledged;
             let next = ahead.get(&task.request).filter(|ahead| ahead.opens_at <= cx.now);

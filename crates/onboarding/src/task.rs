@@ -222,12 +222,16 @@ impl DueSource {
     }
 }
 
-/// A round of a task: what was supplied then did not do.
+/// A round of a task: what was supplied then did not do, or it was let pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PastRound {
-    /// When it was supplied.
-    pub supplied_at: Timestamp,
+    /// When something was supplied, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supplied_at: Option<Timestamp>,
+    /// When a person let it pass, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived_at: Option<Timestamp>,
     /// When it was asked for again.
     pub asked_again_at: Timestamp,
 }
@@ -288,20 +292,45 @@ impl Task {
     /// Something was supplied, or taken back again. What was waived stays so.
     pub(crate) fn set_supplied(&mut self, is_supplied: bool, cx: &Context<'_>) {
         if is_supplied {
-            if cx.policy.looks_back() {
+            if cx.policy.tells_apart() {
+                self.supplied_at = Some(self.supplied_at().unwrap_or(cx.now));
+            } else if cx.policy.looks_back() {
                 self.supplied_at.get_or_insert(cx.now);
             }
             self.state = TaskState::Supplied;
         } else if self.waived.is_none() && !matches!(self.request, Request::Operator(_)) {
             self.supplied_at = None;
             self.state = TaskState::Open;
+        } else if self.waived.is_some() && cx.policy.tells_apart() {
+            self.supplied_at = None;
         }
     }
 
-    /// What was supplied did not do: a new round begins.
+    /// Something was supplied, be it waived before.
+    pub(crate) fn supply(&mut self, cx: &Context<'_>) {
+        if cx.policy.tells_apart() {
+            self.supplied_at = self.supplied_at();
+        }
+        self.waived = None;
+        self.set_supplied(true, cx);
+    }
+
+    /// When something was supplied in this round. Edition 1 of the rules noted the time of a waive
+    /// there, too.
+    pub(crate) fn supplied_at(&self) -> Option<Timestamp> {
+        let waived_at = self.waived.as_ref().map(|waived| waived.at);
+        self.supplied_at.filter(|at| Some(*at) != waived_at)
+    }
+
+    /// What was supplied did not do, or what was let pass may not: a new round begins.
     pub(crate) fn ask_again(&mut self, due: Option<Due>, cx: &Context<'_>) {
-        if let Some(supplied_at) = self.supplied_at.take() {
-            self.past_rounds.push(PastRound { supplied_at, asked_again_at: cx.now });
+        let (supplied_at, waived_at) = if cx.policy.tells_apart() {
+            (self.supplied_at(), self.waived.as_ref().map(|waived| waived.at))
+        } else {
+            (self.supplied_at, None)
+        };
+        if supplied_at.is_some() || cx.policy.tells_apart() {
+            self.past_rounds.push(PastRound { supplied_at, waived_at, asked_again_at: cx.now });
             let forgotten = self.past_rounds.len().saturating_sub(PAST_ROUNDS_MAX);
             self.past_rounds.drain(..forgotten);
         }
@@ -309,13 +338,15 @@ impl Task {
         self.state = TaskState::Open;
         self.due = due;
         self.reminders = 0;
+        self.supplied_at = None;
         self.waived = None;
     }
 
-    /// A person said that it is dealt with, or may pass.
+    /// A person said that it is dealt with, or may pass. What may pass was not supplied.
     pub(crate) fn settle(&mut self, waived: Option<Waived>, cx: &Context<'_>) {
         self.state = TaskState::Supplied;
-        self.supplied_at = cx.policy.looks_back().then_some(cx.now);
+        let is_supplied = waived.is_none() || !cx.policy.tells_apart();
+        self.supplied_at = (is_supplied && cx.policy.looks_back()).then_some(cx.now);
         self.waived = waived;
     }
 }

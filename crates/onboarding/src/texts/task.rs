@@ -156,9 +156,10 @@ fn renewal(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
     }
 }
 
-/// That it was asked for before, if it was.
+/// That what was sent before did not do. Whoever sent nothing, as it was waived, is not told so.
 fn again(voice: &Voice<'_>, subject: &Subject, today: Date) -> Option<Phrase> {
-    if subject.round < 2 {
+    let was_never_sent = subject.supplied_on.is_none() && subject.waived_on.is_some();
+    if subject.round < 2 || was_never_sent {
         return None;
     }
     let what = match subject.kind {
@@ -295,12 +296,14 @@ pub(super) fn for_staff(voice: &Voice<'_>, subject: &Subject, today: Date) -> St
     }
     if subject.round >= 2 {
         let round = subject.round.to_string();
-        sentences.push(match subject.supplied_on {
-            None => voice.note("task.again", &[("round", &round)]),
-            Some(day) => {
-                let date = voice.date(day, today);
-                voice.note("task.again-of", &[("round", &round), ("date", date.as_str())])
-            }
+        let of = |name: &str, day| {
+            let date = voice.date(day, today);
+            voice.note(name, &[("round", &round), ("date", date.as_str())])
+        };
+        sentences.push(match (subject.waived_on, subject.supplied_on) {
+            (Some(day), _) => of("task.again-waived", day),
+            (None, Some(day)) => of("task.again-of", day),
+            (None, None) => voice.note("task.again", &[("round", &round)]),
         });
     }
     if let Some(due) = &subject.due {

@@ -649,12 +649,12 @@ fn any_subject() -> impl Strategy<Value = Subject> {
     (
         (prop::sample::select(SubjectKind::ALL.to_vec()), any_word(), any_word()),
         (prop::collection::vec(list(), 0..4), list(), list(), list()),
-        (0_u32..4, date(), date(), due),
+        (0_u32..4, date(), date(), date(), due),
         (any::<Option<u64>>(), any::<Option<u32>>(), any::<Option<u32>>()),
     )
         .prop_map(
             |((kind, name, area), (accepts, fields, products, media_types), times, limits)| {
-                let (round, supplied_on, valid_until, (on, source)) = times;
+                let (round, supplied_on, waived_on, valid_until, (on, source)) = times;
                 let (bytes_max, side_pixels_min, pages_max) = limits;
                 Subject {
                     kind,
@@ -665,6 +665,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
                     products,
                     round,
                     supplied_on,
+                    waived_on,
                     valid_until,
                     due: on.map(|on| DueBy { on, source }),
                     limits: Limits { media_types, bytes_max, side_pixels_min, pages_max },

@@ -200,7 +200,7 @@ fn the_rounds_of_a_task_are_remembered_with_their_times() {
     let task = &driver.onboarding.tasks[0];
     let round = task.past_rounds[0];
     assert_eq!((task.rounds, task.past_rounds.len()), (2, 1));
-    assert_eq!((round.supplied_at, round.asked_again_at), (supplied_at, driver.now));
+    assert_eq!((round.supplied_at, round.asked_again_at), (Some(supplied_at), driver.now));
     assert_eq!(task.asked_at(), driver.now);
 }
 
