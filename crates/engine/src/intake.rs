@@ -507,11 +507,10 @@ fn edit_request(
         if !sections.changed.is_empty() {
             let before = onboarding.and_then(|onboarding| onboarding.profile.as_ref());
             let revision = Revision::following(before.map(|record| record.revision));
-            let changed = sections.changed.intersection(&sections.present).cloned().collect();
             request.events.push(Event::ProfileSet {
                 revision,
                 present: sections.present,
-                changed,
+                changed: sections.changed,
                 area: requirements.area_of(&profile),
                 verified_on: profile.verified_on(),
             });

@@ -71,6 +71,18 @@ async fn a_file_replaces_the_record_and_a_patch_merges_into_it() {
 }
 
 #[tokio::test]
+async fn history_names_a_section_that_was_taken_out() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    world.edit(&user, Edit::Patch(br#"{"kycData":null}"#), unasked(1)).await;
+    let id = world.onboarding(&user).await.id;
+    let history = world.store.history(id, 0, 100).await.unwrap();
+    let detail = history.last().unwrap().view().detail;
+    assert_eq!(detail["changed"], serde_json::json!(["kyc-data"]));
+    assert_eq!(detail["present"], serde_json::json!(["user-details"]));
+}
+
+#[tokio::test]
 async fn what_is_the_same_as_before_makes_no_revision() {
     let world = World::new();
     let user = world.add_user(1).await;
