@@ -70,8 +70,7 @@ pub struct Policy {
 }
 
 /// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds. Edition 1
-/// took what was waived for what
-/// was supplied.
+/// took what was waived for supplied, and an older consent for a newer one.
 pub const RULES: u32 = 2;
 
 /// So many reminders of one round of a task may be configured.
@@ -175,7 +174,8 @@ impl Policy {
         self.rules >= 1
     }
 
-    /// Whether what was waived is told apart from what was supplied.
+    /// Whether what was waived is told apart from what was supplied, and an older consent from a
+    /// newer one.
     pub(crate) const fn tells_apart(&self) -> bool {
         self.rules >= 2
     }

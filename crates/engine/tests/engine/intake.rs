@@ -113,6 +113,29 @@ async fn each_part_of_an_edit_has_its_own_revision() {
 }
 
 #[tokio::test]
+async fn an_older_consent_refuses_the_whole_edit_and_the_same_one_is_no_edit() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    let before = world.onboarding(&user).await;
+    let with = |at: &str| {
+        let mut file: serde_json::Value = serde_json::from_slice(&file("Ida")).unwrap();
+        file["privacyPolicyAcceptedAt"] = at.into();
+        file["verify"] = true.into();
+        file.to_string().into_bytes()
+    };
+    let older = with("2020-11-29T10:00:00Z");
+    for edit in [Edit::Replace(&older), Edit::Patch(&older)] {
+        let refused = refusal(&world, &user, edit, unasked(1)).await;
+        assert!(matches!(refused, IntakeError::NotNow(Reason::NotANewerConsent)), "{refused}");
+        assert!(refused.to_string().contains("`gangway consent record`"), "{refused}");
+        assert_eq!(world.onboarding(&user).await, before);
+    }
+    world.edit(&user, Edit::Replace(&with("2026-05-02T09:00:00Z")), unasked(1)).await;
+    let after = world.onboarding(&user).await;
+    assert_eq!((after.consent, after.profile.unwrap().revision), (before.consent, Revision(2)));
+}
+
+#[tokio::test]
 async fn the_argument_goes_before_the_file_before_what_is_kept_before_the_default() {
     let onramp = || BTreeSet::from([Product::Onramp]);
     let offramp = || BTreeSet::from([Product::Offramp]);

@@ -121,7 +121,7 @@ fn history_shows_no_time_of_any_event_as_a_number() {
     let every = EVENTS.iter().filter_map(|event| event.split(' ').next());
     assert_eq!(told, every.collect());
     let detail = consent_given(1).detail();
-    assert_eq!(detail["acceptedAt"], "2023-11-14T22:13:20.000Z");
+    assert_eq!(detail["acceptedAt"], "2023-11-14T22:13:20.001Z");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use onboarding::{
 use super::{KYC, PASSPORT, answered, asked, hold_cause, tasks, verified};
 use crate::driver::Driver;
 use crate::events::{
-    checked, consent_given, document_added, onramp, onramp_lacking, profile_set, registered,
-    reopened, retried, terms_given, uploaded, user_read, waived,
+    checked, consent_given, consent_given_at, document_added, onramp, onramp_lacking, profile_set,
+    registered, reopened, retried, terms_given, uploaded, user_read, waived,
 };
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -161,9 +161,53 @@ fn a_changed_privacy_policy_asks_for_a_new_consent_until_it_is_given() {
     driver.trigger(&onramp(ProductStatus::Verified));
     assert_eq!(note_all(&mut driver), ["renewal-opened"]);
     assert_eq!(driver.onboarding.renewals[0].request, Request::RenewConsent);
+    let same = consent_given_at(2, driver.onboarding.consent.as_ref().unwrap().accepted_at);
+    assert_eq!(driver.ignored(&same), Reason::NotANewerConsent);
     driver.happen(&consent_given(2));
     driver.acknowledge_all();
     assert!(driver.onboarding.renewals.is_empty());
+}
+
+#[test]
+fn no_older_acceptance_follows_a_newer_and_the_same_does_not_settle_what_asks_for_a_newer() {
+    let with_evidence = |revision, at| {
+        let mut event = consent_given_at(revision, at);
+        if let Event::ConsentGiven { evidence, .. } = &mut event {
+            evidence.method = Some("checkbox".to_owned());
+        }
+        event
+    };
+    let mut driver = Driver::wanting_onramp();
+    let at = driver.now;
+    driver.happen(&consent_given_at(1, at));
+    assert_eq!(driver.ignored(&consent_given_at(2, at.minus_ms(1))), Reason::NotANewerConsent);
+    driver.happen(&with_evidence(2, at));
+    driver.happen(&profile_set(1, &KYC));
+    driver.happen(&Event::VerificationRequested);
+    driver.trigger(&onramp(ProductStatus::PendingPrivacyPolicy));
+    assert_eq!(tasks(&driver)[0].2, TaskState::Open);
+    // Neither what is older nor what is as old settles it, be it waived.
+    for _ in 0..2 {
+        for event in [consent_given_at(3, at.minus_ms(1)), consent_given_at(3, at)] {
+            assert_eq!(driver.ignored(&event), Reason::NotANewerConsent);
+        }
+        let _ = driver.apply(&waived(driver.onboarding.tasks[0].number));
+    }
+    driver.happen(&consent_given_at(3, at.plus_ms(1)));
+    assert_eq!(tasks(&driver)[0].2, TaskState::Supplied);
+    // More may become known of the one that is on its way.
+    driver.happen(&with_evidence(4, at.plus_ms(1)));
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(driver.state(), State::Verified);
+}
+
+#[test]
+fn history_from_before_ages_of_consents_counted_replays_as_it_was() {
+    let mut driver = Driver::wanting_onramp();
+    driver.policy.rules = 1;
+    let at = driver.now;
+    driver.happen(&consent_given_at(1, at));
+    driver.happen(&consent_given_at(2, at.minus_ms(1)));
 }
 
 #[test]
