@@ -70,7 +70,8 @@ pub struct Policy {
 }
 
 /// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds. Edition 1
-/// took what was waived for supplied, and an older consent for a newer one.
+/// took what was waived for supplied, an older consent for a newer one, and each document for one
+/// that nothing else stands in for.
 pub const RULES: u32 = 2;
 
 /// So many reminders of one round of a task may be configured.
@@ -174,8 +175,8 @@ impl Policy {
         self.rules >= 1
     }
 
-    /// Whether what was waived is told apart from what was supplied, and an older consent from a
-    /// newer one.
+    /// Whether what was waived is told apart from what was supplied, an older consent from a
+    /// newer one, and a document that is needed from one that another stands in for.
     pub(crate) const fn tells_apart(&self) -> bool {
         self.rules >= 2
     }

@@ -24,7 +24,8 @@ pub enum Request {
     Document(String),
     /// Something that Gangway does not know; a person has to find out what is meant.
     Operator(String),
-    /// A newer document of this type: the one that the provider has expires.
+    /// A newer document of this type, or what may stand in its place: the one that the provider
+    /// has expires. Of several that go together, the one that expires first.
     RenewDocument(DocumentType),
     /// A newer `verificationHistory`: the verifications that it names become too old.
     RenewVerification,
@@ -81,6 +82,9 @@ impl Request {
     #[must_use]
     pub fn accepts(&self, policy: &Policy, area: Option<&Area>) -> Vec<Vec<String>> {
         let field = |name: &str| vec![vec![name.to_owned()]];
+        let words = |groups: Vec<Vec<DocumentType>>| {
+            groups.iter().map(|group| group.iter().map(ToString::to_string).collect()).collect()
+        };
         match self {
             Self::Consent | Self::RenewConsent => field("privacyPolicyAcceptedAt"),
             Self::RenewTerms => field("termsOfServiceConsent"),
@@ -88,13 +92,10 @@ impl Request {
             Self::RenewVerification => {
                 Section::VerificationHistory.field().map(field).unwrap_or_default()
             }
-            Self::Document(name) => policy
-                .accepts
-                .groups(area, name)
-                .iter()
-                .map(|group| group.iter().map(ToString::to_string).collect())
-                .collect(),
-            Self::RenewDocument(document_type) => field(document_type.as_str()),
+            Self::Document(name) => words(policy.accepts.groups(area, name)),
+            Self::RenewDocument(document_type) => {
+                words(policy.accepts.alternatives(area, document_type))
+            }
             Self::Wallet(_) | Self::WalletProof(_) => field("linkedWallets"),
             Self::Operator(_) => Vec::new(),
         }

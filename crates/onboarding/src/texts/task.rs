@@ -113,6 +113,9 @@ fn title(voice: &Voice<'_>, subject: &Subject) -> Phrase {
         SubjectKind::WalletProof => voice.say("task.wallet-proof.title", &[]),
         SubjectKind::Renewal => {
             let name = format!("task.renewal.{}.title", renewed(subject));
+            let whole = accepted(subject).find(|group| group.contains(&subject.name));
+            let card = whole.filter(|group| are_both_sides(group)).map(|_| card(subject));
+            let document = card.map_or(document, |card| voice.word_of("document", card, "name"));
             voice.say(&name, &[("document", &document)])
         }
     }
@@ -214,14 +217,22 @@ fn documents(voice: &Voice<'_>, subject: &Subject) -> Phrase {
 }
 
 fn group_of_documents(voice: &Voice<'_>, group: &[String], subject: &Subject) -> Option<Phrase> {
-    let holds = |side: &str| group.iter().any(|kind| kind == side);
-    let both = holds("id-idcard-front") && holds("id-idcard-back");
-    let card = if lives_in_us(subject) { "id-idcard-us" } else { "id-idcard" };
+    let both = are_both_sides(group);
     let kinds = group.iter().map(|kind| match kind.as_str() {
-        "id-idcard-front" | "id-idcard-back" if both => card,
+        "id-idcard-front" | "id-idcard-back" if both => card(subject),
         kind => kind,
     });
     voice.list(Joint::And, kinds.map(|kind| voice.word_of("document", kind, "object")))
+}
+
+fn are_both_sides(group: &[String]) -> bool {
+    let holds = |side: &str| group.iter().any(|kind| kind == side);
+    holds("id-idcard-front") && holds("id-idcard-back")
+}
+
+/// Both sides in one word.
+fn card(subject: &Subject) -> &'static str {
+    if lives_in_us(subject) { "id-idcard-us" } else { "id-idcard" }
 }
 
 fn lives_in_us(subject: &Subject) -> bool {

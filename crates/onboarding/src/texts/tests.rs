@@ -215,6 +215,18 @@ fn each_kind_of_task_has_its_own_words() {
         ),
         (
             Subject {
+                accepts: vec![
+                    words(&["id-passport"]),
+                    words(&["id-idcard-front", "id-idcard-back"]),
+                ],
+                ..expiring("id-idcard-front")
+            },
+            "Renew: ID card | What we hold of you runs out on 31 January 2027. Please upload a \
+             passport or both sides of an ID card, valid for longer. | Our advice: a photo in good \
+             light, with all four corners visible, without flash and without a filter.",
+        ),
+        (
+            Subject {
                 due: Some(DueBy { on: day("2026-05-09"), source: "verification-age".to_owned() }),
                 ..subject(K::Renewal, "verification-history")
             },

@@ -1,8 +1,8 @@
 //! What comes after a verdict, and what people may let pass.
 
 use onboarding::{
-    Date, DueSource, Event, Policy, ProductStatus, Reason, Request, Section, Shown, State,
-    TaskState, next_note,
+    Date, DocumentType, DueSource, Event, Policy, ProductStatus, Reason, Request, Section, Shown,
+    State, TaskState, next_note,
 };
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, tasks, verified};
@@ -44,7 +44,26 @@ fn verified_with_passport(days: u64) -> Driver {
 }
 
 fn passport_until(revision: u32, until: Option<Date>) -> Event {
-    let mut event = document_added(&PASSPORT, revision);
+    document_until(&PASSPORT, revision, until)
+}
+
+const CARD: [DocumentType; 2] = [DocumentType::IdIdcardFront, DocumentType::IdIdcardBack];
+
+/// Gives a revision of both sides of a card, which the provider takes.
+fn give_card(driver: &mut Driver, revision: u32, until: Option<Date>) {
+    for side in &CARD {
+        driver.happen(&document_until(side, revision, until));
+        driver.happen(&uploaded(side, revision));
+    }
+}
+
+fn renewals(driver: &Driver) -> Vec<(&Request, TaskState, u32)> {
+    let tasks = driver.onboarding.renewals.iter();
+    tasks.map(|task| (&task.request, task.state, task.rounds)).collect()
+}
+
+fn document_until(document_type: &DocumentType, revision: u32, until: Option<Date>) -> Event {
+    let mut event = document_added(document_type, revision);
     if let Event::DocumentAdded { expires_at, .. } = &mut event {
         *expires_at = until;
     }
@@ -104,6 +123,73 @@ fn a_newer_document_that_expires_as_soon_is_asked_for_again() {
     driver.happen(&uploaded(&PASSPORT, 2));
     let task = &driver.onboarding.renewals[0];
     assert_eq!((task.state, task.rounds, task.past_rounds.len()), (TaskState::Open, 2, 1));
+}
+
+#[test]
+fn a_document_that_another_stands_in_for_is_not_to_be_renewed() {
+    let mut driver = verified_with_passport(11);
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    let later = day_from_now(&driver, 3_000);
+    // One side of a card stands in for nothing.
+    driver.happen(&document_until(&CARD[0], 1, Some(later)));
+    driver.happen(&uploaded(&CARD[0], 1));
+    assert_eq!(renewals(&driver)[0].1, TaskState::Open);
+    driver.happen(&document_until(&CARD[1], 1, Some(later)));
+    assert_eq!(renewals(&driver)[0].1, TaskState::Supplied);
+    driver.happen(&uploaded(&CARD[1], 1));
+    assert_eq!(renewals(&driver), []);
+    driver.now = driver.now.plus_ms(20 * DAY_MS);
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    // When that runs out, too, it is what lasts longest that is asked for anew.
+    driver.now = later.end().minus_ms(20 * DAY_MS);
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    let front = Request::RenewDocument(DocumentType::IdIdcardFront);
+    assert_eq!(renewals(&driver), [(&front, TaskState::Open, 1)]);
+}
+
+#[test]
+fn a_card_has_one_renewal_for_both_of_its_sides() {
+    let mut driver = verified();
+    let until = day_from_now(&driver, 20);
+    give_card(&mut driver, 1, Some(until));
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    let front = Request::RenewDocument(DocumentType::IdIdcardFront);
+    let number = driver.onboarding.renewals[0].number;
+    assert_eq!(renewals(&driver), [(&front, TaskState::Open, 1)]);
+
+    // The other side is still to come: it stays the same task, of the same round.
+    let mut renewed = driver.clone();
+    let later = day_from_now(&driver, 3_000);
+    renewed.happen(&document_until(&CARD[0], 2, Some(later)));
+    renewed.happen(&uploaded(&CARD[0], 2));
+    assert_eq!(renewals(&renewed), [(&front, TaskState::Open, 1)]);
+    assert_eq!(renewed.onboarding.renewals[0].number, number);
+    renewed.happen(&document_until(&CARD[1], 2, Some(later)));
+    assert_eq!(renewals(&renewed), [(&front, TaskState::Supplied, 1)]);
+    renewed.happen(&uploaded(&CARD[1], 2));
+    assert_eq!(renewals(&renewed), []);
+
+    // One that is waived leaves no other.
+    driver.happen(&waived(number));
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    assert_eq!(renewals(&driver), [(&front, TaskState::Supplied, 1)]);
+}
+
+#[test]
+fn of_the_two_renewals_of_a_card_that_an_earlier_edition_opened_one_goes_on() {
+    let mut driver = verified();
+    driver.policy.rules = 1;
+    let until = day_from_now(&driver, 20);
+    give_card(&mut driver, 1, Some(until));
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!(note_all(&mut driver), ["renewal-opened", "renewal-opened"]);
+    driver.policy.rules = 2;
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    let front = Request::RenewDocument(DocumentType::IdIdcardFront);
+    assert_eq!(renewals(&driver), [(&front, TaskState::Open, 1)]);
 }
 
 #[test]
