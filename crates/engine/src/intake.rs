@@ -159,6 +159,10 @@ const fn explain(reason: Reason) -> &'static str {
         Reason::NotRejected => {
             "the provider has not refused the user; `gangway retry` reads its verdict again"
         }
+        Reason::NotANewerConsent => {
+            "the acceptance is not newer than the one that is held, and nothing was stored; record \
+             the one that the user gives now with `gangway consent record`, or leave it out"
+        }
         Reason::NeverHeld => {
             "there is no such document; `gangway status` lists those that are held"
         }
@@ -179,6 +183,8 @@ struct Draft<'a> {
     onboarding: Onboarding,
     transitions: Vec<Transition>,
     ignored: Option<Reason>,
+    /// Why nothing of the whole request is stored.
+    refused: Option<Reason>,
     cx: Context<'a>,
 }
 
@@ -189,7 +195,12 @@ impl Draft<'_> {
                 self.onboarding = transition.onboarding.clone();
                 self.transitions.push(*transition);
             }
-            Outcome::Ignored(reason) => self.ignored = Some(reason),
+            Outcome::Ignored(reason) => {
+                self.ignored = Some(reason);
+                if matches!(reason, Reason::Ended | Reason::NotANewerConsent) {
+                    self.refused = Some(reason);
+                }
+            }
         }
     }
 }
@@ -413,12 +424,18 @@ impl<S: Store> Intake<S> {
         let Stored { user, onboarding } = stored;
         let (is_new, wallet) = (onboarding.version == 0, request.wallet);
         let cx = Context { now, policy: self.store.policy() };
-        let mut draft = Draft { onboarding, transitions: Vec::new(), ignored: None, cx };
+        let transitions = Vec::new();
+        let mut draft = Draft { onboarding, transitions, ignored: None, refused: None, cx };
         for event in &request.events {
             draft.happen(event);
         }
-        if draft.ignored == Some(Reason::Ended) {
-            return Err(IntakeError::Ended(draft.onboarding.ended.unwrap_or(Ended::Cancelled)));
+        match draft.refused {
+            Some(Reason::Ended) => {
+                let ended = draft.onboarding.ended.unwrap_or(Ended::Cancelled);
+                return Err(IntakeError::Ended(ended));
+            }
+            Some(reason) => return Err(IntakeError::NotNow(reason)),
+            None => {}
         }
         let stored = Stored { user: user.clone(), onboarding: draft.onboarding };
         if draft.transitions.is_empty() {
@@ -563,11 +580,10 @@ fn edit_request(
         if !sections.changed.is_empty() {
             let before = onboarding.and_then(|onboarding| onboarding.profile.as_ref());
             let revision = Revision::following(before.map(|record| record.revision));
-            let changed = sections.changed.intersection(&sections.present).cloned().collect();
             request.events.push(Event::ProfileSet {
                 revision,
                 present: sections.present,
-                changed,
+                changed: sections.changed,
                 area: requirements.area_of(&profile),
                 verified_on: profile.verified_on(),
             });

@@ -212,8 +212,8 @@ fn spaced(value: &Value) -> String {
 pub(crate) fn brief(detail: &Value) -> String {
     let fields = detail.as_object().into_iter().flatten();
     fields
-        .map(|(name, value)| match value.as_i64().filter(|_| name.ends_with("At")) {
-            Some(ms) => format!("{name}={}", Timestamp(ms)),
+        .map(|(name, value)| match value.as_str().filter(|text| Timestamp::parse(text).is_ok()) {
+            Some(time) => format!("{name}={time}"),
             None => format!("{name}={}", spaced(value)),
         })
         .collect::<Vec<_>>()
@@ -390,6 +390,17 @@ NO  TASK                              FOR       STATE          DUE              
             evidence: onboarding::Evidence::default(),
         };
         assert_eq!(brief(&consent.detail()), "acceptedAt=1970-01-01T00:00:00.000Z revision=1");
+        let lost = onboarding::Event::ProductRegressed(onboarding::Regression {
+            product: onboarding::Product::Onramp,
+            verified_since: Timestamp(0),
+            status: onboarding::ProductStatus::Rejected,
+            observed_at: Timestamp(1),
+        });
+        assert_eq!(
+            brief(&lost.detail()),
+            "observedAt=1970-01-01T00:00:00.001Z product=\"onramp\" status=\"rejected\" \
+             verifiedSince=1970-01-01T00:00:00.000Z"
+        );
     }
 
     #[test]

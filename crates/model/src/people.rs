@@ -167,10 +167,12 @@ pub(crate) fn first_events(bounds: &Bounds, onboarding: &Onboarding) -> [Event; 
 
 fn accepted(onboarding: &Onboarding, text: LegalText) -> Event {
     let before = onboarding.accepted(text).map(|accepted| accepted.revision);
+    let revision = Revision::following(before);
     Event::ConsentGiven {
         text,
-        revision: Revision::following(before),
-        accepted_at: NOW,
+        revision,
+        // Each is newer than the one before.
+        accepted_at: NOW.plus_ms(revision.0.into()),
         region: None,
         evidence: Evidence::default(),
     }

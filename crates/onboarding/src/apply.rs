@@ -1,5 +1,6 @@
 //! The one place where an onboarding changes.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use crate::consent::{Consent, LegalText};
@@ -85,6 +86,9 @@ pub enum Reason {
     NoSuchOpenTask,
     /// The provider has not refused the user.
     NotRejected,
+    /// An acceptance of the same text is held that is newer, or as new where the provider asks for
+    /// a newer one.
+    NotANewerConsent,
 }
 
 impl Reason {
@@ -110,6 +114,7 @@ impl Reason {
             Self::NotDueYet => "not-due-yet",
             Self::NoSuchOpenTask => "no-such-open-task",
             Self::NotRejected => "not-rejected",
+            Self::NotANewerConsent => "not-a-newer-consent",
         }
     }
 }
@@ -191,7 +196,7 @@ impl Onboarding {
                     region: region.clone(),
                     evidence: evidence.clone(),
                 };
-                self.give_consent(*text, consent)?;
+                self.give_consent(*text, consent, cx)?;
                 self.edited();
             }
             Event::DocumentAdded { document_type, revision, expires_at, duplicates } => {
@@ -285,14 +290,46 @@ impl Onboarding {
         Ok(())
     }
 
-    fn give_consent(&mut self, text: LegalText, consent: Consent) -> Result<(), Reason> {
-        let held = self.accepted_mut(text);
-        if consent.revision != Revision::following(held.as_ref().map(|held| held.revision)) {
+    fn give_consent(
+        &mut self,
+        text: LegalText,
+        consent: Consent,
+        cx: &Context<'_>,
+    ) -> Result<(), Reason> {
+        let held = self.accepted(text);
+        if consent.revision != Revision::following(held.map(|held| held.revision)) {
             return Err(Reason::NotTheNextRevision);
         }
-        let acknowledged = held.as_ref().and_then(|held| held.acknowledged);
-        *held = Some(Consent { acknowledged, ..consent });
+        // Of the same acceptance, more may become known.
+        let is_news = held.is_none_or(|held| match consent.accepted_at.cmp(&held.accepted_at) {
+            Ordering::Greater => true,
+            Ordering::Equal => !self.is_outdated(text, held, cx.policy),
+            Ordering::Less => false,
+        });
+        if cx.policy.tells_apart() && !is_news {
+            return Err(Reason::NotANewerConsent);
+        }
+        let acknowledged = held.and_then(|held| held.acknowledged);
+        *self.accepted_mut(text) = Some(Consent { acknowledged, ..consent });
         Ok(())
+    }
+
+    /// Whether a newer acceptance is asked for than the one that is held.
+    fn is_outdated(&self, text: LegalText, held: &Consent, policy: &Policy) -> bool {
+        let (since, asked) = match text {
+            LegalText::PrivacyPolicy => (
+                self.registration.privacy_policy_outdated_since,
+                &[Request::Consent, Request::RenewConsent][..],
+            ),
+            LegalText::TermsOfService => {
+                (self.registration.terms_outdated_since, &[Request::RenewTerms][..])
+            }
+        };
+        let mut tasks = self.tasks.iter().chain(&self.renewals);
+        let is_asked_for = |task: &Task| {
+            asked.contains(&task.request) && !self.is_supplied(&task.request, &task.known, policy)
+        };
+        (since.is_some() && held.is_acknowledged()) || tasks.any(is_asked_for)
     }
 
     /// The user's acceptance of a legal text.

@@ -28,7 +28,8 @@ pub enum Event {
         revision: Revision,
         /// The sections that the profile now has.
         present: BTreeSet<Section>,
-        /// Those of them whose content differs from the revision before.
+        /// The sections whose content differs from the revision before; one that is not present
+        /// was taken out.
         changed: BTreeSet<Section>,
         /// Where the user lives, as coarsely as the requirements need it.
         #[serde(default, skip_serializing_if = "Option::is_none")]

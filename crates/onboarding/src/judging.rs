@@ -122,10 +122,12 @@ impl Onboarding {
         let spent =
             |task: &&Task| task.state == TaskState::Open && task.rounds > cx.policy.rounds_max;
         if let Some(task) = self.tasks.iter().find(spent) {
+            let was_waived = task.past_rounds.iter().any(|round| round.waived_at.is_some());
             let message = format!(
-                "the provider asked for {} {} times, and what was supplied did not do",
+                "the provider asked for {} {} times, and what was supplied {}did not do",
                 task.request.name(),
-                task.rounds
+                task.rounds,
+                if was_waived { "or waived " } else { "" }
             );
             self.stop(HoldCause::RoundsSpent, message, cx);
         }

@@ -109,7 +109,7 @@ impl HistoryEntry {
 }
 
 impl Event {
-    /// What it says, besides its name; never personal data.
+    /// What it says, besides its name, with times as people write them; never personal data.
     ///
     /// # Panics
     /// Never: an event is plain JSON.
@@ -119,6 +119,24 @@ impl Event {
         if let Some(fields) = detail.as_object_mut() {
             fields.remove("event");
         }
+        write_times(&mut detail);
         detail
+    }
+}
+
+/// Puts times where they are stored as numbers; such a field's name says that it holds one.
+fn write_times(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let is_time = name.ends_with("At") || name.ends_with("Since");
+                match field.as_i64().filter(|_| is_time) {
+                    Some(ms) => *field = Timestamp(ms).to_string().into(),
+                    None => write_times(field),
+                }
+            }
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(write_times),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -69,8 +69,10 @@ pub struct Policy {
     pub resends_max: u32,
 }
 
-/// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds.
-pub const RULES: u32 = 1;
+/// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds. Edition 1
+/// took what was waived for supplied, an older consent for a newer one, and each document for one
+/// that nothing else stands in for.
+pub const RULES: u32 = 2;
 
 /// So many reminders of one round of a task may be configured.
 pub const REMINDERS_MAX: usize = 8;
@@ -171,6 +173,12 @@ impl Policy {
     /// Whether regressions are noted, and the times of a task's rounds.
     pub(crate) const fn looks_back(&self) -> bool {
         self.rules >= 1
+    }
+
+    /// Whether what was waived is told apart from what was supplied, an older consent from a
+    /// newer one, and a document that is needed from one that another stands in for.
+    pub(crate) const fn tells_apart(&self) -> bool {
+        self.rules >= 2
     }
 
     /// By when a person has to supply what is asked for at `now`.

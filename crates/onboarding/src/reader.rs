@@ -43,7 +43,9 @@ impl<'a> Reader<'a> {
     /// All that the texts tell of a task whose user lives in `area`.
     #[must_use]
     pub fn subject(&self, task: &Task, area: Option<&Area>) -> Subject {
-        let last_round = task.past_rounds.last();
+        let supplied_at = task.past_rounds.iter().rev().find_map(|round| round.supplied_at);
+        let last_round = task.past_rounds.last().filter(|round| round.supplied_at.is_none());
+        let waived_at = last_round.and_then(|round| round.waived_at);
         let due = task
             .due
             .map(|due| DueBy { on: last_day(due.at), source: due.source.as_str().to_owned() });
@@ -59,7 +61,8 @@ impl<'a> Reader<'a> {
             area: area.map(|Area(word)| word.clone()),
             products: task.products.iter().map(ToString::to_string).collect(),
             round: task.rounds,
-            supplied_on: last_round.map(|round| round.supplied_at.date()),
+            supplied_on: supplied_at.map(Timestamp::date),
+            waived_on: waived_at.map(Timestamp::date),
             valid_until: runs_out.map(|due| last_day(due.at)),
             due,
             limits: self.limits.clone(),
@@ -187,7 +190,8 @@ mod tests {
         asked.rounds = 3;
         asked.past_rounds = [1, 5]
             .map(|days| PastRound {
-                supplied_at: Timestamp(0).plus_ms(days * DAY_MS),
+                supplied_at: Some(Timestamp(0).plus_ms(days * DAY_MS)),
+                waived_at: None,
                 asked_again_at: Timestamp(0).plus_ms((days + 1) * DAY_MS),
             })
             .into();

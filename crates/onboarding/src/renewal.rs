@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::{Context, Reason};
-use crate::onboarding::Onboarding;
+use crate::onboarding::{Document, Onboarding};
 use crate::task::{Due, DueSource, Request, Task, TaskState};
-use crate::{Consent, Policy, Product, ProductStatus, Section, Timestamp};
+use crate::{Consent, Date, DocumentType, Policy, Product, ProductStatus, Section, Timestamp};
 
 impl Onboarding {
     /// What has to be renewed, with the time from which a task asks for it and by when.
@@ -38,11 +38,9 @@ impl Onboarding {
 
     fn running_out(&self, policy: &Policy) -> Vec<(Request, Due)> {
         let mut running_out = Vec::new();
-        for (document_type, document) in &self.documents {
-            if let Some(last_day) = document.expires_at.filter(|_| document.is_at_hand()) {
-                let due = Due { at: last_day.end(), source: DueSource::DocumentExpiry };
-                running_out.push((Request::RenewDocument(document_type.clone()), due));
-            }
+        for (document_type, at) in self.documents_running_out(policy) {
+            let due = Due { at, source: DueSource::DocumentExpiry };
+            running_out.push((Request::RenewDocument(document_type), due));
         }
         let verified_on = self.profile.as_ref().and_then(|profile| profile.verified_on);
         if let Some(day) = verified_on.filter(|_| policy.verification_valid_ms > 0) {
@@ -57,6 +55,79 @@ impl Onboarding {
             running_out.push((Request::RenewConsent, Due { at, source: DueSource::Consent }));
         }
         running_out
+    }
+
+    /// The documents that run out, and when. Of those that meet one requirement, together or in
+    /// place of one another, it is one: what they meet lasts as long as the group that lasts
+    /// longest.
+    fn documents_running_out(&self, policy: &Policy) -> BTreeMap<DocumentType, Timestamp> {
+        let mut running_out = BTreeMap::new();
+        for (document_type, document) in &self.documents {
+            let expires_at = document.expires_at.filter(|_| document.is_at_hand());
+            let Some(last_day) = expires_at else { continue };
+            if !policy.tells_apart() {
+                running_out.insert(document_type.clone(), last_day.end());
+                continue;
+            }
+            let group = self.longest_lasting(policy, document_type);
+            if group.contains(document_type) {
+                let (name, end) = self.first_to_end(&group);
+                running_out.insert(name.clone(), end);
+            }
+        }
+        running_out
+    }
+
+    /// Of the groups that may stand in a document's place, the one that is held and lasts longest;
+    /// it alone if none is held whole.
+    fn longest_lasting(&self, policy: &Policy, document_type: &DocumentType) -> Vec<DocumentType> {
+        let alternatives = policy.accepts.alternatives(self.area(), document_type);
+        let held = alternatives.into_iter().filter(|group| {
+            let is_at_hand = |kind| self.documents.get(kind).is_some_and(Document::is_at_hand);
+            !group.is_empty() && group.iter().all(is_at_hand)
+        });
+        // Of those that last as long, the first.
+        let longest = held.rev().max_by_key(|group| self.first_to_end(group).1);
+        longest.unwrap_or_else(|| vec![document_type.clone()])
+    }
+
+    /// When a group of documents ends to count, and the one of it by which that is known: the
+    /// first to run out, unless its renewal goes by another already.
+    fn first_to_end<'a>(&self, group: &'a [DocumentType]) -> (&'a DocumentType, Timestamp) {
+        let end_of = |kind: &DocumentType| {
+            let last_day = self.documents.get(kind).and_then(|document| document.expires_at);
+            last_day.map_or(Timestamp::MAX, Date::end)
+        };
+        let ends = group.iter().map(|kind| (kind, end_of(kind)));
+        let (first, end) =
+            ends.min_by_key(|(_, end)| *end).expect("no group that is held is empty");
+        let has_task = |kind: &&DocumentType| {
+            let mut requests = self.renewals.iter().map(|task| &task.request);
+            requests.any(|request| matches!(request, Request::RenewDocument(it) if it == *kind))
+        };
+        (group.iter().find(has_task).unwrap_or(first), end)
+    }
+
+    /// Whether what a renewal asks for was supplied: of a document, a whole group that stands in its
+    /// place, of which nothing runs out that is not newer.
+    fn is_renewed(&self, task: &Task, cx: &Context<'_>) -> bool {
+        let Request::RenewDocument(document_type) = &task.request else {
+            return self.is_supplied(&task.request, &task.known, cx.policy);
+        };
+        if !cx.policy.tells_apart() {
+            return self.is_supplied(&task.request, &task.known, cx.policy);
+        }
+        let held = self.held_revisions().documents;
+        let is_newer = |kind: &DocumentType| held.get(kind) > task.known.documents.get(kind);
+        let lasts = |kind: &DocumentType| {
+            let last_day = self.documents.get(kind).and_then(|document| document.expires_at);
+            last_day.is_none_or(|day| day.end().minus_ms(cx.policy.renewal_lead_ms) > cx.now)
+        };
+        let alternatives = cx.policy.accepts.alternatives(self.area(), document_type);
+        alternatives.iter().any(|group| {
+            group.iter().all(|kind| held.contains_key(kind) && (is_newer(kind) || lasts(kind)))
+                && group.iter().any(is_newer)
+        })
     }
 
     fn is_asked_for(&self, renewal: &Request, policy: &Policy) -> bool {
@@ -120,8 +191,8 @@ impl Onboarding {
         let stake = self.products_at_stake();
         let mut renewals = std::mem::take(&mut self.renewals);
         renewals.retain_mut(|task| {
-            let supplied = self.is_supplied(&task.request, &task.known, cx.policy);
-            task.set_supplied(supplied || task.waived.is_some(), cx);
+            let supplied = self.is_renewed(task, cx);
+            task.set_supplied(supplied, cx);
             task.products.clone_from(&stake);
             let is_sent = held == acknowledged;
             let next = ahead.get(&task.request).filter(|ahead| ahead.opens_at <= cx.now);

@@ -111,7 +111,7 @@ pub struct TaskView {
     pub accepts: Vec<Vec<String>>,
     /// How often it was asked for.
     pub rounds: u32,
-    /// The rounds before: when something was supplied, and when it was asked for again.
+    /// The rounds before: when something was supplied or waived, and when it was asked for again.
     pub past_rounds: Vec<PastRoundView>,
     /// When something was supplied in this round.
     pub supplied_at: Option<String>,
@@ -138,8 +138,10 @@ pub struct TaskView {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct PastRoundView {
-    /// When something was supplied.
-    pub supplied_at: String,
+    /// When something was supplied, if it was.
+    pub supplied_at: Option<String>,
+    /// When a person let it pass, if one did.
+    pub waived_at: Option<String>,
     /// When it was asked for again.
     pub asked_again_at: String,
 }
@@ -335,7 +337,8 @@ impl TaskView {
             reader.texts.task(&reader.language, &subject, reader.today());
         let accepts = subject.accepts;
         let past_rounds = task.past_rounds.iter().map(|round| PastRoundView {
-            supplied_at: round.supplied_at.to_string(),
+            supplied_at: round.supplied_at.map(|at| at.to_string()),
+            waived_at: round.waived_at.map(|at| at.to_string()),
             asked_again_at: round.asked_again_at.to_string(),
         });
         Self {
@@ -351,7 +354,7 @@ impl TaskView {
             accepts,
             rounds: task.rounds,
             past_rounds: past_rounds.collect(),
-            supplied_at: task.supplied_at.map(|at| at.to_string()),
+            supplied_at: task.supplied_at().map(|at| at.to_string()),
             due_at: task.due.map(|due| due.at.to_string()),
             due_source: task.due.map(|due| due.source),
             overdue: task.is_overdue(reader.now),

@@ -24,7 +24,8 @@ pub enum Request {
     Document(String),
     /// Something that Gangway does not know; a person has to find out what is meant.
     Operator(String),
-    /// A newer document of this type: the one that the provider has expires.
+    /// A newer document of this type, or what may stand in its place: the one that the provider
+    /// has expires. Of several that go together, the one that expires first.
     RenewDocument(DocumentType),
     /// A newer `verificationHistory`: the verifications that it names become too old.
     RenewVerification,
@@ -81,6 +82,9 @@ impl Request {
     #[must_use]
     pub fn accepts(&self, policy: &Policy, area: Option<&Area>) -> Vec<Vec<String>> {
         let field = |name: &str| vec![vec![name.to_owned()]];
+        let words = |groups: Vec<Vec<DocumentType>>| {
+            groups.iter().map(|group| group.iter().map(ToString::to_string).collect()).collect()
+        };
         match self {
             Self::Consent | Self::RenewConsent => field("privacyPolicyAcceptedAt"),
             Self::RenewTerms => field("termsOfServiceConsent"),
@@ -88,13 +92,10 @@ impl Request {
             Self::RenewVerification => {
                 Section::VerificationHistory.field().map(field).unwrap_or_default()
             }
-            Self::Document(name) => policy
-                .accepts
-                .groups(area, name)
-                .iter()
-                .map(|group| group.iter().map(ToString::to_string).collect())
-                .collect(),
-            Self::RenewDocument(document_type) => field(document_type.as_str()),
+            Self::Document(name) => words(policy.accepts.groups(area, name)),
+            Self::RenewDocument(document_type) => {
+                words(policy.accepts.alternatives(area, document_type))
+            }
             Self::Wallet(_) | Self::WalletProof(_) => field("linkedWallets"),
             Self::Operator(_) => Vec::new(),
         }
@@ -222,12 +223,16 @@ impl DueSource {
     }
 }
 
-/// A round of a task: what was supplied then did not do.
+/// A round of a task: what was supplied then did not do, or it was let pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PastRound {
-    /// When it was supplied.
-    pub supplied_at: Timestamp,
+    /// When something was supplied, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supplied_at: Option<Timestamp>,
+    /// When a person let it pass, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived_at: Option<Timestamp>,
     /// When it was asked for again.
     pub asked_again_at: Timestamp,
 }
@@ -288,20 +293,45 @@ impl Task {
     /// Something was supplied, or taken back again. What was waived stays so.
     pub(crate) fn set_supplied(&mut self, is_supplied: bool, cx: &Context<'_>) {
         if is_supplied {
-            if cx.policy.looks_back() {
+            if cx.policy.tells_apart() {
+                self.supplied_at = Some(self.supplied_at().unwrap_or(cx.now));
+            } else if cx.policy.looks_back() {
                 self.supplied_at.get_or_insert(cx.now);
             }
             self.state = TaskState::Supplied;
         } else if self.waived.is_none() && !matches!(self.request, Request::Operator(_)) {
             self.supplied_at = None;
             self.state = TaskState::Open;
+        } else if self.waived.is_some() && cx.policy.tells_apart() {
+            self.supplied_at = None;
         }
     }
 
-    /// What was supplied did not do: a new round begins.
+    /// Something was supplied, be it waived before.
+    pub(crate) fn supply(&mut self, cx: &Context<'_>) {
+        if cx.policy.tells_apart() {
+            self.supplied_at = self.supplied_at();
+        }
+        self.waived = None;
+        self.set_supplied(true, cx);
+    }
+
+    /// When something was supplied in this round. Edition 1 of the rules noted the time of a waive
+    /// there, too.
+    pub(crate) fn supplied_at(&self) -> Option<Timestamp> {
+        let waived_at = self.waived.as_ref().map(|waived| waived.at);
+        self.supplied_at.filter(|at| Some(*at) != waived_at)
+    }
+
+    /// What was supplied did not do, or what was let pass may not: a new round begins.
     pub(crate) fn ask_again(&mut self, due: Option<Due>, cx: &Context<'_>) {
-        if let Some(supplied_at) = self.supplied_at.take() {
-            self.past_rounds.push(PastRound { supplied_at, asked_again_at: cx.now });
+        let (supplied_at, waived_at) = if cx.policy.tells_apart() {
+            (self.supplied_at(), self.waived.as_ref().map(|waived| waived.at))
+        } else {
+            (self.supplied_at, None)
+        };
+        if supplied_at.is_some() || cx.policy.tells_apart() {
+            self.past_rounds.push(PastRound { supplied_at, waived_at, asked_again_at: cx.now });
             let forgotten = self.past_rounds.len().saturating_sub(PAST_ROUNDS_MAX);
             self.past_rounds.drain(..forgotten);
         }
@@ -309,13 +339,15 @@ impl Task {
         self.state = TaskState::Open;
         self.due = due;
         self.reminders = 0;
+        self.supplied_at = None;
         self.waived = None;
     }
 
-    /// A person said that it is dealt with, or may pass.
+    /// A person said that it is dealt with, or may pass. What may pass was not supplied.
     pub(crate) fn settle(&mut self, waived: Option<Waived>, cx: &Context<'_>) {
         self.state = TaskState::Supplied;
-        self.supplied_at = cx.policy.looks_back().then_some(cx.now);
+        let is_supplied = waived.is_none() || !cx.policy.tells_apart();
+        self.supplied_at = (is_supplied && cx.policy.looks_back()).then_some(cx.now);
         self.waived = waived;
     }
 }

@@ -134,8 +134,7 @@ impl Wallet {
         self.last_error = None;
         self.retry = Retry::mended(self.retry);
         if let Some(task) = &mut self.task {
-            task.waived = None;
-            task.set_supplied(true, cx);
+            task.supply(cx);
         }
     }
 }

@@ -152,10 +152,10 @@ impl Noted {
             }
         }
         let has =
-            |request: &Request| onboarding.renewals.iter().any(|task| task.request == *request);
+            |cause: &Cause| onboarding.renewals.iter().any(|task| cause.contains(&task.request));
         // Whoever was judged a moment ago could not be asked before.
         let is_quiet = onboarding.updated_at <= then;
-        if is_quiet && causes(onboarding, policy, then).iter().any(|request| !has(request)) {
+        if is_quiet && causes(onboarding, policy, then).iter().any(|cause| !has(cause)) {
             return Err("what runs out, and nobody is asked to renew it");
         }
         Ok(())
@@ -172,38 +172,89 @@ fn times_of(task: &Task, policy: &Policy, now: Timestamp) -> BTreeSet<Timestamp>
     times.filter(|at| *at > task.asked_at() && *at <= now).collect()
 }
 
+/// One thing that has to be renewed: a task asks for it by any one of these.
+type Cause = BTreeSet<Request>;
+
 /// What has to be renewed at `now`.
-fn causes(onboarding: &Onboarding, policy: &Policy, now: Timestamp) -> BTreeSet<Request> {
+fn causes(onboarding: &Onboarding, policy: &Policy, now: Timestamp) -> BTreeSet<Cause> {
     let mut causes = BTreeSet::new();
     if stake(onboarding).is_empty() {
         return causes;
     }
     let is_ahead =
         |end: Timestamp| policy.renewal_lead_ms > 0 && end.minus_ms(policy.renewal_lead_ms) <= now;
-    for (kind, document) in &onboarding.documents {
-        if document.is_at_hand() && document.expires_at.is_some_and(|day| is_ahead(day.end())) {
-            causes.insert(Request::RenewDocument(kind.clone()));
+    for (group, end) in relied_on(onboarding, policy) {
+        if end.is_some_and(is_ahead) {
+            causes.insert(group.into_iter().map(Request::RenewDocument).collect());
         }
     }
     let verified_on = onboarding.profile.as_ref().and_then(|profile| profile.verified_on);
     let valid_ms = policy.verification_valid_ms;
     if valid_ms > 0 && verified_on.is_some_and(|day| is_ahead(day.start().plus_ms(valid_ms))) {
-        causes.insert(Request::RenewVerification);
+        causes.insert([Request::RenewVerification].into());
     }
     let accepted_at = onboarding.consent.as_ref().map(|consent| consent.accepted_at);
     let valid_ms = policy.consent_valid_ms;
     let runs_out = valid_ms > 0 && accepted_at.is_some_and(|at| is_ahead(at.plus_ms(valid_ms)));
     let known = &onboarding.registration;
     if runs_out || known.privacy_policy_outdated_since.is_some_and(|since| since <= now) {
-        causes.insert(Request::RenewConsent);
+        causes.insert([Request::RenewConsent].into());
     }
     if known.terms_outdated_since.is_some_and(|since| since <= now) {
-        causes.insert(Request::RenewTerms);
+        causes.insert([Request::RenewTerms].into());
     }
     causes.retain(|cause| {
-        !onboarding.tasks.iter().any(|task| asks_already(task, cause, onboarding, policy))
+        let is_asked_for =
+            |task| cause.iter().any(|request| asks_already(task, request, onboarding, policy));
+        !onboarding.tasks.iter().any(is_asked_for)
     });
     causes
+}
+
+/// The documents that a verdict goes by, in groups, with the end of each if it has one: for each
+/// thing that the provider may ask for, the group of those that are held that lasts longest, and
+/// each document that is in no whole group.
+fn relied_on(
+    onboarding: &Onboarding,
+    policy: &Policy,
+) -> Vec<(Vec<DocumentType>, Option<Timestamp>)> {
+    let held: BTreeMap<&DocumentType, Option<Timestamp>> = onboarding
+        .documents
+        .iter()
+        .filter(|(_, document)| document.is_at_hand())
+        .map(|(kind, document)| (kind, document.expires_at.map(|day| day.end())))
+        .collect();
+    let mut relied_on = Vec::new();
+    let mut in_whole: BTreeSet<DocumentType> = BTreeSet::new();
+    for name in policy.accepts.0.keys() {
+        let groups = policy.accepts.groups(onboarding.area(), name);
+        // A type that may be asked for by its own name goes by what it is asked for beside.
+        if groups.len() == 1 && groups[0].len() == 1 && groups[0][0].as_str() == name {
+            continue;
+        }
+        let mut longest: Option<(Vec<DocumentType>, Option<Timestamp>)> = None;
+        for group in &groups {
+            if group.is_empty() || !group.iter().all(|kind| held.contains_key(kind)) {
+                continue;
+            }
+            let end = group.iter().filter_map(|kind| held[kind]).min();
+            let is_longer = longest.as_ref().is_none_or(|(_, so_far)| match (end, so_far) {
+                (_, None) => false,
+                (None, Some(_)) => true,
+                (Some(end), Some(so_far)) => end > *so_far,
+            });
+            if is_longer {
+                longest = Some((group.clone(), end));
+            }
+        }
+        if longest.is_some() {
+            in_whole.extend(groups.into_iter().flatten());
+        }
+        relied_on.extend(longest);
+    }
+    let alone = held.into_iter().filter(|(kind, _)| !in_whole.contains(*kind));
+    relied_on.extend(alone.map(|(kind, end)| (vec![kind.clone()], end)));
+    relied_on
 }
 
 /// Whether the provider itself asks for what is to be renewed.
@@ -239,10 +290,12 @@ pub(crate) fn check_renewals(onboarding: &Onboarding, policy: &Policy) -> Result
     let mut seen = BTreeSet::new();
     for task in &onboarding.renewals {
         let is_on_its_way = task.state == TaskState::Supplied && !is_sent;
-        if !causes.contains(&task.request) && !is_on_its_way {
+        let cause = causes.iter().find(|cause| cause.contains(&task.request));
+        if cause.is_none() && !is_on_its_way {
             return Err("a renewal of what does not run out");
         }
-        if !seen.insert(&task.request) {
+        let thing = cause.cloned().unwrap_or_else(|| [task.request.clone()].into());
+        if !seen.insert(thing) {
             return Err("two renewals of one thing");
         }
         if task.products.iter().collect::<BTreeSet<_>>() != stake(onboarding) {

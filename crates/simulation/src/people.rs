@@ -144,7 +144,12 @@ impl Person {
         match &task.request {
             Request::Consent | Request::RenewConsent => vec![Deed::Patch(self.consent())],
             Request::RenewTerms => vec![Deed::Patch(self.terms(chance))],
-            Request::RenewDocument(kind) => vec![self.document(kind, chance)],
+            Request::RenewDocument(kind) => {
+                let groups = Accepts::default().groups(None, "id");
+                let whole = groups.into_iter().find(|group| group.contains(kind));
+                let whole = whole.unwrap_or_else(|| vec![kind.clone()]);
+                whole.iter().map(|kind| self.document(kind, chance)).collect()
+            }
             Request::RenewVerification => {
                 vec![Deed::Patch(format!("{{{}}}", self.section(&Section::VerificationHistory)))]
             }

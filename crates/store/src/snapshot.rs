@@ -26,8 +26,9 @@ pub type Upgrade = fn(&mut Map<String, Value>);
 impl Snapshot for Onboarding {
     const NAME: &'static str = "onboarding";
 
-    /// What comes after verified, which those of schema 1 know nothing of; then wallets.
-    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}];
+    /// What comes after verified, which those of schema 1 know nothing of; then wallets; then
+    /// rounds in which nothing was supplied.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}, |_| {}];
 }
 
 impl Snapshot for Event {
@@ -41,8 +42,9 @@ impl Snapshot for Event {
 impl Snapshot for Task {
     const NAME: &'static str = "task";
 
-    /// Due dates, reminders and rounds, which those of schema 1 have none of; then wallets.
-    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}];
+    /// Due dates, reminders and rounds, which those of schema 1 have none of; then wallets; then
+    /// rounds in which nothing was supplied.
+    const UPGRADES: &'static [Upgrade] = &[|_| {}, |_| {}, |_| {}];
 }
 
 impl Snapshot for Policy {
@@ -130,6 +132,7 @@ mod tests {
             include_str!("../tests/snapshots/onboarding-1.json"),
             include_str!("../tests/snapshots/onboarding-2.json"),
             include_str!("../tests/snapshots/onboarding-3.json"),
+            include_str!("../tests/snapshots/onboarding-4.json"),
         ]);
     }
 
@@ -149,6 +152,7 @@ mod tests {
             include_str!("../tests/snapshots/task-1.json"),
             include_str!("../tests/snapshots/task-2.json"),
             include_str!("../tests/snapshots/task-3.json"),
+            include_str!("../tests/snapshots/task-4.json"),
         ]);
     }
 

@@ -156,6 +156,7 @@ fn subjects() -> impl Iterator<Item = Subject> {
         products: vec!["onramp".to_owned(), "nobody-knows".to_owned()],
         round: 2,
         supplied_on: Some(day("2031-01-01")),
+        waived_on: Some(day("2031-01-02")),
         valid_until: Some(day("2031-02-02")),
         due: Some(DueBy { on: day("2031-03-03"), source: "policy".to_owned() }),
         limits: Limits {

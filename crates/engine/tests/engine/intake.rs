@@ -71,6 +71,18 @@ async fn a_file_replaces_the_record_and_a_patch_merges_into_it() {
 }
 
 #[tokio::test]
+async fn history_names_a_section_that_was_taken_out() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    world.edit(&user, Edit::Patch(br#"{"kycData":null}"#), unasked(1)).await;
+    let id = world.onboarding(&user).await.id;
+    let history = world.store.history(id, 0, 100).await.unwrap();
+    let detail = history.last().unwrap().view().detail;
+    assert_eq!(detail["changed"], serde_json::json!(["kyc-data"]));
+    assert_eq!(detail["present"], serde_json::json!(["user-details"]));
+}
+
+#[tokio::test]
 async fn what_is_the_same_as_before_makes_no_revision() {
     let world = World::new();
     let user = world.add_user(1).await;
@@ -98,6 +110,29 @@ async fn each_part_of_an_edit_has_its_own_revision() {
     let onboarding = world.onboarding(&user).await;
     assert_eq!(onboarding.consent.unwrap().revision, Revision(2));
     assert_eq!(onboarding.profile.unwrap().revision, Revision(1));
+}
+
+#[tokio::test]
+async fn an_older_consent_refuses_the_whole_edit_and_the_same_one_is_no_edit() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    let before = world.onboarding(&user).await;
+    let with = |at: &str| {
+        let mut file: serde_json::Value = serde_json::from_slice(&file("Ida")).unwrap();
+        file["privacyPolicyAcceptedAt"] = at.into();
+        file["verify"] = true.into();
+        file.to_string().into_bytes()
+    };
+    let older = with("2020-11-29T10:00:00Z");
+    for edit in [Edit::Replace(&older), Edit::Patch(&older)] {
+        let refused = refusal(&world, &user, edit, unasked(1)).await;
+        assert!(matches!(refused, IntakeError::NotNow(Reason::NotANewerConsent)), "{refused}");
+        assert!(refused.to_string().contains("`gangway consent record`"), "{refused}");
+        assert_eq!(world.onboarding(&user).await, before);
+    }
+    world.edit(&user, Edit::Replace(&with("2026-05-02T09:00:00Z")), unasked(1)).await;
+    let after = world.onboarding(&user).await;
+    assert_eq!((after.consent, after.profile.unwrap().revision), (before.consent, Revision(2)));
 }
 
 #[tokio::test]

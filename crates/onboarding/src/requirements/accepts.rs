@@ -49,6 +49,25 @@ impl Accepts {
     }
 }
 
+impl Accepts {
+    /// The groups of the requirement that a document of this type meets, alone or with others,
+    /// where the user lives: what may stand in its place. It alone if there is none.
+    #[must_use]
+    pub fn alternatives(
+        &self,
+        area: Option<&Area>,
+        document_type: &DocumentType,
+    ) -> Vec<Vec<DocumentType>> {
+        let meets = |groups: &Vec<Vec<DocumentType>>| {
+            groups.iter().any(|group| group.contains(document_type))
+        };
+        // The provider may also ask for the type by its own name.
+        let names = self.0.keys().filter(|name| *name != document_type.as_str());
+        let found = names.map(|name| self.groups(area, name)).find(meets);
+        found.unwrap_or_else(|| vec![vec![document_type.clone()]])
+    }
+}
+
 impl Default for Accepts {
     fn default() -> Self {
         use DocumentType as D;
@@ -91,6 +110,20 @@ mod tests {
                 assert_eq!(groups.unwrap(), expected, "{requirement}");
             }
         }
+    }
+
+    #[test]
+    fn alternatives_are_those_of_the_requirement_and_not_of_the_types_own_name() {
+        let accepts = Accepts::default();
+        let alternatives = |name: &str| {
+            let document_type = DocumentType::from(name);
+            serde_json::to_string(&accepts.alternatives(None, &document_type)).unwrap()
+        };
+        let id = serde_json::to_string(&accepts.groups(None, "id")).unwrap();
+        assert_eq!(alternatives("id-passport"), id);
+        assert_eq!(alternatives("id-idcard-back"), id);
+        assert_eq!(alternatives("proof-of-address"), r#"[["proof-of-address"]]"#);
+        assert_eq!(alternatives("id-library-card"), r#"[["id-library-card"]]"#);
     }
 
     #[test]

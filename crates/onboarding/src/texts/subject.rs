@@ -26,6 +26,8 @@ pub struct Subject {
     pub round: u32,
     /// When it was last supplied, without avail.
     pub supplied_on: Option<Date>,
+    /// When it was waived, if nothing was supplied in the round before this.
+    pub waived_on: Option<Date>,
     /// For a renewal: the last day on which what we hold counts.
     pub valid_until: Option<Date>,
     /// By when it is due, and why then.

@@ -113,6 +113,9 @@ fn title(voice: &Voice<'_>, subject: &Subject) -> Phrase {
         SubjectKind::WalletProof => voice.say("task.wallet-proof.title", &[]),
         SubjectKind::Renewal => {
             let name = format!("task.renewal.{}.title", renewed(subject));
+            let whole = accepted(subject).find(|group| group.contains(&subject.name));
+            let card = whole.filter(|group| are_both_sides(group)).map(|_| card(subject));
+            let document = card.map_or(document, |card| voice.word_of("document", card, "name"));
             voice.say(&name, &[("document", &document)])
         }
     }
@@ -156,9 +159,10 @@ fn renewal(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
     }
 }
 
-/// That it was asked for before, if it was.
+/// That what was sent before did not do. Whoever sent nothing, as it was waived, is not told so.
 fn again(voice: &Voice<'_>, subject: &Subject, today: Date) -> Option<Phrase> {
-    if subject.round < 2 {
+    let was_never_sent = subject.supplied_on.is_none() && subject.waived_on.is_some();
+    if subject.round < 2 || was_never_sent {
         return None;
     }
     let what = match subject.kind {
@@ -213,14 +217,22 @@ fn documents(voice: &Voice<'_>, subject: &Subject) -> Phrase {
 }
 
 fn group_of_documents(voice: &Voice<'_>, group: &[String], subject: &Subject) -> Option<Phrase> {
-    let holds = |side: &str| group.iter().any(|kind| kind == side);
-    let both = holds("id-idcard-front") && holds("id-idcard-back");
-    let card = if lives_in_us(subject) { "id-idcard-us" } else { "id-idcard" };
+    let both = are_both_sides(group);
     let kinds = group.iter().map(|kind| match kind.as_str() {
-        "id-idcard-front" | "id-idcard-back" if both => card,
+        "id-idcard-front" | "id-idcard-back" if both => card(subject),
         kind => kind,
     });
     voice.list(Joint::And, kinds.map(|kind| voice.word_of("document", kind, "object")))
+}
+
+fn are_both_sides(group: &[String]) -> bool {
+    let holds = |side: &str| group.iter().any(|kind| kind == side);
+    holds("id-idcard-front") && holds("id-idcard-back")
+}
+
+/// Both sides in one word.
+fn card(subject: &Subject) -> &'static str {
+    if lives_in_us(subject) { "id-idcard-us" } else { "id-idcard" }
 }
 
 fn lives_in_us(subject: &Subject) -> bool {
@@ -295,12 +307,14 @@ pub(super) fn for_staff(voice: &Voice<'_>, subject: &Subject, today: Date) -> St
     }
     if subject.round >= 2 {
         let round = subject.round.to_string();
-        sentences.push(match subject.supplied_on {
-            None => voice.note("task.again", &[("round", &round)]),
-            Some(day) => {
-                let date = voice.date(day, today);
-                voice.note("task.again-of", &[("round", &round), ("date", date.as_str())])
-            }
+        let of = |name: &str, day| {
+            let date = voice.date(day, today);
+            voice.note(name, &[("round", &round), ("date", date.as_str())])
+        };
+        sentences.push(match (subject.waived_on, subject.supplied_on) {
+            (Some(day), _) => of("task.again-waived", day),
+            (None, Some(day)) => of("task.again-of", day),
+            (None, None) => voice.note("task.again", &[("round", &round)]),
         });
     }
     if let Some(due) = &subject.due {

@@ -215,6 +215,18 @@ fn each_kind_of_task_has_its_own_words() {
         ),
         (
             Subject {
+                accepts: vec![
+                    words(&["id-passport"]),
+                    words(&["id-idcard-front", "id-idcard-back"]),
+                ],
+                ..expiring("id-idcard-front")
+            },
+            "Renew: ID card | What we hold of you runs out on 31 January 2027. Please upload a \
+             passport or both sides of an ID card, valid for longer. | Our advice: a photo in good \
+             light, with all four corners visible, without flash and without a filter.",
+        ),
+        (
+            Subject {
                 due: Some(DueBy { on: day("2026-05-09"), source: "verification-age".to_owned() }),
                 ..subject(K::Renewal, "verification-history")
             },
@@ -649,12 +661,12 @@ fn any_subject() -> impl Strategy<Value = Subject> {
     (
         (prop::sample::select(SubjectKind::ALL.to_vec()), any_word(), any_word()),
         (prop::collection::vec(list(), 0..4), list(), list(), list()),
-        (0_u32..4, date(), date(), due),
+        (0_u32..4, date(), date(), date(), due),
         (any::<Option<u64>>(), any::<Option<u32>>(), any::<Option<u32>>()),
     )
         .prop_map(
             |((kind, name, area), (accepts, fields, products, media_types), times, limits)| {
-                let (round, supplied_on, valid_until, (on, source)) = times;
+                let (round, supplied_on, waived_on, valid_until, (on, source)) = times;
                 let (bytes_max, side_pixels_min, pages_max) = limits;
                 Subject {
                     kind,
@@ -665,6 +677,7 @@ fn any_subject() -> impl Strategy<Value = Subject> {
                     products,
                     round,
                     supplied_on,
+                    waived_on,
                     valid_until,
                     due: on.map(|on| DueBy { on, source }),
                     limits: Limits { media_types, bytes_max, side_pixels_min, pages_max },

@@ -8,9 +8,9 @@ use onboarding::{
 
 use crate::events::{
     START, accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn,
-    erased, failed, held, in_epoch, linked, profile_set, registered, reminded, renewal_opened,
-    reopened, resumed, retried, terms_accepted, terms_given, triggered, uploaded, user_read,
-    waived, wallet_given, wallet_withdrawn, wanted,
+    erased, failed, held, in_epoch, linked, older_consent_given, profile_set, registered, reminded,
+    renewal_opened, reopened, resumed, retried, terms_accepted, terms_given, triggered, uploaded,
+    user_read, waived, wallet_given, wallet_withdrawn, wanted,
 };
 use crate::provider::Verdict;
 
@@ -86,6 +86,9 @@ fn edits(onboarding: &Onboarding) -> Vec<Event> {
     // What is like another thing, or stands beside everything, is given alone: together they
     // would multiply all that can be reached.
     let has_consent = onboarding.consent.is_some() || onboarding.terms.is_some();
+    if let Some(consent) = &onboarding.consent {
+        events.push(older_consent_given(Revision::following(Some(consent.revision)).0));
+    }
     if !has_consent && !has_wallet {
         events.extend([terms_given(1), consent_given(1)]);
     }

@@ -27,6 +27,19 @@ pub fn consent_given(revision: u32) -> Event {
     legal_text_accepted(LegalText::PrivacyPolicy, revision)
 }
 
+/// A consent of before the first.
+pub fn older_consent_given(revision: u32) -> Event {
+    consent_given_at(revision, START.minus_ms(1))
+}
+
+pub fn consent_given_at(revision: u32, at: Timestamp) -> Event {
+    let mut event = consent_given(revision);
+    if let Event::ConsentGiven { accepted_at, .. } = &mut event {
+        *accepted_at = at;
+    }
+    event
+}
+
 pub fn terms_given(revision: u32) -> Event {
     legal_text_accepted(LegalText::TermsOfService, revision)
 }
@@ -35,7 +48,7 @@ fn legal_text_accepted(text: LegalText, revision: u32) -> Event {
     Event::ConsentGiven {
         text,
         revision: Revision(revision),
-        accepted_at: START,
+        accepted_at: START.plus_ms(revision.into()),
         region: None,
         evidence: Evidence::default(),
     }

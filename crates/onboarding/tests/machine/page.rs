@@ -102,7 +102,7 @@ fn identifier(state: State) -> String {
 }
 
 /// Every reason; that none is missing shows in the table's test that all of these are met.
-pub const REASONS: [Reason; 18] = [
+pub const REASONS: [Reason; 19] = [
     Reason::Ended,
     Reason::NotTheNextRevision,
     Reason::AlreadyAcknowledged,
@@ -121,6 +121,7 @@ pub const REASONS: [Reason; 18] = [
     Reason::NotDueYet,
     Reason::NoSuchOpenTask,
     Reason::NotRejected,
+    Reason::NotANewerConsent,
 ];
 
 /// Each reason for which an event is ignored, and what it means.
@@ -157,6 +158,9 @@ const fn meaning(reason: Reason) -> &'static str {
         Reason::NotDueYet => "its time has not come, or its cause is gone",
         Reason::NoSuchOpenTask => "there is no such task, or nobody has to act on it any more",
         Reason::NotRejected => "the provider has not refused the user",
+        Reason::NotANewerConsent => {
+            "an acceptance is held that is newer, or as new where a newer one is asked for"
+        }
         Reason::NotTheAwaitedCall => "the call that failed is not one that is waited for any more",
     }
 }

@@ -1,16 +1,18 @@
 //! What a status shows of the facts.
 
 use onboarding::{
-    Date, DocumentType, Effect, Event, FailureClass, Product, ProductStatus, Reader, Revision,
-    Section, Status, WaitingOn,
+    Date, DocumentType, Effect, Event, FailureClass, Policy, Product, ProductStatus, Reader,
+    Revision, Section, Status, WaitingOn,
 };
 
 use crate::behaviour::{KYC, PASSPORT, answered, asked, polling};
 use crate::driver::Driver;
 use crate::events::{
     cancelled, document_added, document_withdrawn, held, lacking, onramp, onramp_lacking,
-    profile_set, uploaded, wanted, word,
+    profile_set, uploaded, waived, wanted, word,
 };
+
+const DAY_MS: u64 = 24 * 3_600_000;
 
 fn status(driver: &Driver) -> Status {
     let user = "userId:johnd-123".parse().expect("the locator is sound");
@@ -128,4 +130,55 @@ fn a_status_counts_the_failures_in_a_row_and_shows_the_last() {
     assert_eq!(shown.attempt, 2);
     assert_eq!(shown.last_error.unwrap().class, FailureClass::Transient);
     assert_eq!((shown.next_step.step, shown.stalled), ("register-user", false));
+}
+
+/// What a user and staff read of the one task after the provider asked again for what was waived.
+fn asked_again_after_a_waive(rules: u32) -> (Driver, onboarding::TaskView) {
+    let mut driver = answered(&onramp_lacking(&KYC, &[]));
+    driver.policy.rules = rules;
+    driver.happen(&waived(driver.onboarding.tasks[0].number));
+    assert_eq!(status(&driver).pending_tasks[0].supplied_at, None);
+    driver.policy = Policy::default();
+    driver.now = driver.now.plus_ms(DAY_MS);
+    driver.trigger(&onramp_lacking(&KYC, &[]));
+    let task = status(&driver).pending_tasks.pop().unwrap();
+    assert_eq!(task.rounds, 2);
+    (driver, task)
+}
+
+#[test]
+fn nobody_is_told_that_what_was_waived_was_sent() {
+    // Also of a task that was waived before this was told apart.
+    for rules in [2, 1] {
+        let (_, task) = asked_again_after_a_waive(rules);
+        let round = &task.past_rounds[0];
+        assert_eq!((&round.supplied_at, round.waived_at.is_some()), (&None, true), "{rules}");
+        let sentence = task.text.sentence.as_str();
+        assert!(sentence.starts_with("Please give us"), "{sentence}");
+        let note = task.staff_note.as_str();
+        assert!(note.contains("Asked for 2 times; on 14 November it was waived"), "{note}");
+    }
+}
+
+#[test]
+fn what_was_sent_before_a_waive_or_after_it_is_told_with_its_own_day() {
+    let (mut driver, _) = asked_again_after_a_waive(2);
+    driver.happen(&waived(driver.onboarding.tasks[0].number));
+    driver.now = driver.now.plus_ms(DAY_MS);
+    driver.happen(&profile_set(2, &KYC));
+    driver.now = driver.now.plus_ms(DAY_MS);
+    driver.trigger(&onramp_lacking(&KYC, &[]));
+    let sentence = |driver: &Driver| {
+        let task = status(driver).pending_tasks.pop().unwrap();
+        (task.text.sentence.to_string(), task.staff_note.as_str().to_owned())
+    };
+    let (user, staff) = sentence(&driver);
+    assert!(user.starts_with("The details that you gave on 16 November"), "{user}");
+    assert!(staff.contains("what was supplied on 16 November did not do"), "{staff}");
+    driver.happen(&waived(driver.onboarding.tasks[0].number));
+    driver.policy.rounds_max = 9;
+    driver.trigger(&onramp_lacking(&KYC, &[]));
+    let (user, staff) = sentence(&driver);
+    assert!(user.starts_with("The details that you gave on 16 November"), "{user}");
+    assert!(staff.contains("on 17 November it was waived"), "{staff}");
 }

@@ -3,8 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use onboarding::{Reason, State};
+use onboarding::{HistoryEntry, Reason, State};
+use serde_json::Value;
 
+use crate::alphabet;
+use crate::behaviour::verified;
+use crate::driver::Driver;
+use crate::events::{START, consent_given};
 use crate::exploration::{Cell, exploration};
 use crate::page::REASONS;
 
@@ -86,6 +91,37 @@ fn every_state_meets_every_event() {
     for (state, event, cell) in cells() {
         assert!(!cell.to.is_empty() || !cell.ignored.is_empty(), "{state} {event}");
     }
+}
+
+#[test]
+fn history_shows_no_time_of_any_event_as_a_number() {
+    const YEAR_MS: u64 = 365 * 24 * 3_600_000;
+    fn check(event: &str, value: &Value) {
+        match value {
+            Value::Object(fields) => fields.values().for_each(|field| check(event, field)),
+            Value::Array(elements) => elements.iter().for_each(|element| check(event, element)),
+            Value::Number(number) => {
+                assert!(
+                    number.as_u64().is_some_and(|number| number < YEAR_MS),
+                    "{event}: {number}"
+                );
+            }
+            Value::Null | Value::Bool(_) | Value::String(_) => {}
+        }
+    }
+    let mut told = BTreeSet::new();
+    for driver in [Driver::blank(), verified()] {
+        for event in alphabet::events(&driver.onboarding) {
+            let states = (State::Registering, State::Registering);
+            let entry = HistoryEntry::of(1, START, &event, states, "worker");
+            check(entry.event, &entry.detail);
+            told.insert(entry.event);
+        }
+    }
+    let every = EVENTS.iter().filter_map(|event| event.split(' ').next());
+    assert_eq!(told, every.collect());
+    let detail = consent_given(1).detail();
+    assert_eq!(detail["acceptedAt"], "2023-11-14T22:13:20.001Z");
 }
 
 #[test]

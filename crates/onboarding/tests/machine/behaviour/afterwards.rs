@@ -1,15 +1,15 @@
 //! What comes after a verdict, and what people may let pass.
 
 use onboarding::{
-    Date, DueSource, Event, Policy, ProductStatus, Reason, Request, Section, Shown, State,
-    TaskState, next_note,
+    Date, DocumentType, DueSource, Event, Policy, ProductStatus, Reason, Request, Section, Shown,
+    State, TaskState, next_note,
 };
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, tasks, verified};
 use crate::driver::Driver;
 use crate::events::{
-    checked, consent_given, document_added, onramp, onramp_lacking, profile_set, registered,
-    reopened, retried, terms_given, uploaded, user_read, waived,
+    checked, consent_given, consent_given_at, document_added, onramp, onramp_lacking, profile_set,
+    registered, reopened, retried, terms_given, uploaded, user_read, waived,
 };
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -44,7 +44,26 @@ fn verified_with_passport(days: u64) -> Driver {
 }
 
 fn passport_until(revision: u32, until: Option<Date>) -> Event {
-    let mut event = document_added(&PASSPORT, revision);
+    document_until(&PASSPORT, revision, until)
+}
+
+const CARD: [DocumentType; 2] = [DocumentType::IdIdcardFront, DocumentType::IdIdcardBack];
+
+/// Gives a revision of both sides of a card, which the provider takes.
+fn give_card(driver: &mut Driver, revision: u32, until: Option<Date>) {
+    for side in &CARD {
+        driver.happen(&document_until(side, revision, until));
+        driver.happen(&uploaded(side, revision));
+    }
+}
+
+fn renewals(driver: &Driver) -> Vec<(&Request, TaskState, u32)> {
+    let tasks = driver.onboarding.renewals.iter();
+    tasks.map(|task| (&task.request, task.state, task.rounds)).collect()
+}
+
+fn document_until(document_type: &DocumentType, revision: u32, until: Option<Date>) -> Event {
+    let mut event = document_added(document_type, revision);
     if let Event::DocumentAdded { expires_at, .. } = &mut event {
         *expires_at = until;
     }
@@ -107,6 +126,73 @@ fn a_newer_document_that_expires_as_soon_is_asked_for_again() {
 }
 
 #[test]
+fn a_document_that_another_stands_in_for_is_not_to_be_renewed() {
+    let mut driver = verified_with_passport(11);
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    let later = day_from_now(&driver, 3_000);
+    // One side of a card stands in for nothing.
+    driver.happen(&document_until(&CARD[0], 1, Some(later)));
+    driver.happen(&uploaded(&CARD[0], 1));
+    assert_eq!(renewals(&driver)[0].1, TaskState::Open);
+    driver.happen(&document_until(&CARD[1], 1, Some(later)));
+    assert_eq!(renewals(&driver)[0].1, TaskState::Supplied);
+    driver.happen(&uploaded(&CARD[1], 1));
+    assert_eq!(renewals(&driver), []);
+    driver.now = driver.now.plus_ms(20 * DAY_MS);
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    // When that runs out, too, it is what lasts longest that is asked for anew.
+    driver.now = later.end().minus_ms(20 * DAY_MS);
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    let front = Request::RenewDocument(DocumentType::IdIdcardFront);
+    assert_eq!(renewals(&driver), [(&front, TaskState::Open, 1)]);
+}
+
+#[test]
+fn a_card_has_one_renewal_for_both_of_its_sides() {
+    let mut driver = verified();
+    let until = day_from_now(&driver, 20);
+    give_card(&mut driver, 1, Some(until));
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    let front = Request::RenewDocument(DocumentType::IdIdcardFront);
+    let number = driver.onboarding.renewals[0].number;
+    assert_eq!(renewals(&driver), [(&front, TaskState::Open, 1)]);
+
+    // The other side is still to come: it stays the same task, of the same round.
+    let mut renewed = driver.clone();
+    let later = day_from_now(&driver, 3_000);
+    renewed.happen(&document_until(&CARD[0], 2, Some(later)));
+    renewed.happen(&uploaded(&CARD[0], 2));
+    assert_eq!(renewals(&renewed), [(&front, TaskState::Open, 1)]);
+    assert_eq!(renewed.onboarding.renewals[0].number, number);
+    renewed.happen(&document_until(&CARD[1], 2, Some(later)));
+    assert_eq!(renewals(&renewed), [(&front, TaskState::Supplied, 1)]);
+    renewed.happen(&uploaded(&CARD[1], 2));
+    assert_eq!(renewals(&renewed), []);
+
+    // One that is waived leaves no other.
+    driver.happen(&waived(number));
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    assert_eq!(renewals(&driver), [(&front, TaskState::Supplied, 1)]);
+}
+
+#[test]
+fn of_the_two_renewals_of_a_card_that_an_earlier_edition_opened_one_goes_on() {
+    let mut driver = verified();
+    driver.policy.rules = 1;
+    let until = day_from_now(&driver, 20);
+    give_card(&mut driver, 1, Some(until));
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    assert_eq!(note_all(&mut driver), ["renewal-opened", "renewal-opened"]);
+    driver.policy.rules = 2;
+    assert_eq!(note_all(&mut driver), [""; 0]);
+    driver.wait_until_due().check(&onramp(ProductStatus::Verified));
+    let front = Request::RenewDocument(DocumentType::IdIdcardFront);
+    assert_eq!(renewals(&driver), [(&front, TaskState::Open, 1)]);
+}
+
+#[test]
 fn a_waived_renewal_stays_so_until_its_cause_is_gone() {
     let mut driver = verified_with_passport(20);
     note_all(&mut driver);
@@ -161,9 +247,53 @@ fn a_changed_privacy_policy_asks_for_a_new_consent_until_it_is_given() {
     driver.trigger(&onramp(ProductStatus::Verified));
     assert_eq!(note_all(&mut driver), ["renewal-opened"]);
     assert_eq!(driver.onboarding.renewals[0].request, Request::RenewConsent);
+    let same = consent_given_at(2, driver.onboarding.consent.as_ref().unwrap().accepted_at);
+    assert_eq!(driver.ignored(&same), Reason::NotANewerConsent);
     driver.happen(&consent_given(2));
     driver.acknowledge_all();
     assert!(driver.onboarding.renewals.is_empty());
+}
+
+#[test]
+fn no_older_acceptance_follows_a_newer_and_the_same_does_not_settle_what_asks_for_a_newer() {
+    let with_evidence = |revision, at| {
+        let mut event = consent_given_at(revision, at);
+        if let Event::ConsentGiven { evidence, .. } = &mut event {
+            evidence.method = Some("checkbox".to_owned());
+        }
+        event
+    };
+    let mut driver = Driver::wanting_onramp();
+    let at = driver.now;
+    driver.happen(&consent_given_at(1, at));
+    assert_eq!(driver.ignored(&consent_given_at(2, at.minus_ms(1))), Reason::NotANewerConsent);
+    driver.happen(&with_evidence(2, at));
+    driver.happen(&profile_set(1, &KYC));
+    driver.happen(&Event::VerificationRequested);
+    driver.trigger(&onramp(ProductStatus::PendingPrivacyPolicy));
+    assert_eq!(tasks(&driver)[0].2, TaskState::Open);
+    // Neither what is older nor what is as old settles it, be it waived.
+    for _ in 0..2 {
+        for event in [consent_given_at(3, at.minus_ms(1)), consent_given_at(3, at)] {
+            assert_eq!(driver.ignored(&event), Reason::NotANewerConsent);
+        }
+        let _ = driver.apply(&waived(driver.onboarding.tasks[0].number));
+    }
+    driver.happen(&consent_given_at(3, at.plus_ms(1)));
+    assert_eq!(tasks(&driver)[0].2, TaskState::Supplied);
+    // More may become known of the one that is on its way.
+    driver.happen(&with_evidence(4, at.plus_ms(1)));
+    driver.trigger(&onramp(ProductStatus::Verified));
+    assert_eq!(driver.state(), State::Verified);
+}
+
+#[test]
+fn history_from_before_ages_of_consents_counted_replays_as_it_was() {
+    let mut driver = Driver::wanting_onramp();
+    driver.policy.rules = 1;
+    let at = driver.now;
+    driver.happen(&consent_given_at(1, at));
+    driver.happen(&consent_given_at(2, at.minus_ms(1)));
 }
 
 #[test]
@@ -200,7 +330,7 @@ fn the_rounds_of_a_task_are_remembered_with_their_times() {
     let task = &driver.onboarding.tasks[0];
     let round = task.past_rounds[0];
     assert_eq!((task.rounds, task.past_rounds.len()), (2, 1));
-    assert_eq!((round.supplied_at, round.asked_again_at), (supplied_at, driver.now));
+    assert_eq!((round.supplied_at, round.asked_again_at), (Some(supplied_at), driver.now));
     assert_eq!(task.asked_at(), driver.now);
 }
 

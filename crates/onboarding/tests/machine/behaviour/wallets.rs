@@ -260,6 +260,26 @@ fn a_task_of_a_wallet_can_be_waived_is_reminded_of_and_is_for_no_product() {
 }
 
 #[test]
+fn a_wallet_that_is_waived_and_then_given_anew_was_supplied_when_it_was_given() {
+    for rules in [2, 1] {
+        let mut driver = verified_with_a_wallet();
+        let epoch = driver.onboarding.epoch;
+        driver.happen(&linked(1, 1, epoch, Ownership::ToProve));
+        driver.policy.rules = rules;
+        driver.happen(&waived(driver.onboarding.task_count));
+        driver.policy.rules = 2;
+        driver.now = driver.now.plus_ms(86_400_000);
+        let given_at = driver.now;
+        driver.happen(&wallet_given(1, 2));
+        driver.now = driver.now.plus_ms(86_400_000);
+        driver.happen(&linked(1, 2, epoch, Ownership::ToProve));
+        let task = driver.onboarding.all_tasks().next().unwrap();
+        let round = task.past_rounds[0];
+        assert_eq!((task.rounds, round.supplied_at, round.waived_at), (2, Some(given_at), None));
+    }
+}
+
+#[test]
 fn the_provider_that_forgot_the_user_is_told_again_and_what_it_refused_is_not() {
     let mut driver = verified();
     for number in [1, 2, 3, 4] {
