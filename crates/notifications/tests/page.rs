@@ -62,8 +62,7 @@ fn example(kind: NotificationKind) -> (Notification, &'static str) {
         ),
         K::TaskOverdue => (
             Notification::TaskOverdue { task: task() },
-            "The same at or after the time at which it is due. It is the reminder `0s` that tells \
-             so: without one in `policy.due.reminders` nothing does.",
+            "The same when the task becomes overdue, whatever `policy.due.reminders` has.",
         ),
         K::TaskClosed => (
             Notification::TaskClosed { task: task() },
