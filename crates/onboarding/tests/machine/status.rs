@@ -141,7 +141,7 @@ fn asked_again_after_a_waive(rules: u32) -> (Driver, onboarding::TaskView) {
     driver.policy = Policy::default();
     driver.now = driver.now.plus_ms(DAY_MS);
     driver.trigger(&onramp_lacking(&KYC, &[]));
-    let task = status(&driver).pending_tasks.pop().unwrap();
+    let task = status(&driver).pending_tasks.pop().expect("it is asked for again");
     assert_eq!(task.rounds, 2);
     (driver, task)
 }
