@@ -5,6 +5,7 @@
 mod api;
 mod bad_input;
 mod concurrency;
+mod database;
 mod demo;
 mod golden;
 mod imports;

@@ -9,8 +9,8 @@ use gangway_tests::{
 };
 use sandbox::{Call, CallRecord};
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+use crate::database::execute;
 
 /// The dump of each schema, by its number.
 const DUMPS: [(u32, &str); 4] = [
@@ -39,16 +39,6 @@ fn on_the_database_of(dump: &str, sandbox: &Sandbox) -> Gangway {
     let gangway = Gangway::quick(&sandbox.origin());
     execute(&gangway, dump);
     gangway
-}
-
-fn execute(gangway: &Gangway, sql: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(gangway.database());
-        let mut conn = options.create_if_missing(true).connect().await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut conn).await.unwrap();
-        conn.close().await.unwrap();
-    });
 }
 
 #[test]

@@ -5,8 +5,8 @@ use gangway_tests::{
     Api, Gangway, PATIENCE, Recorder, Sandbox, Worker, complete_profile, wait_until,
 };
 use serde_json::{Value, json};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+
+use crate::database::{execute, kept_answers};
 
 const ILSE: &str = "userId:ilse";
 const OTTO: &str = "userId:otto";
@@ -275,12 +275,7 @@ fn a_wallet_whose_row_is_damaged_is_in_nobodys_way_and_is_given_again() {
     gangway.done(&["wallet", "link", ILSE, ADDRESS, "--chain", "base"]);
     wait_for(&gangway, ILSE, &["to-prove"]);
     worker.stop();
-    with_database(&gangway, async |conn| {
-        sqlx::raw_sql("pragma ignore_check_constraints = on; update wallets set proof = '{'")
-            .execute(conn)
-            .await
-            .unwrap();
-    });
+    execute(&gangway, "pragma ignore_check_constraints = on; update wallets set proof = '{'");
     let damages = gangway.damages();
     assert!(damages[0].contains("its wallet 1 is not stored as it was given"), "{damages:?}");
     assert!(listed(&gangway, ILSE).is_empty(), "nothing is shown that can't be read");
@@ -291,28 +286,6 @@ fn a_wallet_whose_row_is_damaged_is_in_nobodys_way_and_is_given_again() {
     let status = wait_for(&gangway, ILSE, &["to-prove", "to-prove"]);
     assert_eq!(status["state"], "verified");
     worker.stop();
-}
-
-/// The answers that are kept for requests that may be repeated.
-fn kept_answers(gangway: &Gangway) -> String {
-    with_database(gangway, async |conn| {
-        let kept: Vec<String> = sqlx::query_scalar("select answer from answered_requests")
-            .fetch_all(conn)
-            .await
-            .unwrap();
-        kept.join("\n")
-    })
-}
-
-fn with_database<R>(gangway: &Gangway, act: impl AsyncFnOnce(&mut SqliteConnection) -> R) -> R {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let options = SqliteConnectOptions::new().filename(gangway.database());
-        let mut conn = options.connect().await.unwrap();
-        let result = act(&mut conn).await;
-        conn.close().await.unwrap();
-        result
-    })
 }
 
 /// A provider that repeats what it was sent, as bad providers do.

@@ -74,8 +74,9 @@ fn example(kind: NotificationKind) -> (Notification, &'static str) {
                 expires_at: Some(Date::parse("2026-06-01").unwrap()),
                 task: 3,
             },
-            "A document of a verified user runs out within `policy.renewal.lead`; the task asks \
-             for a newer one.",
+            "A document of a verified user runs out within `policy.renewal.lead`, and no other one \
+             that meets the same requirement\nlasts longer; the task asks for a newer one. Of the \
+             two sides of a card it is told once, of the one that runs out first.",
         ),
         K::VerificationStuck => (
             Notification::VerificationStuck { since },

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::database::kept_answers;
 
 fn once(api: &Api, key: &str) -> Api {
     api.with("Idempotency-Key", key)
@@ -72,6 +73,8 @@ fn the_same_request_with_the_same_key_gets_the_same_answer() {
     once(&api, "three").json("PUT", ADA, &complete_profile("ada")).expect(201);
     worker.stop();
     // What is kept names nobody and holds nobody's data; and none of it outlives the user.
+    let kept = kept_answers(&gangway).to_lowercase();
+    assert!(kept.contains("\"state") && !kept.contains("kanari"), "{kept}");
     gangway.done(&["erase", "email:kanari@example.org", "--yes"]);
     for suffix in ["", "-wal"] {
         let bytes = std::fs::read(format!("{}{suffix}", gangway.database().display()));
@@ -89,14 +92,14 @@ fn a_client_that_went_away_finds_what_it_asked_for_done_once() {
     let mut replayed = 0;
     for number in 0..60_u64 {
         let user = format!("/v1/users/userId:ada-{number}");
-        let (after, key) = (Duration::from_micros(number * 150), format!("key {number}"));
+        let (after, key) = (Duration::from_micros(number * 150), format!("key-{number}"));
         for (method, path, body, only_if, status) in [
             ("PUT", user.clone(), &profile, ("If-None-Match", "*"), 201),
             ("POST", format!("{user}/hold"), &json!({ "reason": "check" }), ("If-Match", "*"), 200),
             ("POST", format!("{user}/resume"), &json!({}), ("If-Match", "*"), 200),
             ("DELETE", user.clone(), &json!({}), ("If-Match", "*"), 204),
         ] {
-            let api = once(&api, &format!("{key} {method} {path}")).with(only_if.0, only_if.1);
+            let api = once(&api, &format!("{key}-{method}-{path}")).with(only_if.0, only_if.1);
             api.ask_and_leave(method, &path, body, after);
             let answer = wait_until(PATIENCE, "the answer", || {
                 let answer = api.json(method, &path, body);
@@ -111,7 +114,7 @@ fn a_client_that_went_away_finds_what_it_asked_for_done_once() {
             );
         }
         // Who was erased is not made anew by a late repetition.
-        let late = once(&api, &format!("{key} PUT {user}")).with("If-None-Match", "*");
+        let late = once(&api, &format!("{key}-PUT-{user}")).with("If-None-Match", "*");
         assert_eq!(late.json("PUT", &user, &profile).problem(409), "ended");
         assert_eq!(api.get(&user).problem(404), "no-such-user");
     }
