@@ -199,7 +199,7 @@ impl<S: Store> Intake<S> {
     /// An intake for requests of `actor`, who goes by the table of requirements and the limits of
     /// documents that come with Gangway.
     pub fn new(store: Arc<S>, actor: Actor) -> Self {
-        let (requirements, limits) = (Requirements::embedded(), Limits::DEFAULT);
+        let (requirements, limits) = (Arc::clone(Requirements::embedded()), Limits::DEFAULT);
         Self { store, actor, requirements, limits, expected: Expected::Any }
     }
 

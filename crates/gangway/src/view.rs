@@ -155,10 +155,13 @@ pub(crate) fn due_day(at: &str, now: Timestamp) -> String {
     }
 }
 
-/// The words of the command that supplies it, and what it takes:
-/// `document add --type id-passport, or id-idcard-front + id-idcard-back`.
+/// The words of the command that supplies it, and what it takes, as far as that is not held:
+/// `document add --type id-passport, or id-idcard-front + id-idcard-back`,
+/// `user patch: kycData (nationality, phoneNumber)`.
 fn supplied_by(task: &TaskView) -> String {
-    let groups: Vec<String> = task.accepts.iter().map(|group| group.join(" + ")).collect();
+    let is_data = task.kind == "data";
+    let groups = if is_data || task.lacks.is_empty() { &task.accepts } else { &task.lacks };
+    let groups: Vec<String> = groups.iter().map(|group| group.join(" + ")).collect();
     let accepts = groups.join(", or ");
     if task.for_whom == ForWhom::Operator {
         return "verify".to_owned();
@@ -168,8 +171,16 @@ fn supplied_by(task: &TaskView) -> String {
     } else if task.command.starts_with("gangway wallet ") {
         "wallet list, wallet link".to_owned()
     } else {
-        format!("user patch: {accepts}")
+        format!("user patch: {accepts}{}", lacking_fields(task))
     }
+}
+
+/// The fields that a section lacks, by their names within it.
+fn lacking_fields(task: &TaskView) -> String {
+    let fields = task.lacks.iter().flatten().filter(|_| task.kind == "data");
+    let within = fields.map(|field| field.split_once('.').map_or(&**field, |(_, name)| name));
+    let within: Vec<&str> = within.collect();
+    if within.is_empty() { String::new() } else { format!(" ({})", within.join(", ")) }
 }
 
 fn documents(status: &Status) -> String {
@@ -274,7 +285,7 @@ mod tests {
         };
         let now = Timestamp(7_200_000);
         let user = "userId:ada".parse().unwrap();
-        let status = Status::of(&user, &onboarding, &Reader::new(&Policy::default(), now));
+        let status = Status::of(&user, &onboarding, None, &Reader::new(&Policy::default(), now));
         assert_eq!(
             page(&status, now),
             "userId:ada: held; waiting on operator; next: nothing\n\
@@ -346,7 +357,7 @@ NO  TASK                              FOR       STATE          DUE              
                 language: language.parse().unwrap(),
                 ..Reader::new(&policy, now)
             };
-            let page = page(&Status::of(&user, &onboarding, &reader), now);
+            let page = page(&Status::of(&user, &onboarding, None, &reader), now);
             assert!(page.contains(expected), "{page}");
         }
     }
@@ -372,8 +383,12 @@ NO  TASK                              FOR       STATE          DUE              
             (State::Rejected, &registered, "rejected; waiting on nobody; next: nothing\nsince "),
         ] {
             let onboarding = Onboarding { state, ..onboarding.clone() };
-            let status =
-                Status::of(&user, &onboarding, &Reader::new(&Policy::default(), Timestamp(0)));
+            let status = Status::of(
+                &user,
+                &onboarding,
+                None,
+                &Reader::new(&Policy::default(), Timestamp(0)),
+            );
             let page = page(&status, Timestamp(0));
             assert!(page.contains(expected), "{page}");
             assert_eq!(page.contains("`gangway "), state != State::Rejected, "{page}");

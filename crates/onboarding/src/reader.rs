@@ -4,15 +4,18 @@
 use serde::Serialize;
 
 use crate::onboarding::Onboarding;
+use crate::requirements::{Case, Compiled, compile};
 use crate::task::{DueSource, Request, Task};
 use crate::texts::{DueBy, Language, Limits, Subject, SubjectKind, Texts};
-use crate::{Area, Date, Policy, Timestamp};
+use crate::{Area, Date, Policy, Profile, Requirements, Timestamp};
 
 /// What a view depends on besides the onboarding that it shows.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     /// The times and limits of the rules.
     pub policy: &'a Policy,
+    /// What the provider asks of whom.
+    pub requirements: &'a Requirements,
     /// What is said to people.
     pub texts: &'a Texts,
     /// In which language.
@@ -29,6 +32,7 @@ impl<'a> Reader<'a> {
     pub fn new(policy: &'a Policy, now: Timestamp) -> Self {
         Self {
             policy,
+            requirements: Requirements::embedded(),
             texts: Texts::embedded(),
             language: Language::english(),
             limits: Limits::default(),
@@ -40,9 +44,22 @@ impl<'a> Reader<'a> {
         self.now.date()
     }
 
-    /// All that the texts tell of a task whose user lives in `area`.
+    /// What is needed for `onboarding`, whose data is `profile`: views tell by it what a task
+    /// lacks. Give it none where the data is not known, as nothing may be said of it then.
     #[must_use]
-    pub fn subject(&self, task: &Task, area: Option<&Area>) -> Subject {
+    pub fn needs(&self, onboarding: &Onboarding, profile: Option<&Profile>) -> Compiled {
+        compile(self.requirements, &Case::of(onboarding, profile, self.today()))
+    }
+
+    /// All that the texts tell of a task of `onboarding`, with what it lacks by its needs.
+    #[must_use]
+    pub fn subject(
+        &self,
+        onboarding: &Onboarding,
+        task: &Task,
+        needs: Option<&Compiled>,
+    ) -> Subject {
+        let area = onboarding.area();
         let last_round = task.past_rounds.last();
         let due = task
             .due
@@ -50,12 +67,12 @@ impl<'a> Reader<'a> {
         let runs_out = task.due.filter(|due| {
             kind_of(&task.request) == SubjectKind::Renewal && due.source != DueSource::Policy
         });
+        let accepts = task.request.accepts(self.policy, area);
         Subject {
             kind: kind_of(&task.request),
             name: task.request.name().into_owned(),
-            accepts: task.request.accepts(self.policy, area),
-            // The provider names sections, and never the fields of one.
-            fields: Vec::new(),
+            lacks: task.lacks(&accepts, needs),
+            accepts,
             area: area.map(|Area(word)| word.clone()),
             products: task.products.iter().map(ToString::to_string).collect(),
             round: task.rounds,
@@ -165,7 +182,7 @@ impl Onboarding {
 mod tests {
     use super::*;
     use crate::task::{Due, PastRound};
-    use crate::{DocumentType, Product, Revisions, Section};
+    use crate::{DocumentType, OnboardingId, Product, ProfileRecord, Revision, Revisions, Section};
 
     const DAY_MS: u64 = 86_400_000;
 
@@ -176,6 +193,19 @@ mod tests {
 
     fn day(text: &str) -> Date {
         Date::parse(text).unwrap()
+    }
+
+    fn living_in(area: &str) -> Onboarding {
+        Onboarding {
+            profile: Some(ProfileRecord {
+                revision: Revision(1),
+                acknowledged: None,
+                sections: [].into(),
+                area: Some(Area(area.to_owned())),
+                verified_on: None,
+            }),
+            ..Onboarding::blank(OnboardingId(uuid::Uuid::nil()), Timestamp(0))
+        }
     }
 
     #[test]
@@ -191,7 +221,7 @@ mod tests {
                 asked_again_at: Timestamp(0).plus_ms((days + 1) * DAY_MS),
             })
             .into();
-        let subject = reader.subject(&asked, Some(&Area("spain".to_owned())));
+        let subject = reader.subject(&living_in("spain"), &asked, None);
         assert_eq!(subject.kind, SubjectKind::Document);
         assert_eq!(subject.area.as_deref(), Some("spain"));
         assert_eq!(subject.products, ["onramp"]);
@@ -216,7 +246,8 @@ mod tests {
             // The provider changed its text: the time is ours.
             (Request::RenewConsent, DueSource::Policy, None),
         ] {
-            let subject = reader.subject(&task(request, Some(Due { at, source })), None);
+            let asked = task(request, Some(Due { at, source }));
+            let subject = reader.subject(&living_in("spain"), &asked, None);
             assert_eq!((subject.kind, subject.valid_until), (SubjectKind::Renewal, valid_until));
         }
     }

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::onboarding::{Ended, LastError, Onboarding, OnboardingId};
+use crate::onboarding::{Ended, LastError, Onboarding};
 use crate::reader::{ForWhom, Reader};
+use crate::requirements::Compiled;
 use crate::step::{Step, next_step, next_verification_step};
 use crate::task::{DueSource, Request, Task, TaskState};
-use crate::texts::{StaffNote, TaskText, UserText};
+use crate::texts::{StaffNote, Subject, TaskText, UserText};
 use crate::wallet::{Wallet, WalletNumber};
 use crate::{
-    Area, Date, DocumentType, FailureClass, Product, ProductStatus, Revision, Section, State,
+    Date, DocumentType, FailureClass, Policy, Product, ProductStatus, Revision, Section, State,
     UserLocator,
 };
 
@@ -109,6 +110,9 @@ pub struct TaskView {
     pub opened_at: String,
     /// What supplies it: any one of these groups, each of it whole.
     pub accepts: Vec<Vec<String>>,
+    /// Of each group of `accepts`, what is not held: document types, or the fields of a section.
+    /// Empty where the requirements know no more than that it is asked for.
+    pub lacks: Vec<Vec<String>>,
     /// How often it was asked for.
     pub rounds: u32,
     /// The rounds before: when something was supplied, and when it was asked for again.
@@ -257,6 +261,29 @@ pub enum WaitingOn {
 }
 
 impl WaitingOn {
+    /// Who acts next for `onboarding`.
+    #[must_use]
+    pub fn of(onboarding: &Onboarding, policy: &Policy) -> Self {
+        match onboarding.state {
+            State::Registering
+            | State::Registered
+            | State::DocumentsUploaded
+            | State::VerificationTriggered => match next_verification_step(onboarding, policy) {
+                Step::Call { .. } => Self::Gangway,
+                Step::WaitForPerson | Step::Nothing => Self::User,
+            },
+            State::Polling => Self::Provider,
+            State::RequiresData => {
+                let for_user = onboarding.tasks.iter().any(|task| {
+                    task.state == TaskState::Open && !matches!(task.request, Request::Operator(_))
+                });
+                if for_user { Self::User } else { Self::Operator }
+            }
+            State::Held => Self::Operator,
+            State::Verified | State::Rejected | State::Cancelled | State::Erased => Self::Nobody,
+        }
+    }
+
     /// The word in tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -271,12 +298,18 @@ impl WaitingOn {
 }
 
 impl Status {
-    /// The view that `reader` has of `onboarding`, which is `user`'s.
+    /// The view that `reader` has of `onboarding`, which is `user`'s; its tasks say more where
+    /// its needs are known (see [`Reader::needs`]).
     #[must_use]
-    pub fn of(user: &UserLocator, onboarding: &Onboarding, reader: &Reader<'_>) -> Self {
+    pub fn of(
+        user: &UserLocator,
+        onboarding: &Onboarding,
+        needs: Option<&Compiled>,
+        reader: &Reader<'_>,
+    ) -> Self {
         let Reader { policy, now, .. } = *reader;
         let step = next_step(onboarding, policy);
-        let waiting_on = waiting_on(onboarding, &next_verification_step(onboarding, policy));
+        let waiting_on = WaitingOn::of(onboarding, policy);
         let failing_since = onboarding.retry.map(|retry| retry.failing_since);
         Self {
             user: user.as_str().to_owned(),
@@ -288,7 +321,7 @@ impl Status {
             products: products(onboarding),
             pending_tasks: onboarding
                 .all_tasks()
-                .map(|task| TaskView::of(user, onboarding.id, onboarding.area(), task, reader))
+                .map(|task| TaskView::of(user, onboarding, task, needs, reader))
                 .collect(),
             waiting_on,
             next_step: StepView::of(&step, waiting_on),
@@ -320,20 +353,21 @@ impl Status {
 }
 
 impl TaskView {
-    /// The view that `reader` has of one task of the onboarding `id`, which is `user`'s, who
-    /// lives in `area`.
+    /// The view that `reader` has of one task of `onboarding`, which is `user`'s; it says more
+    /// where the onboarding's needs are known.
     #[must_use]
     pub fn of(
         user: &UserLocator,
-        id: OnboardingId,
-        area: Option<&Area>,
+        onboarding: &Onboarding,
         task: &Task,
+        needs: Option<&Compiled>,
         reader: &Reader<'_>,
     ) -> Self {
-        let subject = reader.subject(task, area);
+        let id = onboarding.id;
+        let subject = reader.subject(onboarding, task, needs);
         let TaskText { user: text, staff_note } =
             reader.texts.task(&reader.language, &subject, reader.today());
-        let accepts = subject.accepts;
+        let Subject { accepts, lacks, .. } = subject;
         let past_rounds = task.past_rounds.iter().map(|round| PastRoundView {
             supplied_at: round.supplied_at.to_string(),
             asked_again_at: round.asked_again_at.to_string(),
@@ -349,6 +383,7 @@ impl TaskView {
             opened_at: task.opened_at.to_string(),
             command: task.request.command(user.as_str(), &accepts),
             accepts,
+            lacks,
             rounds: task.rounds,
             past_rounds: past_rounds.collect(),
             supplied_at: task.supplied_at.map(|at| at.to_string()),
@@ -424,27 +459,6 @@ fn documents(onboarding: &Onboarding) -> Vec<DocumentView> {
         .collect()
 }
 
-fn waiting_on(onboarding: &Onboarding, step: &Step) -> WaitingOn {
-    match onboarding.state {
-        State::Registering
-        | State::Registered
-        | State::DocumentsUploaded
-        | State::VerificationTriggered => match step {
-            Step::Call { .. } => WaitingOn::Gangway,
-            Step::WaitForPerson | Step::Nothing => WaitingOn::User,
-        },
-        State::Polling => WaitingOn::Provider,
-        State::RequiresData => {
-            let for_user = onboarding.tasks.iter().any(|task| {
-                task.state == TaskState::Open && !matches!(task.request, Request::Operator(_))
-            });
-            if for_user { WaitingOn::User } else { WaitingOn::Operator }
-        }
-        State::Held => WaitingOn::Operator,
-        State::Verified | State::Rejected | State::Cancelled | State::Erased => WaitingOn::Nobody,
-    }
-}
-
 /// How an onboarding was ended, for callers that refuse to change it.
 impl Ended {
     /// The word in error texts.
@@ -460,7 +474,7 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Policy, Timestamp};
+    use crate::{OnboardingId, Timestamp};
 
     #[test]
     fn no_person_is_waited_for_where_nobody_has_to_act() {
@@ -471,8 +485,12 @@ mod tests {
             (State::Rejected, WaitingOn::Nobody, "nothing"),
         ] {
             let onboarding = Onboarding { state, ..blank.clone() };
-            let status =
-                Status::of(&user, &onboarding, &Reader::new(&Policy::default(), Timestamp(0)));
+            let status = Status::of(
+                &user,
+                &onboarding,
+                None,
+                &Reader::new(&Policy::default(), Timestamp(0)),
+            );
             assert_eq!((status.waiting_on, status.next_step.step), (waiting_on, step), "{state}");
         }
     }

@@ -80,7 +80,7 @@ async fn tell(
     once(app, change.of(Some(user), body), async {
         let now = (app.config.now)();
         let intake = app.intake().expecting(expected(change.headers())?);
-        Ok(edited(app, allowed(intake.tell(user, event, now).await?)?))
+        edited(app, allowed(intake.tell(user, event, now).await?)?).await
     })
     .await
 }

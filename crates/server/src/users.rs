@@ -9,12 +9,12 @@ use axum::extract::State;
 use axum::http::header::{ETAG, HeaderValue};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse as _;
-use engine::{Added, Edit, IntakeError, Settled};
+use engine::{Added, Edit, IntakeError, Settled, views};
 use onboarding::requirements::{Case, Compiled, Diligence, compile};
 use onboarding::texts::Language;
 use onboarding::{
-    DueDiligence, Event, Explanation, KycData, Onboarding, Problems, Product, Profile, Reason,
-    Status, UserDetails, UserLocator, VerificationHistory, explain,
+    DueDiligence, Event, KycData, Onboarding, Problems, Product, Profile, Reason, Status,
+    UserDetails, UserLocator, VerificationHistory,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -206,7 +206,7 @@ pub(crate) async fn put(
     media_type(change.headers(), &["application/json"])?;
     once(&app, change.of(Some(&user), &body), async {
         let settled = edit(&app, &user, change.headers(), Edit::Replace(&body)).await?;
-        Ok(edited(&app, settled))
+        edited(&app, settled).await
     })
     .await
 }
@@ -221,7 +221,7 @@ pub(crate) async fn patch(
     media_type(change.headers(), &[MERGE_PATCH, "application/json"])?;
     once(&app, change.of(Some(&user), &body), async {
         let settled = edit(&app, &user, change.headers(), Edit::Patch(&body)).await?;
-        Ok(edited(&app, settled))
+        edited(&app, settled).await
     })
     .await
 }
@@ -245,24 +245,24 @@ pub(crate) async fn edit(
 }
 
 /// The answer to an edit of data, for which it is no trouble to change nothing.
-pub(crate) fn edited(app: &App, settled: Settled) -> Answer {
+pub(crate) async fn edited(app: &App, settled: Settled) -> Result<Answer, Problem> {
     let is_new = settled.is_new;
     let onboarding = &settled.stored.onboarding;
     let user = settled.stored.user.as_str().to_owned();
     let reader = app.reader(None, (app.config.now)());
     let edited = Edited {
-        status: Status::of(&settled.stored.user, onboarding, &reader),
+        status: views::status(&*app.store, &settled.stored, &reader).await?,
         warnings: settled.warnings,
         unchanged: settled.unchanged.is_some(),
     };
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Answer {
+    Ok(Answer {
         version: Some(onboarding.version),
         location: is_new.then(|| format!("/v1/users/{}", percent_encoded(&user))),
         about: Some(onboarding.id),
         user: Some(user),
         ..Answer::new(status, &edited)
-    }
+    })
 }
 
 /// The same of a request that the rules may not allow at present.
@@ -294,7 +294,7 @@ pub(crate) async fn get(
     };
     let stored = long_poll::at_rest(&app, &user, seconds).await?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
-    let status = Status::of(&stored.user, &stored.onboarding, &reader);
+    let status = views::status(&*app.store, &stored, &reader).await?;
     Ok(with_version(&stored.onboarding, &status))
 }
 
@@ -323,7 +323,7 @@ pub(crate) async fn explain_user(
     let stored = app.store.find(&user).await?.ok_or_else(no_such_user)?;
     let around = app.surroundings().await?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
-    let explained: Explanation = explain(&stored.user, &stored.onboarding, &reader, &around);
+    let explained = views::explanation(&*app.store, &stored, &reader, &around).await?;
     Ok(with_version(&stored.onboarding, &explained))
 }
 

@@ -93,7 +93,7 @@ pub(crate) async fn remove(
     once(&app, change.of_wallet(&user, &address, b""), async {
         let intake = app.intake().expecting(expected(change.headers())?);
         let settled = intake.remove_wallet(&user, &address, (app.config.now)()).await?;
-        Ok(edited(&app, allowed(settled)?))
+        edited(&app, allowed(settled)?).await
     })
     .await
 }

@@ -11,6 +11,7 @@ pub use stuck::{Stuck, StuckAfter, StuckCause, Surroundings, stuck, stuck_cause}
 
 use crate::onboarding::{Ended, Onboarding};
 use crate::reader::{ForWhom, Reader, last_day};
+use crate::requirements::Compiled;
 use crate::status::{Status, WaitingOn};
 use crate::step::{Call, Step, next_verification_step};
 use crate::task::{Task, TaskState};
@@ -103,18 +104,21 @@ impl StuckView {
     }
 }
 
-/// Explains to `reader` where `user` stands.
+/// Explains to `reader` where `user` stands; the tasks are told in detail where the
+/// onboarding's needs are known.
 #[must_use]
 pub fn explain(
     user: &UserLocator,
     onboarding: &Onboarding,
+    needs: Option<&Compiled>,
     reader: &Reader<'_>,
     around: &Surroundings,
 ) -> Explanation {
     let stuck = StuckView::of(user, onboarding, reader, around);
-    let status = Status::of(user, onboarding, reader);
+    let status = Status::of(user, onboarding, needs, reader);
     let case = Case {
         onboarding,
+        needs,
         reader,
         waiting_on: status.waiting_on,
         next_look_at: next_look_at(onboarding, reader, around),
@@ -156,6 +160,7 @@ fn next_look_at(
 /// An onboarding that is explained, with what its products have in common.
 struct Case<'a> {
     onboarding: &'a Onboarding,
+    needs: Option<&'a Compiled>,
     reader: &'a Reader<'a>,
     waiting_on: WaitingOn,
     next_look_at: Option<Timestamp>,
@@ -237,7 +242,7 @@ impl Case<'_> {
     }
 
     fn subject(&self, task: &Task) -> crate::texts::Subject {
-        self.reader.subject(task, self.onboarding.area())
+        self.reader.subject(self.onboarding, task, self.needs)
     }
 
     /// The open tasks for a product, or all; of an onboarding that was ended nobody needs any.

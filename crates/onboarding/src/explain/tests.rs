@@ -92,7 +92,7 @@ fn verified() -> Onboarding {
 fn explained(onboarding: &Onboarding, now: Timestamp) -> Explanation {
     let policy = Policy::default();
     let user = "userId:ada".parse().unwrap();
-    explain(&user, onboarding, &Reader::new(&policy, now), &Surroundings::default())
+    explain(&user, onboarding, None, &Reader::new(&policy, now), &Surroundings::default())
 }
 
 /// `usability, who acts, by when, stuck: paragraph`.
@@ -439,9 +439,9 @@ fn while_the_provider_takes_no_calls_no_look_is_promised() {
     let closed = Surroundings { gate_closed_since: Some(THEN), ..Surroundings::default() };
     let onboarding = onramp(State::Polling, ProductStatus::PendingReview);
     let reader = Reader::new(&policy, after(1));
-    let told = explain(&user, &onboarding, &reader, &closed);
+    let told = explain(&user, &onboarding, None, &reader, &closed);
     assert_eq!(told.products[0].next_look_at, None);
     assert_eq!(told.stuck.map(|stuck| stuck.cause), Some(StuckCause::ProviderClosed));
-    let told = explain(&user, &onboarding, &reader, &Surroundings::default());
+    let told = explain(&user, &onboarding, None, &reader, &Surroundings::default());
     assert_eq!(told.products[0].next_look_at, Some(after(1).to_string()));
 }

@@ -16,8 +16,9 @@ pub struct Subject {
     pub name: String,
     /// The document types that meet it: any one group, each of it whole.
     pub accepts: Vec<Vec<String>>,
-    /// The fields that are missing: `kycData.phoneNumber`.
-    pub fields: Vec<String>,
+    /// Of each group of `accepts`, in its order, what is not held: document types, or the
+    /// fields of a section, `kycData.phoneNumber`. Empty where no more is known.
+    pub lacks: Vec<Vec<String>>,
     /// Where the user lives, as the rules of what is required name it: `us`, `spain`.
     pub area: Option<String>,
     /// The products that ask for it.

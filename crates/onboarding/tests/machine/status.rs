@@ -14,7 +14,7 @@ use crate::events::{
 
 fn status(driver: &Driver) -> Status {
     let user = "userId:johnd-123".parse().expect("the locator is sound");
-    Status::of(&user, &driver.onboarding, &Reader::new(&driver.policy, driver.now))
+    Status::of(&user, &driver.onboarding, None, &Reader::new(&driver.policy, driver.now))
 }
 
 #[test]
