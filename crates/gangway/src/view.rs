@@ -34,7 +34,13 @@ pub(crate) fn page(status: &Status, now: Timestamp) -> String {
         };
         text.push_str(&format!("last error ({class}{attempts}) {at}: {}\n", plain(&error.message)));
     }
-    for table in [products(status, now), tasks(status, now), documents(status), wallets(status)] {
+    for table in [
+        products(status, now),
+        tasks(status, now),
+        documents(status),
+        consents(status),
+        wallets(status),
+    ] {
         text.push_str(&table);
     }
     text
@@ -194,7 +200,34 @@ fn documents(status: &Status) -> String {
             &expires,
         ]);
     }
-    section(status.documents.is_empty(), &table)
+    let mut text = section(status.documents.is_empty(), &table);
+    for document in status.documents.iter().filter(|document| !document.duplicates.is_empty()) {
+        let (kind, others) = (document.document_type.as_str(), document.duplicates.join(", "));
+        text.push_str(&format!(
+            "warning: the same file as {} was given for the onboardings {others}\n",
+            plain(kind)
+        ));
+    }
+    text
+}
+
+fn consents(status: &Status) -> String {
+    let columns = ["ACCEPTED", "AT", "REGION", "VERSION", "LANGUAGE", "METHOD", "AT PROVIDER"];
+    let mut table = Table::new(&columns);
+    for consent in &status.consents {
+        let given = |word: &Option<String>| word.clone().unwrap_or_default();
+        let region = consent.region.as_ref().map(|region| region.as_str()).unwrap_or_default();
+        table.row([
+            consent.text.as_str(),
+            &consent.accepted_at,
+            region,
+            &given(&consent.text_version),
+            &given(&consent.language),
+            &given(&consent.method),
+            if consent.acknowledged { "yes" } else { "no" },
+        ]);
+    }
+    section(status.consents.is_empty(), &table)
 }
 
 /// Without the addresses, which `gangway wallet list` shows.
@@ -298,6 +331,43 @@ mod tests {
              PRODUCT  STATUS       WANTED  MISSING  OBSERVED\n\
              onramp   not-started  yes\n"
         );
+    }
+
+    #[test]
+    fn staff_is_shown_what_was_accepted_and_whose_file_was_given_before() {
+        use onboarding::{Consent, Document, DocumentType, Evidence, Region};
+        let other = OnboardingId(uuid::Uuid::from_u128(7));
+        let passport = Document {
+            revision: Revision(1),
+            acknowledged: None,
+            expires_at: None,
+            provider_document_id: None,
+            content_held: true,
+            duplicates: vec![other],
+        };
+        let terms = Consent {
+            revision: Revision(1),
+            acknowledged: Some(Revision(1)),
+            accepted_at: Timestamp(0),
+            region: Some(Region::Eu),
+            evidence: Evidence { method: Some("checkbox".into()), ..Evidence::default() },
+        };
+        let onboarding = Onboarding {
+            documents: [(DocumentType::IdPassport, passport)].into(),
+            terms: Some(terms),
+            ..Onboarding::blank(OnboardingId(uuid::Uuid::nil()), Timestamp(0))
+        };
+        let user = "userId:ada".parse().unwrap();
+        let policy = Policy::default();
+        let status = Status::of(&user, &onboarding, None, &Reader::new(&policy, Timestamp(0)));
+        let page = page(&status, Timestamp(0));
+        let expected = format!(
+            "id-passport  1         no\n\
+             warning: the same file as id-passport was given for the onboardings {other}\n\n\
+             ACCEPTED          AT                        REGION  VERSION  LANGUAGE  METHOD    AT PROVIDER\n\
+             terms-of-service  1970-01-01T00:00:00.000Z  eu                         checkbox  yes\n"
+        );
+        assert!(page.contains(&expected), "{page}");
     }
 
     #[test]

@@ -196,7 +196,8 @@ async fn make_users(folder: &Path, today: Timestamp) {
     world.goes_on(&mia, &data, ago(1)).await;
 
     world.begins(&otto, 6, ago(1)).await;
-    world.goes_on(&otto, &id, ago(1)).await;
+    let asked = lacking(&[Section::VerificationHistory], &["id"]);
+    world.goes_on(&otto, &asked, ago(1)).await;
     world.brings(&otto, &DocumentType::IdIdcardFront, None, today).await;
     world.goes_on(&otto, &id, today).await;
 }

@@ -1,13 +1,15 @@
 //! Who reads a view: when, under which policy, in which language. What a task's texts tell is
 //! gathered here, in one place.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use crate::onboarding::Onboarding;
+use crate::onboarding::{Onboarding, OnboardingId};
 use crate::requirements::{Case, Compiled, compile};
 use crate::task::{DueSource, Request, Task};
 use crate::texts::{DueBy, Language, Limits, Subject, SubjectKind, Texts};
-use crate::{Area, Date, Policy, Profile, Requirements, Timestamp};
+use crate::{Area, Date, Policy, Profile, Requirements, Section, Timestamp};
 
 /// What a view depends on besides the onboarding that it shows.
 #[derive(Clone, Debug)]
@@ -70,8 +72,10 @@ impl<'a> Reader<'a> {
         let accepts = task.request.accepts(self.policy, area);
         Subject {
             kind: kind_of(&task.request),
+            for_whom: ForWhom::of(&task.request),
             name: task.request.name().into_owned(),
             lacks: task.lacks(&accepts, needs),
+            duplicates: duplicates(onboarding, &accepts),
             accepts,
             area: area.map(|Area(word)| word.clone()),
             products: task.products.iter().map(ToString::to_string).collect(),
@@ -82,6 +86,16 @@ impl<'a> Reader<'a> {
             limits: self.limits.clone(),
         }
     }
+}
+
+/// The onboardings of others for whom a file was given that is to meet one of these groups.
+fn duplicates(onboarding: &Onboarding, accepts: &[Vec<String>]) -> Vec<String> {
+    let given = onboarding.documents.iter().filter(|(kind, document)| {
+        document.is_at_hand() && accepts.iter().flatten().any(|it| it == kind.as_str())
+    });
+    let others: BTreeSet<&OnboardingId> =
+        given.flat_map(|(_, document)| &document.duplicates).collect();
+    others.into_iter().map(ToString::to_string).collect()
 }
 
 /// The last day on which it is in time for whoever has until `at`.
@@ -105,27 +119,38 @@ const fn kind_of(request: &Request) -> SubjectKind {
 }
 
 /// Who has to do what a task asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ForWhom {
     /// The user, or the company for the user.
+    #[default]
     User,
+    /// The company alone: it is about what the company itself did, so the user has nothing to do.
+    Company,
     /// An operator; the user has nothing to do.
     Operator,
 }
 
 impl ForWhom {
+    /// All that there are.
+    pub const ALL: [Self; 3] = [Self::User, Self::Company, Self::Operator];
+
     /// Who has to do what `request` asks for.
     #[must_use]
     pub const fn of(request: &Request) -> Self {
         match request {
             Request::Operator(_) => Self::Operator,
+            // The times of the company's own checks.
+            Request::Data(Section::VerificationHistory) | Request::RenewVerification => {
+                Self::Company
+            }
             Request::Consent
-            | Request::Data(_)
+            | Request::Data(
+                Section::UserDetails | Section::KycData | Section::DueDiligence | Section::Other(_),
+            )
             | Request::Document(_)
             | Request::RenewDocument(_)
-            | Request::RenewVerification
             | Request::RenewConsent
             | Request::RenewTerms
             | Request::Wallet(_)
@@ -138,6 +163,7 @@ impl ForWhom {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Company => "company",
             Self::Operator => "operator",
         }
     }
@@ -261,7 +287,8 @@ mod tests {
         for (request, accepts, whom, command) in [
             (Request::Consent, accepts(&[]), "user", patch),
             (Request::Data(Section::KycData), accepts(&[&["kycData"]]), "user", patch),
-            (Request::RenewVerification, accepts(&[]), "user", patch),
+            (Request::RenewVerification, accepts(&[]), "company", patch),
+            (Request::Data(Section::VerificationHistory), accepts(&[]), "company", patch),
             (Request::RenewTerms, accepts(&[]), "user", patch),
             (
                 Request::Document("id".to_owned()),

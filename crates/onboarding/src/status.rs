@@ -13,8 +13,8 @@ use crate::task::{DueSource, Request, Task, TaskState};
 use crate::texts::{StaffNote, Subject, TaskText, UserText};
 use crate::wallet::{Wallet, WalletNumber};
 use crate::{
-    Date, DocumentType, FailureClass, Policy, Product, ProductStatus, Revision, Section, State,
-    UserLocator,
+    Consent, Date, DocumentType, Evidence, FailureClass, LegalText, Policy, Product, ProductStatus,
+    Region, Revision, Section, State, UserLocator,
 };
 
 /// Where a user stands, why, and who must act next. Holds no personal data but the locator.
@@ -53,6 +53,8 @@ pub struct Status {
     pub hold: Option<HoldView>,
     /// The documents that were supplied.
     pub documents: Vec<DocumentView>,
+    /// What the user accepted of the provider's legal texts, the newest of each.
+    pub consents: Vec<ConsentView>,
     /// The user's wallets, without their addresses.
     pub wallets: Vec<WalletView>,
     /// The revision of the profile that we hold.
@@ -200,6 +202,51 @@ pub struct DocumentView {
     pub acknowledged: bool,
     /// The last day on which it is valid.
     pub expires_at: Option<Date>,
+    /// The provider's id of the last revision that it acknowledged.
+    pub provider_document_id: Option<String>,
+    /// The ids of the onboardings of other users for whom the same file was given. For staff's
+    /// eyes only.
+    pub duplicates: Vec<String>,
+}
+
+/// One acceptance of a legal text in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ConsentView {
+    /// Which text.
+    pub text: LegalText,
+    /// When the user accepted it.
+    pub accepted_at: String,
+    /// Of the terms of service: whose version of them it was.
+    pub region: Option<Region>,
+    /// The version of the text that was shown.
+    pub text_version: Option<String>,
+    /// The SHA-256 hash of the text that was shown, in hexadecimal digits.
+    pub text_hash: Option<String>,
+    /// The language in which it was shown.
+    pub language: Option<String>,
+    /// How it was given, such as `checkbox`.
+    pub method: Option<String>,
+    /// Whether the provider has this acceptance.
+    pub acknowledged: bool,
+}
+
+impl ConsentView {
+    /// The view of the acceptance of `text`.
+    fn of(text: LegalText, consent: &Consent) -> Self {
+        let Evidence { text_version, text_hash, language, method } = consent.evidence.clone();
+        Self {
+            text,
+            accepted_at: consent.accepted_at.to_string(),
+            region: consent.region.clone(),
+            text_version,
+            text_hash,
+            language,
+            method,
+            acknowledged: consent.is_acknowledged(),
+        }
+    }
 }
 
 /// One wallet in a [`Status`]. Its address is personal data, and not here.
@@ -336,6 +383,7 @@ impl Status {
                 since: hold.since.to_string(),
             }),
             documents: documents(onboarding),
+            consents: consents(onboarding),
             wallets: onboarding
                 .wallets
                 .iter()
@@ -455,8 +503,20 @@ fn documents(onboarding: &Onboarding) -> Vec<DocumentView> {
             revision: document.revision,
             acknowledged: document.acknowledged == Some(document.revision),
             expires_at: document.expires_at,
+            provider_document_id: document.provider_document_id.clone(),
+            duplicates: document.duplicates.iter().map(ToString::to_string).collect(),
         })
         .collect()
+}
+
+fn consents(onboarding: &Onboarding) -> Vec<ConsentView> {
+    [
+        (LegalText::PrivacyPolicy, &onboarding.consent),
+        (LegalText::TermsOfService, &onboarding.terms),
+    ]
+    .into_iter()
+    .filter_map(|(text, consent)| Some(ConsentView::of(text, consent.as_ref()?)))
+    .collect()
 }
 
 /// How an onboarding was ended, for callers that refuse to change it.

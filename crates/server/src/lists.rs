@@ -261,7 +261,7 @@ pub(crate) async fn tasks(
     Asked(query): Asked<TasksQuery>,
 ) -> Result<Response<Body>, Problem> {
     let limit = limit_of(query.limit)?;
-    let for_whom = [ForWhom::User, ForWhom::Operator].map(ForWhom::as_str);
+    let for_whom = ForWhom::ALL.map(ForWhom::as_str);
     if query.for_whom.as_deref().is_some_and(|word| !for_whom.contains(&word)) {
         return Err(bad("for", &for_whom.join(" or ")));
     }

@@ -77,8 +77,8 @@ pub struct ProductExplanation {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StuckView {
-    /// `provider-slow`, `provider-closed`, `our-budget`, `user-silent`, `refused-data` or
-    /// `unknown-answer`.
+    /// `provider-slow`, `provider-closed`, `our-budget`, `user-silent`, `company-silent`,
+    /// `refused-data` or `unknown-answer`.
     pub cause: StuckCause,
     /// Since when.
     pub since: String,
@@ -179,7 +179,7 @@ impl Case<'_> {
             status: status.to_string(),
             state: self.telling_state(&status, &tasks),
             usable,
-            who: waiting_on.as_str().to_owned(),
+            who: who(waiting_on, &tasks).to_owned(),
             tasks: tasks.iter().map(|task| self.subject(task)).collect(),
             stuck: self.stuck.clone().filter(|_| !is_judged(&status)),
             observed_at,
@@ -210,10 +210,11 @@ impl Case<'_> {
 
     /// What all products have in common.
     fn whole(&self, waiting_on: WaitingOn) -> Standing {
+        let tasks: Vec<&Task> = self.open_tasks(None).collect();
         Standing {
             state: Some(self.onboarding.state.as_str().to_owned()),
-            who: waiting_on.as_str().to_owned(),
-            tasks: self.open_tasks(None).map(|task| self.subject(task)).collect(),
+            who: who(waiting_on, &tasks).to_owned(),
+            tasks: tasks.iter().map(|task| self.subject(task)).collect(),
             stuck: self.stuck.clone(),
             observed_at: self.observed_at(),
             next_look_at: self.next_look_at,
@@ -261,7 +262,7 @@ impl Case<'_> {
         if self.onboarding.hold.is_some() {
             return WaitingOn::Operator;
         }
-        if tasks.iter().any(|task| ForWhom::of(&task.request) == ForWhom::User) {
+        if tasks.iter().any(|task| is_for(task, WaitingOn::User)) {
             return WaitingOn::User;
         }
         match (status, self.waiting_on) {
@@ -313,7 +314,18 @@ const fn is_judged(status: &ProductStatus) -> bool {
 
 /// Whether whoever is waited for has to do what the task asks.
 fn is_for(task: &Task, waiting_on: WaitingOn) -> bool {
-    ForWhom::of(&task.request).as_str() == waiting_on.as_str()
+    match ForWhom::of(&task.request) {
+        ForWhom::User | ForWhom::Company => waiting_on == WaitingOn::User,
+        ForWhom::Operator => waiting_on == WaitingOn::Operator,
+    }
+}
+
+/// Who acts next, as it is said: the company, where all that is waited for is its own.
+fn who(waiting_on: WaitingOn, tasks: &[&Task]) -> &'static str {
+    let mut awaited = tasks.iter().filter(|task| is_for(task, waiting_on)).peekable();
+    let is_companys = awaited.peek().is_some()
+        && awaited.all(|task| ForWhom::of(&task.request) == ForWhom::Company);
+    if is_companys { ForWhom::Company.as_str() } else { waiting_on.as_str() }
 }
 
 const fn words_of(usable: Usable) -> (bool, &'static str, Option<Date>) {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::subject::{Standing, Subject, SubjectKind, Usable};
+use super::subject::{Standing, Subject, Usable};
 use super::task;
 use super::voice::{Joint, Phrase, StaffNote, Voice, raw};
 use crate::Date;
@@ -117,7 +117,7 @@ fn by(voice: &Voice<'_>, standing: &Standing, today: Date) -> Option<Phrase> {
 }
 
 fn for_user(standing: &Standing) -> impl Iterator<Item = &Subject> {
-    standing.tasks.iter().filter(|task| task.kind != SubjectKind::Operator)
+    standing.tasks.iter().filter(|task| !task::is_not_the_users(task))
 }
 
 fn freshness(voice: &Voice<'_>, standing: &Standing, today: Date) -> Phrase {

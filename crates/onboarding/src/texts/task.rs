@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::subject::{DueBy, Limits, Subject, SubjectKind};
 use super::voice::{Joint, Phrase, StaffNote, Voice, count, raw};
-use crate::Date;
+use crate::{Date, ForWhom};
 
 /// What is said of a task: to the user, and to staff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,8 +51,15 @@ pub struct Reminder {
 }
 
 pub(super) fn for_user(voice: &Voice<'_>, subject: &Subject, today: Date) -> UserText {
-    if subject.kind == SubjectKind::Operator {
-        return operators(voice);
+    if is_not_the_users(subject) {
+        return UserText {
+            title: title(voice, subject),
+            sentence: sentence(voice, subject, today),
+            files: None,
+            example: None,
+            needed_for: None,
+            due: None,
+        };
     }
     let asks_for_files = !documents_of(subject).is_empty();
     UserText {
@@ -65,15 +72,11 @@ pub(super) fn for_user(voice: &Voice<'_>, subject: &Subject, today: Date) -> Use
     }
 }
 
-/// The user has nothing to do, so there is nothing more to tell.
-fn operators(voice: &Voice<'_>) -> UserText {
-    UserText {
-        title: voice.say("task.operator.title", &[]),
-        sentence: voice.say("task.operator.sentence", &[]),
-        files: None,
-        example: None,
-        needed_for: None,
-        due: None,
+/// Whether the user has nothing to do, so that there is nothing more to tell.
+pub(super) fn is_not_the_users(subject: &Subject) -> bool {
+    match subject.for_whom {
+        ForWhom::User => subject.kind == SubjectKind::Operator,
+        ForWhom::Company | ForWhom::Operator => true,
     }
 }
 
@@ -138,8 +141,8 @@ fn sentence(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
 
 fn data(voice: &Voice<'_>, subject: &Subject) -> Phrase {
     let ask = voice.word_of("task.data", &subject.name, "sentence");
-    let missing =
-        fields(voice, subject).map(|fields| voice.say("task.data.fields", &[("fields", &fields)]));
+    let missing = fields(voice, subject).filter(|_| !is_not_the_users(subject));
+    let missing = missing.map(|fields| voice.say("task.data.fields", &[("fields", &fields)]));
     Phrase::sentences([ask].into_iter().chain(missing))
 }
 
@@ -186,7 +189,7 @@ fn renewal(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
 
 /// That it was asked for before, if it was.
 fn again(voice: &Voice<'_>, subject: &Subject, today: Date) -> Option<Phrase> {
-    if subject.round < 2 {
+    if subject.round < 2 || is_not_the_users(subject) {
         return None;
     }
     let what = match subject.kind {
@@ -350,7 +353,14 @@ pub(super) fn for_staff(voice: &Voice<'_>, subject: &Subject, today: Date) -> St
     let accepts = accepted_words(voice, subject);
     let about: &[(&str, &str)] = &[("name", &name), ("accepts", &accepts)];
     let mut sentences = vec![voice.note(&format!("task.{}", subject.kind.as_str()), about)];
+    if subject.for_whom == ForWhom::Company {
+        sentences.push(voice.note("who.company", &[]));
+    }
     sentences.extend(lacking_for_staff(voice, subject));
+    if !subject.duplicates.is_empty() {
+        let onboardings = raw_list(&subject.duplicates);
+        sentences.push(voice.note("task.duplicates", &[("onboardings", &onboardings)]));
+    }
     if !subject.products.is_empty() {
         let products = raw_list(&subject.products);
         sentences.push(voice.note("task.products", &[("products", &products)]));

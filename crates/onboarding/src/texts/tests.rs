@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{DocumentType, Product, ProductStatus, Section, State, Timestamp};
+use crate::{DocumentType, ForWhom, Product, ProductStatus, Section, State, Timestamp};
 
 const CANARY: &str = "provider-canary";
 
@@ -162,10 +162,16 @@ fn each_kind_of_task_has_its_own_words() {
              where you live, not a post-office box.",
         ),
         (
-            subject(K::Data, "verification-history"),
-            "A recent confirmation of your identity | Please confirm your identity again. We \
-             will guide you through it. | Our advice: have your identity document at hand, and \
-             good light for the camera.",
+            Subject {
+                for_whom: ForWhom::Company,
+                round: 2,
+                lacks: vec![words(&["verificationHistory.idVerificationTimestamp"])],
+                due: Some(DueBy { on: day("2026-05-09"), source: "policy".to_owned() }),
+                products: words(&["onramp"]),
+                ..subject(K::Data, "verification-history")
+            },
+            "A recent check of your identity | Our partner needs to know when we last checked \
+             your identity. We see to that; you need to do nothing.",
         ),
         (subject(K::Data, "shoe-size"), "Further details | Please complete your details."),
         (
@@ -215,14 +221,12 @@ fn each_kind_of_task_has_its_own_words() {
         ),
         (
             Subject {
+                for_whom: ForWhom::Company,
                 due: Some(DueBy { on: day("2026-05-09"), source: "verification-age".to_owned() }),
-                ..subject(K::Renewal, "verification-history")
+                ..expiring("verification-history")
             },
-            "Confirm your identity again | Your last identity check will soon be too old. Please \
-             confirm your identity again; we will guide you through it. | Our advice: have your \
-             identity document at hand, and good light for the camera. | This was due on 9 May. \
-             Please do it as soon as you can. The date depends on when your identity was last \
-             checked.",
+            "A new check of your identity | Your last identity check counts until 31 January \
+             2027. We see to a new one and will contact you if we need you for it.",
         ),
         (
             expiring("terms-of-service"),
@@ -360,10 +364,15 @@ fn staff_reads_the_providers_words_and_what_helps() {
              Due on 1 June (source: policy).",
         ),
         (
-            Subject { accepts: identity().accepts, ..identity_with_a_front() },
+            Subject {
+                accepts: identity().accepts,
+                duplicates: words(&["019f-1", "019f-2"]),
+                ..identity_with_a_front()
+            },
             "The provider asks for id. What meets it: id-passport | id-idcard-front + \
              id-idcard-back | id-residency-permit. Supply it with `gangway document add`. Still \
-             missing for id: id-passport | id-idcard-back | id-residency-permit.",
+             missing for id: id-passport | id-idcard-back | id-residency-permit. The same file \
+             was given for other users, in the onboardings 019f-1, 019f-2: look into it.",
         ),
         (
             subject(SubjectKind::Operator, "proof\u{202E}\n\u{7}of"),
@@ -373,9 +382,11 @@ fn staff_reads_the_providers_words_and_what_helps() {
         (
             Subject {
                 accepts: vec![words(&["verificationHistory"])],
+                for_whom: ForWhom::Company,
                 ..subject(SubjectKind::Renewal, "verification-history")
             },
-            "To be renewed: verification-history. What meets it: verificationHistory.",
+            "To be renewed: verification-history. What meets it: verificationHistory. The company \
+             has to act for the user.",
         ),
         (
             subject(SubjectKind::Renewal, "verification-history"),
@@ -733,17 +744,24 @@ fn any_subject() -> impl Strategy<Value = Subject> {
     let due = (date(), any_word());
     (
         (prop::sample::select(SubjectKind::ALL.to_vec()), any_word(), any_word()),
-        (groups(), groups(), list(), list()),
+        (groups(), groups(), list(), list(), prop::sample::select(ForWhom::ALL.to_vec())),
         (0_u32..4, date(), date(), due),
         (any::<Option<u64>>(), any::<Option<u32>>(), any::<Option<u32>>()),
     )
         .prop_map(
-            |((kind, name, area), (accepts, lacks, products, media_types), times, limits)| {
+            |(
+                (kind, name, area),
+                (accepts, lacks, products, media_types, for_whom),
+                times,
+                limits,
+            )| {
                 let (round, supplied_on, valid_until, (on, source)) = times;
                 let (bytes_max, side_pixels_min, pages_max) = limits;
                 Subject {
                     kind,
+                    for_whom,
                     name,
+                    duplicates: products.clone(),
                     accepts,
                     lacks,
                     area: Some(area),

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::profile::any_json;
 use crate::{
-    Context, Document, Observation, Onboarding, OnboardingId, Policy, ProfileRecord, Reader,
-    Revision, Status, TaskState, UNNAMED_REQUEST, changed_sections,
+    Context, Document, ForWhom, Observation, Onboarding, OnboardingId, Policy, ProfileRecord,
+    Reader, Revision, Status, TaskState, UNNAMED_REQUEST, changed_sections,
 };
 
 fn any_eligibility() -> impl Strategy<Value = Vec<Eligibility>> {
@@ -174,7 +174,9 @@ proptest! {
             if task.kind == "data" {
                 for field in lacks.iter().flatten() {
                     prop_assert!(task.staff_note.as_str().contains(field), "{}", field);
-                    prop_assert!(task.text.sentence.as_str().contains("What is missing: "));
+                    // The user is not told what the company has to look up.
+                    let is_told = task.text.sentence.as_str().contains("What is missing: ");
+                    prop_assert_eq!(is_told, task.for_whom == ForWhom::User);
                 }
             }
             named.insert(task.name.clone());
