@@ -395,16 +395,16 @@ pub(super) fn lacking_for_staff(voice: &Voice<'_>, subject: &Subject) -> Option<
     is_begun(subject).then(|| voice.note("task.lacks", &[("name", &name), ("documents", &lacks)]))
 }
 
-fn group_words(group: &Vec<String>) -> String {
+fn group_words(group: &[String]) -> String {
     group.iter().map(|kind| raw(kind)).collect::<Vec<String>>().join(" + ")
 }
 
 /// What meets it, as the commands take it: `id-passport | id-idcard-front + id-idcard-back`.
 /// For what is no document, the field of the user's file.
 fn accepted_words(voice: &Voice<'_>, subject: &Subject) -> String {
-    let given: Vec<String> = accepted(subject).map(group_words).collect();
+    let given: Vec<String> = accepted(subject).map(|group| group_words(group)).collect();
     let groups = if given.is_empty() {
-        documents_of(subject).iter().map(group_words).collect()
+        documents_of(subject).iter().map(|group| group_words(group)).collect()
     } else {
         given
     };
