@@ -148,7 +148,8 @@ fn standing(files: &Files) -> Value {
         let Some(stored) = the_one_user(&store).await else { return Value::Null };
         let onboarding = &stored.onboarding;
         assert_eq!(replayed(&store, onboarding).await, *onboarding, "I1");
-        let status = Status::of(&stored.user, onboarding, &Reader::new(&Policy::default(), now()));
+        let status =
+            Status::of(&stored.user, onboarding, None, &Reader::new(&Policy::default(), now()));
         let history = store.history(onboarding.id, 0, 1_000).await.unwrap();
         json!({
             "content": {

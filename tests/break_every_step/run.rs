@@ -181,7 +181,7 @@ impl<'a> Run<'a> {
         read(self.gangway.folder(), async |store| {
             let stored = the_one_user(&store).await.expect("the user was registered");
             let Stored { user, onboarding } = &stored;
-            let status = Status::of(user, onboarding, &Reader::new(store.policy(), now()));
+            let status = Status::of(user, onboarding, None, &Reader::new(store.policy(), now()));
             let mut status = serde_json::to_value(status).unwrap();
             // An erased user keeps no locator, but is meant all the same.
             status["user"] = json!(self.scenario.user);

@@ -88,6 +88,16 @@ fn a_user_is_onboarded_over_http_alone() {
     assert_eq!(api.get(&verification).expect(200).value(), asked);
     let tasks = api.get("/v1/tasks?for=user&kind=document").expect(200).value();
     assert_eq!(tasks["tasks"].as_array().unwrap().len(), 2, "{tasks:#}");
+    let data = api.get("/v1/tasks?for=user&kind=data").expect(200).value()["tasks"][0].clone();
+    let check = api.get(&format!("{ADA}/requirements")).expect(200).value();
+    let need = check["now"].as_array().unwrap().iter().find(|need| need["kind"] == "data");
+    assert_eq!(data["lacks"], json!([need.unwrap()["missing"]]), "{data:#}");
+    assert_eq!(data["lacks"][0].as_array().unwrap().len(), 3, "{data:#}");
+    assert_eq!(status["pendingTasks"][0]["lacks"], data["lacks"], "{status:#}");
+    let listed = api.get("/v1/users?waitingOn=user").expect(200).value();
+    assert_eq!(listed["users"][0]["pendingTasks"][0]["lacks"], data["lacks"], "{listed:#}");
+    let companys = api.get("/v1/tasks?for=company").expect(200).value();
+    assert_eq!(companys["tasks"], json!([]));
     let german = api.get(&format!("{ADA}/explain?lang=de")).expect(200).value();
     assert!(german["paragraph"].as_str().unwrap().contains("Stablecoins kaufen"), "{german:#}");
 

@@ -362,6 +362,19 @@ fn what_the_check_says_beforehand_is_what_the_provider_then_asks() {
         stage.play([Verify]);
         stage.wait_for("requires-data", |status| status["state"] == "requires-data");
         assert_eq!(asked(&stage.held(), "onramp"), expected.join(" "));
-        assert_eq!(names(&stage.status()["pendingTasks"]), expected.join(" "));
+        let tasks = stage.status()["pendingTasks"].clone();
+        assert_eq!(names(&tasks), expected.join(" "));
+        for task in tasks.as_array().unwrap() {
+            let is_of_it =
+                |need: &&Value| [&need["section"], &need["name"]].contains(&&task["name"]);
+            let need = foreseen["now"].as_array().unwrap().iter().find(is_of_it).unwrap();
+            let lacks = match need["anyOf"].as_array() {
+                Some(groups) => groups.iter().map(|group| group["missing"].clone()).collect(),
+                None => vec![need["missing"].clone()],
+            };
+            assert_eq!(task["lacks"], json!(lacks), "{task:#}");
+            let whom = if task["name"] == "verification-history" { "company" } else { "user" };
+            assert_eq!(task["for"], whom, "{task:#}");
+        }
     }
 }

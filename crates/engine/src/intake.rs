@@ -6,6 +6,7 @@
 mod wallets;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use documents::{CheckedDocument, Given, Limits, check_beside, check_document};
@@ -82,8 +83,7 @@ pub struct Added {
     pub new_id: OnboardingId,
 }
 
-/// What became of a request that was taken.
-#[derive(Debug)]
+/// What became of a request that was taken. It has no `Debug` of its data.
 pub struct Settled {
     /// The onboarding after it.
     pub stored: Stored,
@@ -95,6 +95,15 @@ pub struct Settled {
     pub warnings: Problems,
     /// The wallet that it was about.
     pub wallet: Option<WalletNumber>,
+    /// The user's data after it, where a task says more by it and it can be read.
+    pub profile: Option<Profile>,
+}
+
+impl fmt::Debug for Settled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stored, is_new, unchanged, .. } = self;
+        write!(f, "Settled({stored:?}, new: {is_new}, unchanged: {unchanged:?})")
+    }
 }
 
 /// Says what is to be kept of a request that is about to change something.
@@ -219,7 +228,7 @@ impl<S: Store> Intake<S> {
     /// An intake for requests of `actor`, who goes by the table of requirements and the limits of
     /// documents that come with Gangway.
     pub fn new(store: Arc<S>, actor: Actor) -> Self {
-        let (requirements, limits) = (Requirements::embedded(), Limits::DEFAULT);
+        let (requirements, limits) = (Arc::clone(Requirements::embedded()), Limits::DEFAULT);
         let (expected, remember) = (Expected::Any, None);
         Self { store, actor, requirements, limits, expected, remember }
     }
@@ -414,6 +423,29 @@ impl<S: Store> Intake<S> {
         Err(IntakeError::Conflict)
     }
 
+    /// The user's data after a request that brings this, where a task says more by it.
+    async fn profile_after(
+        &self,
+        onboarding: &Onboarding,
+        personal: &[PersonalData],
+    ) -> Option<Profile> {
+        if !onboarding.has_task_to_detail() {
+            return None;
+        }
+        let brought = personal.iter().find_map(|personal| match personal {
+            PersonalData::Profile { json, .. } => Some(json.clone()),
+            PersonalData::DocumentContent { .. }
+            | PersonalData::DocumentDigest { .. }
+            | PersonalData::Wallet { .. }
+            | PersonalData::WalletChallenge { .. } => None,
+        });
+        let json = match brought {
+            Some(json) => json,
+            None => self.store.profile(onboarding.id).await.ok()??.json,
+        };
+        serde_json::from_slice(&json).ok()
+    }
+
     /// Applies and commits a request. `None` when someone else was faster.
     async fn settle(
         &self,
@@ -438,14 +470,22 @@ impl<S: Store> Intake<S> {
             None => {}
         }
         let stored = Stored { user: user.clone(), onboarding: draft.onboarding };
+        let profile = self.profile_after(&stored.onboarding, &request.personal).await;
         if draft.transitions.is_empty() {
             let unchanged = Some(draft.ignored.unwrap_or(Reason::AlreadySo));
             let warnings = request.warnings;
-            return Ok(Some(Settled { stored, is_new: false, unchanged, warnings, wallet }));
+            return Ok(Some(Settled {
+                stored,
+                is_new: false,
+                unchanged,
+                warnings,
+                wallet,
+                profile,
+            }));
         }
         let id = stored.onboarding.id;
         let warnings = request.warnings;
-        let settled = Settled { stored, is_new, unchanged: None, warnings, wallet };
+        let settled = Settled { stored, is_new, unchanged: None, warnings, wallet, profile };
         let commit = Commit {
             id,
             user,

@@ -11,6 +11,7 @@ mod gate;
 mod intake;
 mod observer;
 mod provider;
+pub mod views;
 mod worker;
 
 pub use intake::{

@@ -34,7 +34,13 @@ pub(crate) fn page(status: &Status, now: Timestamp) -> String {
         };
         text.push_str(&format!("last error ({class}{attempts}) {at}: {}\n", plain(&error.message)));
     }
-    for table in [products(status, now), tasks(status, now), documents(status), wallets(status)] {
+    for table in [
+        products(status, now),
+        tasks(status, now),
+        documents(status),
+        consents(status),
+        wallets(status),
+    ] {
         text.push_str(&table);
     }
     text
@@ -155,10 +161,13 @@ pub(crate) fn due_day(at: &str, now: Timestamp) -> String {
     }
 }
 
-/// The words of the command that supplies it, and what it takes:
-/// `document add --type id-passport, or id-idcard-front + id-idcard-back`.
+/// The words of the command that supplies it, and what it takes, as far as that is not held:
+/// `document add --type id-passport, or id-idcard-front + id-idcard-back`,
+/// `user patch: kycData (nationality, phoneNumber)`.
 fn supplied_by(task: &TaskView) -> String {
-    let groups: Vec<String> = task.accepts.iter().map(|group| group.join(" + ")).collect();
+    let is_data = task.kind == "data";
+    let groups = if is_data || task.lacks.is_empty() { &task.accepts } else { &task.lacks };
+    let groups: Vec<String> = groups.iter().map(|group| group.join(" + ")).collect();
     let accepts = groups.join(", or ");
     if task.for_whom == ForWhom::Operator {
         return "verify".to_owned();
@@ -168,8 +177,16 @@ fn supplied_by(task: &TaskView) -> String {
     } else if task.command.starts_with("gangway wallet ") {
         "wallet list, wallet link".to_owned()
     } else {
-        format!("user patch: {accepts}")
+        format!("user patch: {accepts}{}", lacking_fields(task))
     }
+}
+
+/// The fields that a section lacks, by their names within it.
+fn lacking_fields(task: &TaskView) -> String {
+    let fields = task.lacks.iter().flatten().filter(|_| task.kind == "data");
+    let within = fields.map(|field| field.split_once('.').map_or(&**field, |(_, name)| name));
+    let within: Vec<&str> = within.collect();
+    if within.is_empty() { String::new() } else { format!(" ({})", within.join(", ")) }
 }
 
 fn documents(status: &Status) -> String {
@@ -183,7 +200,34 @@ fn documents(status: &Status) -> String {
             &expires,
         ]);
     }
-    section(status.documents.is_empty(), &table)
+    let mut text = section(status.documents.is_empty(), &table);
+    for document in status.documents.iter().filter(|document| !document.duplicates.is_empty()) {
+        let (kind, others) = (document.document_type.as_str(), document.duplicates.join(", "));
+        text.push_str(&format!(
+            "warning: the same file as {} was given for the onboardings {others}\n",
+            plain(kind)
+        ));
+    }
+    text
+}
+
+fn consents(status: &Status) -> String {
+    let columns = ["ACCEPTED", "AT", "REGION", "VERSION", "LANGUAGE", "METHOD", "AT PROVIDER"];
+    let mut table = Table::new(&columns);
+    for consent in &status.consents {
+        let given = |word: &Option<String>| word.clone().unwrap_or_default();
+        let region = consent.region.as_ref().map(|region| region.as_str()).unwrap_or_default();
+        table.row([
+            consent.text.as_str(),
+            &consent.accepted_at,
+            region,
+            &given(&consent.text_version),
+            &given(&consent.language),
+            &given(&consent.method),
+            if consent.acknowledged { "yes" } else { "no" },
+        ]);
+    }
+    section(status.consents.is_empty(), &table)
 }
 
 /// Without the addresses, which `gangway wallet list` shows.
@@ -274,7 +318,7 @@ mod tests {
         };
         let now = Timestamp(7_200_000);
         let user = "userId:ada".parse().unwrap();
-        let status = Status::of(&user, &onboarding, &Reader::new(&Policy::default(), now));
+        let status = Status::of(&user, &onboarding, None, &Reader::new(&Policy::default(), now));
         assert_eq!(
             page(&status, now),
             "userId:ada: held; waiting on operator; next: nothing\n\
@@ -287,6 +331,43 @@ mod tests {
              PRODUCT  STATUS       WANTED  MISSING  OBSERVED\n\
              onramp   not-started  yes\n"
         );
+    }
+
+    #[test]
+    fn staff_is_shown_what_was_accepted_and_whose_file_was_given_before() {
+        use onboarding::{Consent, Document, DocumentType, Evidence, Region};
+        let other = OnboardingId(uuid::Uuid::from_u128(7));
+        let passport = Document {
+            revision: Revision(1),
+            acknowledged: None,
+            expires_at: None,
+            provider_document_id: None,
+            content_held: true,
+            duplicates: vec![other],
+        };
+        let terms = Consent {
+            revision: Revision(1),
+            acknowledged: Some(Revision(1)),
+            accepted_at: Timestamp(0),
+            region: Some(Region::Eu),
+            evidence: Evidence { method: Some("checkbox".into()), ..Evidence::default() },
+        };
+        let onboarding = Onboarding {
+            documents: [(DocumentType::IdPassport, passport)].into(),
+            terms: Some(terms),
+            ..Onboarding::blank(OnboardingId(uuid::Uuid::nil()), Timestamp(0))
+        };
+        let user = "userId:ada".parse().unwrap();
+        let policy = Policy::default();
+        let status = Status::of(&user, &onboarding, None, &Reader::new(&policy, Timestamp(0)));
+        let page = page(&status, Timestamp(0));
+        let expected = format!(
+            "id-passport  1         no\n\
+             warning: the same file as id-passport was given for the onboardings {other}\n\n\
+             ACCEPTED          AT                        REGION  VERSION  LANGUAGE  METHOD    AT PROVIDER\n\
+             terms-of-service  1970-01-01T00:00:00.000Z  eu                         checkbox  yes\n"
+        );
+        assert!(page.contains(&expected), "{page}");
     }
 
     #[test]
@@ -346,7 +427,7 @@ NO  TASK                              FOR       STATE          DUE              
                 language: language.parse().unwrap(),
                 ..Reader::new(&policy, now)
             };
-            let page = page(&Status::of(&user, &onboarding, &reader), now);
+            let page = page(&Status::of(&user, &onboarding, None, &reader), now);
             assert!(page.contains(expected), "{page}");
         }
     }
@@ -372,8 +453,12 @@ NO  TASK                              FOR       STATE          DUE              
             (State::Rejected, &registered, "rejected; waiting on nobody; next: nothing\nsince "),
         ] {
             let onboarding = Onboarding { state, ..onboarding.clone() };
-            let status =
-                Status::of(&user, &onboarding, &Reader::new(&Policy::default(), Timestamp(0)));
+            let status = Status::of(
+                &user,
+                &onboarding,
+                None,
+                &Reader::new(&Policy::default(), Timestamp(0)),
+            );
             let page = page(&status, Timestamp(0));
             assert!(page.contains(expected), "{page}");
             assert_eq!(page.contains("`gangway "), state != State::Rejected, "{page}");

@@ -81,10 +81,14 @@ impl World {
     async fn begins(&self, user: &UserLocator, number: u128, at: Timestamp) {
         let file = br#"{"userDetails": {"firstName": "A", "lastName": "B",
             "dateOfBirth": "1984-03-12", "countryOfResidence": "SE"}}"#;
+        self.begins_with(user, file, number, at).await;
+    }
+
+    async fn begins_with(&self, user: &UserLocator, file: &[u8], number: u128, at: Timestamp) {
         let id = 0x019f_1c2e_5b7a_7c31_9d52_0a4f_6c1b_2d00 + number;
         let added = Added {
-            wanted: Some([Product::Onramp].into()),
-            wanted_default: [].into(),
+            wanted: None,
+            wanted_default: [Product::Onramp].into(),
             verify: true,
             new_id: OnboardingId(uuid::Uuid::from_u128(id)),
         };
@@ -92,13 +96,18 @@ impl World {
     }
 
     async fn brings_a_passport(&self, user: &UserLocator, expires: Option<Date>, at: Timestamp) {
+        self.brings(user, &DocumentType::IdPassport, expires, at).await;
+    }
+
+    async fn brings(
+        &self,
+        user: &UserLocator,
+        document_type: &DocumentType,
+        expires_at: Option<Date>,
+        at: Timestamp,
+    ) {
         let bytes = sample::scan(1);
-        let given = Given {
-            document_type: &DocumentType::IdPassport,
-            bytes: &bytes,
-            file_name: None,
-            expires_at: expires,
-        };
+        let given = Given { document_type, bytes: &bytes, file_name: None, expires_at };
         self.intake.add_document(user, &given, at).await.unwrap();
     }
 
@@ -125,8 +134,10 @@ impl World {
                     Event::VerificationTriggered { trigger, eligibility }
                 }
                 // What follows are looks of a later day.
-                Call::AcceptPrivacyPolicy { .. }
-                | Call::AcceptTerms { .. }
+                Call::AcceptPrivacyPolicy { revision } => {
+                    Event::PrivacyPolicyAccepted { revision, epoch }
+                }
+                Call::AcceptTerms { .. }
                 | Call::ReadUser { .. }
                 | Call::LinkWallet { .. }
                 | Call::CheckStatus { .. } => return,
@@ -153,8 +164,9 @@ fn lacking(data: &[Section], documents: &[&str]) -> Eligibility {
 async fn make_users(folder: &Path, today: Timestamp) {
     let world = World::new(folder).await;
     let ago = |days: u64| today.minus_ms(days * DAY_MS);
-    let [noor, ada, linus, grace]: [UserLocator; 4] =
-        ["noor", "ada", "linus", "grace"].map(|name| format!("userId:{name}").parse().unwrap());
+    let [noor, ada, linus, grace, mia, otto]: [UserLocator; 6] =
+        ["noor", "ada", "linus", "grace", "mia", "otto"]
+            .map(|name| format!("userId:{name}").parse().unwrap());
 
     world.begins(&noor, 1, ago(15)).await;
     world.goes_on(&noor, &lacking(&[Section::DueDiligence], &[]), ago(15)).await;
@@ -177,7 +189,27 @@ async fn make_users(folder: &Path, today: Timestamp) {
     let note = next_note(&stored.onboarding, world.store.policy(), today).unwrap();
     world.tell(&grace, note.event, today).await;
     assert_eq!(stored.onboarding.profile.unwrap().acknowledged, Some(Revision(1)));
+
+    world.begins_with(&mia, MIA, 5, ago(1)).await;
+    let light = Product::OnrampLight;
+    let data = Eligibility { product: light, ..lacking(&[Section::KycData], &[]) };
+    world.goes_on(&mia, &data, ago(1)).await;
+
+    world.begins(&otto, 6, ago(1)).await;
+    let asked = lacking(&[Section::VerificationHistory], &["id"]);
+    world.goes_on(&otto, &asked, ago(1)).await;
+    world.brings(&otto, &DocumentType::IdIdcardFront, None, today).await;
+    world.goes_on(&otto, &id, today).await;
 }
+
+/// She lives in Texas, and gave neither her nationality nor a telephone number.
+const MIA: &[u8] = br#"{"userDetails": {"firstName": "A", "lastName": "B",
+        "dateOfBirth": "1984-03-12", "countryOfResidence": "US"},
+    "kycData": {"addressOfResidence": {"line1": "1 Main St", "city": "Austin",
+            "stateOrRegion": "TX", "postalCode": "78701"}, "email": "mia@example.org",
+        "identityDocument": {"type": "ssn", "number": "123456789", "issuingCountryCode": "US"}},
+    "privacyPolicyAcceptedAt": "2026-05-01T00:00:00Z",
+    "wantedProducts": ["onramp-light"]}"#;
 
 /// Run with UPDATE_DOCS=1 to write the page's outputs anew.
 #[tokio::test]

@@ -6,6 +6,7 @@ use crate::{Event, Region, Revision, Timestamp};
 
 /// A legal text of the provider's that users accept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum LegalText {
     /// The privacy policy, without which most products wait.
@@ -16,6 +17,15 @@ pub enum LegalText {
 }
 
 impl LegalText {
+    /// The word in status output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PrivacyPolicy => "privacy-policy",
+            Self::TermsOfService => "terms-of-service",
+        }
+    }
+
     pub(crate) const fn is_privacy_policy(&self) -> bool {
         matches!(self, Self::PrivacyPolicy)
     }

@@ -17,6 +17,7 @@ mod failure;
 mod given_wallet;
 mod json;
 mod judging;
+mod lacks;
 mod listed;
 mod locator;
 mod merge_patch;

@@ -5,11 +5,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::explain::{StuckView, Surroundings};
-use crate::onboarding::{Onboarding, OnboardingId};
+use crate::onboarding::Onboarding;
 use crate::reader::Reader;
+use crate::requirements::Compiled;
 use crate::status::TaskView;
 use crate::task::Task;
-use crate::{Area, Event, State, Timestamp, UserLocator};
+use crate::{Event, State, Timestamp, UserLocator};
 
 /// A task, and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,17 +24,17 @@ pub struct UserTask {
 }
 
 impl UserTask {
-    /// The view that `reader` has of one task of the onboarding `id`, which is `user`'s, who
-    /// lives in `area`.
+    /// The view that `reader` has of one task of `onboarding`, which is `user`'s; it says more
+    /// where the onboarding's needs are known.
     #[must_use]
     pub fn of(
         user: &UserLocator,
-        id: OnboardingId,
-        area: Option<&Area>,
+        onboarding: &Onboarding,
         task: &Task,
+        needs: Option<&Compiled>,
         reader: &Reader<'_>,
     ) -> Self {
-        let task = TaskView::of(user, id, area, task, reader);
+        let task = TaskView::of(user, onboarding, task, needs, reader);
         Self { user: user.as_str().to_owned(), task }
     }
 }

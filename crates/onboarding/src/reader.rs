@@ -1,18 +1,23 @@
 //! Who reads a view: when, under which policy, in which language. What a task's texts tell is
 //! gathered here, in one place.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use crate::onboarding::Onboarding;
+use crate::onboarding::{Onboarding, OnboardingId};
+use crate::requirements::{Case, Compiled, compile};
 use crate::task::{DueSource, Request, Task};
 use crate::texts::{DueBy, Language, Limits, Subject, SubjectKind, Texts};
-use crate::{Area, Date, Policy, Timestamp};
+use crate::{Area, Date, Policy, Profile, Requirements, Section, Timestamp};
 
 /// What a view depends on besides the onboarding that it shows.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     /// The times and limits of the rules.
     pub policy: &'a Policy,
+    /// What the provider asks of whom.
+    pub requirements: &'a Requirements,
     /// What is said to people.
     pub texts: &'a Texts,
     /// In which language.
@@ -29,6 +34,7 @@ impl<'a> Reader<'a> {
     pub fn new(policy: &'a Policy, now: Timestamp) -> Self {
         Self {
             policy,
+            requirements: Requirements::embedded(),
             texts: Texts::embedded(),
             language: Language::english(),
             limits: Limits::default(),
@@ -40,9 +46,22 @@ impl<'a> Reader<'a> {
         self.now.date()
     }
 
-    /// All that the texts tell of a task whose user lives in `area`.
+    /// What is needed for `onboarding`, whose data is `profile`: views tell by it what a task
+    /// lacks. Give it none where the data is not known, as nothing may be said of it then.
     #[must_use]
-    pub fn subject(&self, task: &Task, area: Option<&Area>) -> Subject {
+    pub fn needs(&self, onboarding: &Onboarding, profile: Option<&Profile>) -> Compiled {
+        compile(self.requirements, &Case::of(onboarding, profile, self.today()))
+    }
+
+    /// All that the texts tell of a task of `onboarding`, with what it lacks by its needs.
+    #[must_use]
+    pub fn subject(
+        &self,
+        onboarding: &Onboarding,
+        task: &Task,
+        needs: Option<&Compiled>,
+    ) -> Subject {
+        let area = onboarding.area();
         let supplied_at = task.past_rounds.iter().rev().find_map(|round| round.supplied_at);
         let last_round = task.past_rounds.last().filter(|round| round.supplied_at.is_none());
         let waived_at = last_round.and_then(|round| round.waived_at);
@@ -52,12 +71,14 @@ impl<'a> Reader<'a> {
         let runs_out = task.due.filter(|due| {
             kind_of(&task.request) == SubjectKind::Renewal && due.source != DueSource::Policy
         });
+        let accepts = task.request.accepts(self.policy, area);
         Subject {
             kind: kind_of(&task.request),
+            for_whom: ForWhom::of(&task.request),
             name: task.request.name().into_owned(),
-            accepts: task.request.accepts(self.policy, area),
-            // The provider names sections, and never the fields of one.
-            fields: Vec::new(),
+            lacks: task.lacks(&accepts, needs),
+            duplicates: duplicates(onboarding, &accepts),
+            accepts,
             area: area.map(|Area(word)| word.clone()),
             products: task.products.iter().map(ToString::to_string).collect(),
             round: task.rounds,
@@ -68,6 +89,16 @@ impl<'a> Reader<'a> {
             limits: self.limits.clone(),
         }
     }
+}
+
+/// The onboardings of others for whom a file was given that is to meet one of these groups.
+fn duplicates(onboarding: &Onboarding, accepts: &[Vec<String>]) -> Vec<String> {
+    let given = onboarding.documents.iter().filter(|(kind, document)| {
+        document.is_at_hand() && accepts.iter().flatten().any(|it| it == kind.as_str())
+    });
+    let others: BTreeSet<&OnboardingId> =
+        given.flat_map(|(_, document)| &document.duplicates).collect();
+    others.into_iter().map(ToString::to_string).collect()
 }
 
 /// The last day on which it is in time for whoever has until `at`.
@@ -91,27 +122,38 @@ const fn kind_of(request: &Request) -> SubjectKind {
 }
 
 /// Who has to do what a task asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ForWhom {
     /// The user, or the company for the user.
+    #[default]
     User,
+    /// The company alone: it is about what the company itself did, so the user has nothing to do.
+    Company,
     /// An operator; the user has nothing to do.
     Operator,
 }
 
 impl ForWhom {
+    /// All that there are.
+    pub const ALL: [Self; 3] = [Self::User, Self::Company, Self::Operator];
+
     /// Who has to do what `request` asks for.
     #[must_use]
     pub const fn of(request: &Request) -> Self {
         match request {
             Request::Operator(_) => Self::Operator,
+            // The times of the company's own checks.
+            Request::Data(Section::VerificationHistory) | Request::RenewVerification => {
+                Self::Company
+            }
             Request::Consent
-            | Request::Data(_)
+            | Request::Data(
+                Section::UserDetails | Section::KycData | Section::DueDiligence | Section::Other(_),
+            )
             | Request::Document(_)
             | Request::RenewDocument(_)
-            | Request::RenewVerification
             | Request::RenewConsent
             | Request::RenewTerms
             | Request::Wallet(_)
@@ -124,6 +166,7 @@ impl ForWhom {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
+            Self::Company => "company",
             Self::Operator => "operator",
         }
     }
@@ -168,7 +211,7 @@ impl Onboarding {
 mod tests {
     use super::*;
     use crate::task::{Due, PastRound};
-    use crate::{DocumentType, Product, Revisions, Section};
+    use crate::{DocumentType, OnboardingId, Product, ProfileRecord, Revision, Revisions, Section};
 
     const DAY_MS: u64 = 86_400_000;
 
@@ -179,6 +222,19 @@ mod tests {
 
     fn day(text: &str) -> Date {
         Date::parse(text).unwrap()
+    }
+
+    fn living_in(area: &str) -> Onboarding {
+        Onboarding {
+            profile: Some(ProfileRecord {
+                revision: Revision(1),
+                acknowledged: None,
+                sections: [].into(),
+                area: Some(Area(area.to_owned())),
+                verified_on: None,
+            }),
+            ..Onboarding::blank(OnboardingId(uuid::Uuid::nil()), Timestamp(0))
+        }
     }
 
     #[test]
@@ -195,7 +251,7 @@ mod tests {
                 asked_again_at: Timestamp(0).plus_ms((days + 1) * DAY_MS),
             })
             .into();
-        let subject = reader.subject(&asked, Some(&Area("spain".to_owned())));
+        let subject = reader.subject(&living_in("spain"), &asked, None);
         assert_eq!(subject.kind, SubjectKind::Document);
         assert_eq!(subject.area.as_deref(), Some("spain"));
         assert_eq!(subject.products, ["onramp"]);
@@ -220,7 +276,8 @@ mod tests {
             // The provider changed its text: the time is ours.
             (Request::RenewConsent, DueSource::Policy, None),
         ] {
-            let subject = reader.subject(&task(request, Some(Due { at, source })), None);
+            let asked = task(request, Some(Due { at, source }));
+            let subject = reader.subject(&living_in("spain"), &asked, None);
             assert_eq!((subject.kind, subject.valid_until), (SubjectKind::Renewal, valid_until));
         }
     }
@@ -234,7 +291,8 @@ mod tests {
         for (request, accepts, whom, command) in [
             (Request::Consent, accepts(&[]), "user", patch),
             (Request::Data(Section::KycData), accepts(&[&["kycData"]]), "user", patch),
-            (Request::RenewVerification, accepts(&[]), "user", patch),
+            (Request::RenewVerification, accepts(&[]), "company", patch),
+            (Request::Data(Section::VerificationHistory), accepts(&[]), "company", patch),
             (Request::RenewTerms, accepts(&[]), "user", patch),
             (
                 Request::Document("id".to_owned()),

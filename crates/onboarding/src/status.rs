@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::onboarding::{Ended, LastError, Onboarding, OnboardingId};
+use crate::onboarding::{Ended, LastError, Onboarding};
 use crate::reader::{ForWhom, Reader};
+use crate::requirements::Compiled;
 use crate::step::{Step, next_step, next_verification_step};
 use crate::task::{DueSource, Request, Task, TaskState};
-use crate::texts::{StaffNote, TaskText, UserText};
+use crate::texts::{StaffNote, Subject, TaskText, UserText};
 use crate::wallet::{Wallet, WalletNumber};
 use crate::{
-    Area, Date, DocumentType, FailureClass, Product, ProductStatus, Revision, Section, State,
-    UserLocator,
+    Consent, Date, DocumentType, Evidence, FailureClass, LegalText, Policy, Product, ProductStatus,
+    Region, Revision, Section, State, UserLocator,
 };
 
 /// Where a user stands, why, and who must act next. Holds no personal data but the locator.
@@ -52,6 +53,8 @@ pub struct Status {
     pub hold: Option<HoldView>,
     /// The documents that were supplied.
     pub documents: Vec<DocumentView>,
+    /// What the user accepted of the provider's legal texts, the newest of each.
+    pub consents: Vec<ConsentView>,
     /// The user's wallets, without their addresses.
     pub wallets: Vec<WalletView>,
     /// The revision of the profile that we hold.
@@ -109,6 +112,9 @@ pub struct TaskView {
     pub opened_at: String,
     /// What supplies it: any one of these groups, each of it whole.
     pub accepts: Vec<Vec<String>>,
+    /// Of each group of `accepts`, what is not held: document types, or the fields of a section.
+    /// Empty where the requirements know no more than that it is asked for.
+    pub lacks: Vec<Vec<String>>,
     /// How often it was asked for.
     pub rounds: u32,
     /// The rounds before: when something was supplied or waived, and when it was asked for again.
@@ -198,6 +204,51 @@ pub struct DocumentView {
     pub acknowledged: bool,
     /// The last day on which it is valid.
     pub expires_at: Option<Date>,
+    /// The provider's id of the last revision that it acknowledged.
+    pub provider_document_id: Option<String>,
+    /// The ids of the onboardings of other users for whom the same file was given. For staff's
+    /// eyes only.
+    pub duplicates: Vec<String>,
+}
+
+/// One acceptance of a legal text in a [`Status`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ConsentView {
+    /// Which text.
+    pub text: LegalText,
+    /// When the user accepted it.
+    pub accepted_at: String,
+    /// Of the terms of service: whose version of them it was.
+    pub region: Option<Region>,
+    /// The version of the text that was shown.
+    pub text_version: Option<String>,
+    /// The SHA-256 hash of the text that was shown, in hexadecimal digits.
+    pub text_hash: Option<String>,
+    /// The language in which it was shown.
+    pub language: Option<String>,
+    /// How it was given, such as `checkbox`.
+    pub method: Option<String>,
+    /// Whether the provider has this acceptance.
+    pub acknowledged: bool,
+}
+
+impl ConsentView {
+    /// The view of the acceptance of `text`.
+    fn of(text: LegalText, consent: &Consent) -> Self {
+        let Evidence { text_version, text_hash, language, method } = consent.evidence.clone();
+        Self {
+            text,
+            accepted_at: consent.accepted_at.to_string(),
+            region: consent.region.clone(),
+            text_version,
+            text_hash,
+            language,
+            method,
+            acknowledged: consent.is_acknowledged(),
+        }
+    }
 }
 
 /// One wallet in a [`Status`]. Its address is personal data, and not here.
@@ -259,6 +310,29 @@ pub enum WaitingOn {
 }
 
 impl WaitingOn {
+    /// Who acts next for `onboarding`.
+    #[must_use]
+    pub fn of(onboarding: &Onboarding, policy: &Policy) -> Self {
+        match onboarding.state {
+            State::Registering
+            | State::Registered
+            | State::DocumentsUploaded
+            | State::VerificationTriggered => match next_verification_step(onboarding, policy) {
+                Step::Call { .. } => Self::Gangway,
+                Step::WaitForPerson | Step::Nothing => Self::User,
+            },
+            State::Polling => Self::Provider,
+            State::RequiresData => {
+                let for_user = onboarding.tasks.iter().any(|task| {
+                    task.state == TaskState::Open && !matches!(task.request, Request::Operator(_))
+                });
+                if for_user { Self::User } else { Self::Operator }
+            }
+            State::Held => Self::Operator,
+            State::Verified | State::Rejected | State::Cancelled | State::Erased => Self::Nobody,
+        }
+    }
+
     /// The word in tables.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -273,12 +347,18 @@ impl WaitingOn {
 }
 
 impl Status {
-    /// The view that `reader` has of `onboarding`, which is `user`'s.
+    /// The view that `reader` has of `onboarding`, which is `user`'s; its tasks say more where
+    /// its needs are known (see [`Reader::needs`]).
     #[must_use]
-    pub fn of(user: &UserLocator, onboarding: &Onboarding, reader: &Reader<'_>) -> Self {
+    pub fn of(
+        user: &UserLocator,
+        onboarding: &Onboarding,
+        needs: Option<&Compiled>,
+        reader: &Reader<'_>,
+    ) -> Self {
         let Reader { policy, now, .. } = *reader;
         let step = next_step(onboarding, policy);
-        let waiting_on = waiting_on(onboarding, &next_verification_step(onboarding, policy));
+        let waiting_on = WaitingOn::of(onboarding, policy);
         let failing_since = onboarding.retry.map(|retry| retry.failing_since);
         Self {
             user: user.as_str().to_owned(),
@@ -290,7 +370,7 @@ impl Status {
             products: products(onboarding),
             pending_tasks: onboarding
                 .all_tasks()
-                .map(|task| TaskView::of(user, onboarding.id, onboarding.area(), task, reader))
+                .map(|task| TaskView::of(user, onboarding, task, needs, reader))
                 .collect(),
             waiting_on,
             next_step: StepView::of(&step, waiting_on),
@@ -305,6 +385,7 @@ impl Status {
                 since: hold.since.to_string(),
             }),
             documents: documents(onboarding),
+            consents: consents(onboarding),
             wallets: onboarding
                 .wallets
                 .iter()
@@ -322,20 +403,21 @@ impl Status {
 }
 
 impl TaskView {
-    /// The view that `reader` has of one task of the onboarding `id`, which is `user`'s, who
-    /// lives in `area`.
+    /// The view that `reader` has of one task of `onboarding`, which is `user`'s; it says more
+    /// where the onboarding's needs are known.
     #[must_use]
     pub fn of(
         user: &UserLocator,
-        id: OnboardingId,
-        area: Option<&Area>,
+        onboarding: &Onboarding,
         task: &Task,
+        needs: Option<&Compiled>,
         reader: &Reader<'_>,
     ) -> Self {
-        let subject = reader.subject(task, area);
+        let id = onboarding.id;
+        let subject = reader.subject(onboarding, task, needs);
         let TaskText { user: text, staff_note } =
             reader.texts.task(&reader.language, &subject, reader.today());
-        let accepts = subject.accepts;
+        let Subject { accepts, lacks, .. } = subject;
         let past_rounds = task.past_rounds.iter().map(|round| PastRoundView {
             supplied_at: round.supplied_at.map(|at| at.to_string()),
             waived_at: round.waived_at.map(|at| at.to_string()),
@@ -352,6 +434,7 @@ impl TaskView {
             opened_at: task.opened_at.to_string(),
             command: task.request.command(user.as_str(), &accepts),
             accepts,
+            lacks,
             rounds: task.rounds,
             past_rounds: past_rounds.collect(),
             supplied_at: task.supplied_at().map(|at| at.to_string()),
@@ -423,29 +506,20 @@ fn documents(onboarding: &Onboarding) -> Vec<DocumentView> {
             revision: document.revision,
             acknowledged: document.acknowledged == Some(document.revision),
             expires_at: document.expires_at,
+            provider_document_id: document.provider_document_id.clone(),
+            duplicates: document.duplicates.iter().map(ToString::to_string).collect(),
         })
         .collect()
 }
 
-fn waiting_on(onboarding: &Onboarding, step: &Step) -> WaitingOn {
-    match onboarding.state {
-        State::Registering
-        | State::Registered
-        | State::DocumentsUploaded
-        | State::VerificationTriggered => match step {
-            Step::Call { .. } => WaitingOn::Gangway,
-            Step::WaitForPerson | Step::Nothing => WaitingOn::User,
-        },
-        State::Polling => WaitingOn::Provider,
-        State::RequiresData => {
-            let for_user = onboarding.tasks.iter().any(|task| {
-                task.state == TaskState::Open && !matches!(task.request, Request::Operator(_))
-            });
-            if for_user { WaitingOn::User } else { WaitingOn::Operator }
-        }
-        State::Held => WaitingOn::Operator,
-        State::Verified | State::Rejected | State::Cancelled | State::Erased => WaitingOn::Nobody,
-    }
+fn consents(onboarding: &Onboarding) -> Vec<ConsentView> {
+    [
+        (LegalText::PrivacyPolicy, &onboarding.consent),
+        (LegalText::TermsOfService, &onboarding.terms),
+    ]
+    .into_iter()
+    .filter_map(|(text, consent)| Some(ConsentView::of(text, consent.as_ref()?)))
+    .collect()
 }
 
 /// How an onboarding was ended, for callers that refuse to change it.
@@ -463,7 +537,7 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Policy, Timestamp};
+    use crate::{OnboardingId, Timestamp};
 
     #[test]
     fn no_person_is_waited_for_where_nobody_has_to_act() {
@@ -474,8 +548,12 @@ mod tests {
             (State::Rejected, WaitingOn::Nobody, "nothing"),
         ] {
             let onboarding = Onboarding { state, ..blank.clone() };
-            let status =
-                Status::of(&user, &onboarding, &Reader::new(&Policy::default(), Timestamp(0)));
+            let status = Status::of(
+                &user,
+                &onboarding,
+                None,
+                &Reader::new(&Policy::default(), Timestamp(0)),
+            );
             assert_eq!((status.waiting_on, status.next_step.step), (waiting_on, step), "{state}");
         }
     }

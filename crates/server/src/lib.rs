@@ -166,6 +166,7 @@ impl App {
     fn reader(&self, language: Option<&Language>, now: Timestamp) -> Reader<'_> {
         Reader {
             policy: self.store.policy(),
+            requirements: &self.config.requirements,
             texts: &self.config.texts,
             language: language.unwrap_or(&self.config.language).clone(),
             limits: self.config.documents.told(),

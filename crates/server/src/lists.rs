@@ -10,10 +10,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Response;
 use axum::response::IntoResponse as _;
+use engine::views;
 use onboarding::texts::Language;
 use onboarding::{
     ForWhom, HistoryEntry, OnboardingId, Product, Status, StuckView, Timestamp, UserLocator,
-    UserTask,
+    UserTask, WaitingOn,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -202,37 +203,39 @@ pub(crate) async fn users(
     let product = product_of(query.product.as_deref())?;
     let around = app.surroundings().await?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
-    let (mut users, mut scanned) = (Vec::new(), 0);
+    let (mut found, mut scanned) = (Vec::new(), 0);
     let next_cursor = 'found: loop {
         let request = ListRequest { state: query.state, after, limit: LIMIT_MAX };
         let page = app.store.list(request).await?;
-        for stored in &page {
+        let count = page.len();
+        for stored in page {
             let (user, onboarding) = (&stored.user, &stored.onboarding);
             after = Some(onboarding.id);
             let is_wanted = product.as_ref().is_none_or(|it| onboarding.wanted.contains(it))
                 && since.is_none_or(|since| onboarding.updated_at > since)
                 && query.stuck.is_none_or(|is_stuck| {
                     StuckView::of(user, onboarding, &reader, &around).is_some() == is_stuck
-                });
+                })
+                && query
+                    .waiting_on
+                    .as_deref()
+                    .is_none_or(|word| WaitingOn::of(onboarding, reader.policy).as_str() == word);
             if is_wanted {
-                let status = Status::of(user, onboarding, &reader);
-                let waits = query.waiting_on.as_deref();
-                if waits.is_none_or(|word| status.waiting_on.as_str() == word) {
-                    users.push(status);
-                }
+                found.push(stored);
             }
-            if users.len() == limit {
+            if found.len() == limit {
                 break 'found after;
             }
         }
-        scanned += page.len();
-        if page.len() < LIMIT_MAX {
+        scanned += count;
+        if count < LIMIT_MAX {
             break None;
         }
         if scanned >= SCANNED_MAX {
             break after;
         }
     };
+    let users = views::statuses(&*app.store, &found, &reader).await?;
     let next_cursor = next_cursor.map(|id| id.to_string());
     Ok(Json(Users { users, next_cursor }).into_response())
 }
@@ -258,7 +261,7 @@ pub(crate) async fn tasks(
     Asked(query): Asked<TasksQuery>,
 ) -> Result<Response<Body>, Problem> {
     let limit = limit_of(query.limit)?;
-    let for_whom = [ForWhom::User, ForWhom::Operator].map(ForWhom::as_str);
+    let for_whom = ForWhom::ALL.map(ForWhom::as_str);
     if query.for_whom.as_deref().is_some_and(|word| !for_whom.contains(&word)) {
         return Err(bad("for", &for_whom.join(" or ")));
     }
@@ -278,32 +281,34 @@ pub(crate) async fn tasks(
     };
     let product = product_of(query.product.as_deref())?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
-    let (mut tasks, mut scanned) = (Vec::new(), 0);
+    let (mut found, mut scanned) = (Vec::new(), 0);
     let next_cursor = 'found: loop {
         let page = app.store.tasks(TaskRequest { of, after, limit: LIMIT_MAX }).await?;
-        for stored in &page {
-            after = Some((stored.onboarding_id, stored.task.number));
-            let view = stored.view(&reader);
-            let task = &view.task;
-            let is_wanted = query.for_whom.as_deref().is_none_or(|it| task.for_whom.as_str() == it)
-                && query.kind.as_deref().is_none_or(|kind| task.kind == kind)
+        let count = page.len();
+        for stored in page {
+            let task = &stored.task;
+            after = Some((stored.onboarding.id, task.number));
+            let for_whom = ForWhom::of(&task.request).as_str();
+            let is_wanted = query.for_whom.as_deref().is_none_or(|it| it == for_whom)
+                && query.kind.as_deref().is_none_or(|kind| task.request.kind() == kind)
                 && product.as_ref().is_none_or(|product| task.products.contains(product))
-                && query.overdue.is_none_or(|overdue| task.overdue == overdue);
+                && query.overdue.is_none_or(|it| task.is_overdue(reader.now) == it);
             if is_wanted {
-                tasks.push(view);
+                found.push(stored);
             }
-            if tasks.len() == limit {
+            if found.len() == limit {
                 break 'found after;
             }
         }
-        scanned += page.len();
-        if page.len() < LIMIT_MAX {
+        scanned += count;
+        if count < LIMIT_MAX {
             break None;
         }
         if scanned >= SCANNED_MAX {
             break after;
         }
     };
+    let tasks = views::tasks(&*app.store, &found, &reader).await?;
     let next_cursor = next_cursor.map(|(id, number)| format!("{id}-{number}"));
     Ok(Json(Tasks { tasks, next_cursor }).into_response())
 }

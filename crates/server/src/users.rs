@@ -9,12 +9,12 @@ use axum::extract::State;
 use axum::http::header::{ETAG, HeaderValue};
 use axum::http::{HeaderMap, Method, Response, StatusCode, Uri};
 use axum::response::IntoResponse as _;
-use engine::{Added, Edit, IntakeError, Settled};
+use engine::{Added, Edit, IntakeError, Settled, views};
 use onboarding::requirements::{Case, Compiled, Diligence, compile};
 use onboarding::texts::Language;
 use onboarding::{
-    DueDiligence, Event, Explanation, KycData, Onboarding, Problems, Product, Profile, Reason,
-    Status, UserDetails, UserLocator, VerificationHistory, explain,
+    DueDiligence, Event, KycData, Onboarding, Problems, Product, Profile, Reason, Status,
+    UserDetails, UserLocator, VerificationHistory,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -247,7 +247,7 @@ pub(crate) fn edited(app: &App) -> impl Fn(&Settled) -> Result<Answer, Problem> 
         let onboarding = &settled.stored.onboarding;
         let user = settled.stored.user.as_str().to_owned();
         let edited = Edited {
-            status: Status::of(&settled.stored.user, onboarding, &app.reader(None, now)),
+            status: views::after(settled, &app.reader(None, now)),
             warnings: settled.warnings.clone(),
             unchanged: settled.unchanged.is_some(),
         };
@@ -288,7 +288,7 @@ pub(crate) async fn get(
     let seconds = long_poll::seconds(query.wait_for, query.timeout)?;
     let stored = long_poll::at_rest(&app, &user, seconds).await?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
-    let status = Status::of(&stored.user, &stored.onboarding, &reader);
+    let status = views::status(&*app.store, &stored, &reader).await?;
     Ok(with_version(&stored.onboarding, &status))
 }
 
@@ -317,7 +317,7 @@ pub(crate) async fn explain_user(
     let stored = app.store.find(&user).await?.ok_or_else(no_such_user)?;
     let around = app.surroundings().await?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
-    let explained: Explanation = explain(&stored.user, &stored.onboarding, &reader, &around);
+    let explained = views::explanation(&*app.store, &stored, &reader, &around).await?;
     Ok(with_version(&stored.onboarding, &explained))
 }
 

@@ -43,7 +43,7 @@ async fn serving(tls: Tls, stop: &CancellationToken) -> Result<(TempDir, Running
         shutdown_grace_ms: 10_000,
         cors_origins: Vec::new(),
         products_wanted: BTreeSet::new(),
-        requirements: Requirements::embedded(),
+        requirements: Arc::clone(Requirements::embedded()),
         documents: documents::Limits::DEFAULT,
         stuck_after: StuckAfter::default(),
         texts: Texts::embedded().clone(),

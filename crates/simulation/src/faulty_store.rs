@@ -238,6 +238,13 @@ impl Store for FaultyStore {
         ask!(&self.inner, events_after(seq, limit))
     }
 
+    async fn profiles(
+        &self,
+        ids: &[OnboardingId],
+    ) -> Result<BTreeMap<OnboardingId, ProfileContent>, StoreError> {
+        ask!(&self.inner, profiles(ids))
+    }
+
     async fn profile(&self, id: OnboardingId) -> Result<Option<ProfileContent>, StoreError> {
         let read = self.read(Operation::ReadProfile, || ask!(&self.inner, profile(id)));
         let mut content = read.await?;

@@ -19,9 +19,9 @@ use std::collections::BTreeMap;
 use std::future::Future;
 
 use onboarding::{
-    Area, Call, DocumentType, Event, GivenWallet, HistoryEntry, Lane, LinkedWallet, Notification,
-    Onboarding, OnboardingId, Policy, Reader, Revision, State, Task, Timestamp, Transition,
-    UserLocator, UserTask, WalletNumber,
+    Call, DocumentType, Event, GivenWallet, HistoryEntry, Lane, LinkedWallet, Notification,
+    Onboarding, OnboardingId, Policy, Revision, State, Task, Timestamp, Transition, UserLocator,
+    WalletNumber,
 };
 use serde_json::Value;
 
@@ -436,20 +436,10 @@ impl TaskRequest {
 pub struct StoredTask {
     /// The user.
     pub user: UserLocator,
-    /// The onboarding.
-    pub onboarding_id: OnboardingId,
-    /// Where the user lives, as coarsely as the requirements need it.
-    pub area: Option<Area>,
+    /// The onboarding that it is of.
+    pub onboarding: Onboarding,
     /// The task.
     pub task: Task,
-}
-
-impl StoredTask {
-    /// The view that `reader` has of it.
-    #[must_use]
-    pub fn view(&self, reader: &Reader<'_>) -> UserTask {
-        UserTask::of(&self.user, self.onboarding_id, self.area.as_ref(), &self.task, reader)
-    }
 }
 
 /// Onboardings whose next note (see [`onboarding::next_note`]) has fallen due.
@@ -607,6 +597,12 @@ pub trait Store: Send + Sync + 'static {
         &self,
         id: OnboardingId,
     ) -> impl Future<Output = Result<Option<ProfileContent>, StoreError>> + Send;
+
+    /// The profiles that are held for some onboardings; one that can't be read is left out.
+    fn profiles(
+        &self,
+        ids: &[OnboardingId],
+    ) -> impl Future<Output = Result<BTreeMap<OnboardingId, ProfileContent>, StoreError>> + Send;
 
     /// The bytes that are held of a document.
     fn document_content(

@@ -463,6 +463,18 @@ impl Store for MemoryStore {
         Ok(profile.map(|held| ProfileContent { revision: held.revision, json: held.json.clone() }))
     }
 
+    async fn profiles(
+        &self,
+        ids: &[OnboardingId],
+    ) -> Result<BTreeMap<OnboardingId, ProfileContent>, StoreError> {
+        let tables = self.tables();
+        let held = ids.iter().filter_map(|id| {
+            let held = tables.row(*id)?.profile.as_ref()?;
+            Some((*id, ProfileContent { revision: held.revision, json: held.json.clone() }))
+        });
+        Ok(held.collect())
+    }
+
     async fn document_content(
         &self,
         id: OnboardingId,
@@ -556,8 +568,7 @@ impl Store for MemoryStore {
         };
         let tasks = tasks.into_iter().skip(begin).take(limit).map(|(row, stored)| StoredTask {
             user: row.user.clone(),
-            onboarding_id: row.onboarding.id,
-            area: row.onboarding.area().cloned(),
+            onboarding: row.onboarding.clone(),
             task: stored.task.clone(),
         });
         Ok(tasks.collect())

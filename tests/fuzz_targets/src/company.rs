@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use onboarding::requirements::{Case, Diligence, compile};
 use onboarding::texts::{DueBy, Language, Limits, Mistake, Subject, SubjectKind, Texts};
-use onboarding::{Date, Product, Profile, Requirements};
+use onboarding::{Date, ForWhom, Product, Profile, Requirements};
 
 use crate::person::check_refusal;
 use crate::provider::{NOW, PROFILE};
@@ -151,7 +151,12 @@ fn subjects() -> impl Iterator<Item = Subject> {
             vec!["id-passport".to_owned()],
             vec!["id-idcard-front".to_owned(), "id-idcard-back".to_owned()],
         ],
-        fields: vec!["kycData.phoneNumber".to_owned(), "kycData.nobodyKnows".to_owned()],
+        for_whom: ForWhom::User,
+        lacks: vec![
+            vec!["id-passport".to_owned()],
+            vec!["kycData.phoneNumber".to_owned(), "kycData.nobodyKnows".to_owned()],
+        ],
+        duplicates: vec!["019de6f1-2b3c-7000-8123-456789abcdef".to_owned()],
         area: Some("us".to_owned()),
         products: vec!["onramp".to_owned(), "nobody-knows".to_owned()],
         round: 2,

@@ -35,7 +35,8 @@ impl Machine {
             panic!("{invariant}: {what}, after {event:?}");
         }
         let step = next_step(&self.onboarding, &self.policy);
-        let status = Status::of(&USER, &self.onboarding, &Reader::new(&self.policy, self.now));
+        let status =
+            Status::of(&USER, &self.onboarding, None, &Reader::new(&self.policy, self.now));
         assert_eq!(status.state, self.onboarding.state, "{step:?}");
         is_changed
     }

@@ -22,13 +22,8 @@ pub(crate) fn snapshot(data: &[u8]) {
     }
     if let Some(task) = read::<Task>(json) {
         let machine = Machine::blank();
-        let view = TaskView::of(
-            &USER,
-            machine.onboarding.id,
-            None,
-            &task,
-            &Reader::new(&machine.policy, NOW),
-        );
+        let reader = Reader::new(&machine.policy, NOW);
+        let view = TaskView::of(&USER, &machine.onboarding, &task, None, &reader);
         assert_eq!(view.rounds, task.rounds);
     }
     if let Some(policy) = read::<Policy>(json) {
@@ -53,7 +48,7 @@ fn read<T: Snapshot + PartialEq>(json: &str) -> Option<T> {
 fn check_onboarding(onboarding: &Onboarding) {
     let policy = Policy::default();
     let step = next_step(onboarding, &policy);
-    let status = Status::of(&USER, onboarding, &Reader::new(&policy, NOW));
+    let status = Status::of(&USER, onboarding, None, &Reader::new(&policy, NOW));
     assert_eq!(status.version, onboarding.version, "{step:?}");
     for event in happenings(onboarding) {
         go_on(onboarding, &event, &policy);

@@ -208,6 +208,13 @@ impl Store for FailingStore {
         }
     }
 
+    async fn profiles(
+        &self,
+        ids: &[OnboardingId],
+    ) -> Result<BTreeMap<OnboardingId, ProfileContent>, StoreError> {
+        self.inner.profiles(ids).await
+    }
+
     async fn document_content(
         &self,
         id: OnboardingId,

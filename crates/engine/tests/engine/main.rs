@@ -21,5 +21,6 @@ mod restart;
 mod road;
 mod run;
 mod store_trouble;
+mod views;
 mod wallets;
 mod world;

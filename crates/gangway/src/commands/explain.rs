@@ -1,10 +1,10 @@
 //! `gangway explain` and `gangway users --stuck`: why a user is where the user is, for a support
 //! person.
 
-use engine::IntakeError;
+use engine::{IntakeError, views};
 use onboarding::{
     Explanation, OnboardingId, Status, StuckUser, StuckView, Surroundings, Timestamp, UserLocator,
-    WaitingOn, explain,
+    WaitingOn,
 };
 use store::{ListRequest, SqliteStore, Store as _};
 
@@ -27,9 +27,9 @@ pub(super) async fn run(settings: &Settings, args: cli::Explain) -> Result<Exit,
     let now = clock::now();
     let reader = settings.reader(&args.lang.or(&settings.texts), now);
     let around = surroundings(settings, &store).await?;
-    let status = Status::of(&stored.user, &stored.onboarding, &reader);
+    let status = Status::of(&stored.user, &stored.onboarding, None, &reader);
     standstill::warn(settings, &store, &status, now).await?;
-    let explanation = explain(&stored.user, &stored.onboarding, &reader, &around);
+    let explanation = views::explanation(&*store, &stored, &reader, &around).await?;
     if args.output.json {
         print_json(&explanation)?;
     } else {

@@ -1,6 +1,6 @@
 //! `gangway users`, `tasks` and `history`: the lists.
 
-use engine::IntakeError;
+use engine::{IntakeError, views};
 use onboarding::{HistoryEntry, OnboardingId, Status, Timestamp, UserLocator, UserTask};
 use store::{HistoryRow, ListRequest, SqliteStore, Store as _, TaskRequest};
 
@@ -21,8 +21,7 @@ pub(super) async fn users(settings: &Settings, args: cli::Users) -> Result<Exit,
     let stored = store.list(ListRequest { state: args.state, after: args.after, limit }).await?;
     let now = clock::now();
     let reader = settings.reader(&settings.texts.language, now);
-    let statuses: Vec<Status> =
-        stored.iter().map(|stored| Status::of(&stored.user, &stored.onboarding, &reader)).collect();
+    let statuses = views::statuses(&*store, &stored, &reader).await?;
     if args.output.json {
         print_json(&statuses)?;
     } else if statuses.is_empty() {
@@ -65,9 +64,9 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
     };
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let now = clock::now();
-    let stored = store.tasks(TaskRequest::first(id, limit)).await?.into_iter();
+    let stored = store.tasks(TaskRequest::first(id, limit)).await?;
     let reader = settings.reader(&args.lang.or(&settings.texts), now);
-    let tasks: Vec<UserTask> = stored.map(|stored| stored.view(&reader)).collect();
+    let tasks = views::tasks(&*store, &stored, &reader).await?;
     if args.output.json {
         print_json(&tasks)?;
         return Ok(Exit::Done);

@@ -1,7 +1,7 @@
 //! What an edit came to, told to whoever made it.
 
-use engine::{IntakeError, Settled};
-use onboarding::{Problems, Reason, State, Status, Timestamp};
+use engine::{IntakeError, Settled, views};
+use onboarding::{Problems, Reason, State, Timestamp};
 use store::SqliteStore;
 
 use super::standstill;
@@ -23,9 +23,8 @@ pub(super) async fn report(
     if let Some(why) = unchanged(settled) {
         note(&why);
     }
-    let stored = &settled.stored;
     let reader = settings.reader(&settings.texts.language, now);
-    let status = Status::of(&stored.user, &stored.onboarding, &reader);
+    let status = views::after(settled, &reader);
     standstill::warn(settings, store, &status, now).await?;
     if json {
         print_json(&status)?;
@@ -93,6 +92,7 @@ mod tests {
                 is_new: false,
                 unchanged: Some(Reason::NothingNewToVerify),
                 wallet: None,
+                profile: None,
                 warnings: Problems::default(),
             };
             assert_eq!(unchanged(&settled).as_deref(), Some(expected));

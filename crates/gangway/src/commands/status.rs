@@ -1,6 +1,6 @@
 //! `gangway status`: where a user stands.
 
-use engine::IntakeError;
+use engine::{IntakeError, views};
 use onboarding::texts::Language;
 use onboarding::{Status, Timestamp, UserLocator};
 use store::{SqliteStore, Store as _};
@@ -24,7 +24,7 @@ pub(super) async fn run(settings: &Settings, args: cli::Status) -> Result<Exit, 
     let stored = store.find(&user).await?.ok_or(IntakeError::NoSuchUser)?;
     let now = clock::now();
     let reader = settings.reader(&language, now);
-    let status = Status::of(&stored.user, &stored.onboarding, &reader);
+    let status = views::status(&*store, &stored, &reader).await?;
     standstill::warn(settings, &store, &status, now).await?;
     show(&status, now, args.output.json)?;
     Ok(Exit::of(&stored.onboarding, &settings.policy))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::{Intake, Settled};
+use engine::{Intake, Settled, views};
 use onboarding::{Event, Status, UserLocator};
 use store::{Actor, SqliteStore};
 
@@ -48,7 +48,7 @@ async fn wait(
     }
     let stored = ended.into_stored();
     let now = clock::now();
-    let view = Status::of(&stored.user, &stored.onboarding, &settings.reader(language, now));
+    let view = views::status(store, &stored, &settings.reader(language, now)).await?;
     status::show(&view, now, args.output.json)?;
     Ok(Exit::of(&stored.onboarding, &settings.policy))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engine::IntakeError;
+use engine::{IntakeError, views};
 use onboarding::texts::Language;
 use onboarding::{Status, UserLocator, is_settled};
 use store::{SqliteStore, Store as _, Stored};
@@ -56,16 +56,18 @@ pub(super) async fn watch(
         let stored = store.find(user).await?.ok_or(IntakeError::NoSuchUser)?;
         let is_first = seen.is_none();
         let now = clock::now();
-        let status = Status::of(&stored.user, &stored.onboarding, &settings.reader(language, now));
         if seen != Some(stored.onboarding.version) {
             seen = Some(stored.onboarding.version);
+            let status = views::status(store, &stored, &settings.reader(language, now)).await?;
             changed(&status)?;
+            if is_first && !is_settled(&stored.onboarding, policy) {
+                standstill::warn(settings, store, &status, now).await?;
+            }
         }
         if is_settled(&stored.onboarding, policy) {
             return Ok(Ended::Settled(Box::new(stored)));
         }
         if is_first {
-            standstill::warn(settings, store, &status, now).await?;
             note("waiting for `gangway serve` to carry the user on; Ctrl-C ends the wait alone");
         }
         if Instant::now() >= deadline {

@@ -260,7 +260,7 @@ impl Stage {
         let stored = self.store.list(request).await?;
         Ok(stored
             .iter()
-            .map(|stored| Status::of(&stored.user, &stored.onboarding, &reader))
+            .map(|stored| Status::of(&stored.user, &stored.onboarding, None, &reader))
             .collect())
     }
 

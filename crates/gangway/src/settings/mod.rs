@@ -212,8 +212,9 @@ impl Settings {
     /// Who reads at `now` what is said in `language`.
     pub(crate) fn reader(&self, language: &Language, now: Timestamp) -> Reader<'_> {
         let limits = self.documents.told();
-        let (policy, texts, language) = (&self.policy, self.texts.all(), language.clone());
-        Reader { policy, texts, language, limits, now }
+        let (policy, requirements) = (&self.policy, &*self.requirements);
+        let (texts, language) = (self.texts.all(), language.clone());
+        Reader { policy, requirements, texts, language, limits, now }
     }
 
     /// Where the HTTP API is served, if it is, and its certificate.

@@ -11,6 +11,7 @@ pub use stuck::{Stuck, StuckAfter, StuckCause, Surroundings, stuck, stuck_cause}
 
 use crate::onboarding::{Ended, Onboarding};
 use crate::reader::{ForWhom, Reader, last_day};
+use crate::requirements::Compiled;
 use crate::status::{Status, WaitingOn};
 use crate::step::{Call, Step, next_verification_step};
 use crate::task::{Task, TaskState};
@@ -76,8 +77,8 @@ pub struct ProductExplanation {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct StuckView {
-    /// `provider-slow`, `provider-closed`, `our-budget`, `user-silent`, `refused-data` or
-    /// `unknown-answer`.
+    /// `provider-slow`, `provider-closed`, `our-budget`, `user-silent`, `company-silent`,
+    /// `refused-data` or `unknown-answer`.
     pub cause: StuckCause,
     /// Since when.
     pub since: String,
@@ -103,18 +104,21 @@ impl StuckView {
     }
 }
 
-/// Explains to `reader` where `user` stands.
+/// Explains to `reader` where `user` stands; the tasks are told in detail where the
+/// onboarding's needs are known.
 #[must_use]
 pub fn explain(
     user: &UserLocator,
     onboarding: &Onboarding,
+    needs: Option<&Compiled>,
     reader: &Reader<'_>,
     around: &Surroundings,
 ) -> Explanation {
     let stuck = StuckView::of(user, onboarding, reader, around);
-    let status = Status::of(user, onboarding, reader);
+    let status = Status::of(user, onboarding, needs, reader);
     let case = Case {
         onboarding,
+        needs,
         reader,
         waiting_on: status.waiting_on,
         next_look_at: next_look_at(onboarding, reader, around),
@@ -156,6 +160,7 @@ fn next_look_at(
 /// An onboarding that is explained, with what its products have in common.
 struct Case<'a> {
     onboarding: &'a Onboarding,
+    needs: Option<&'a Compiled>,
     reader: &'a Reader<'a>,
     waiting_on: WaitingOn,
     next_look_at: Option<Timestamp>,
@@ -174,7 +179,7 @@ impl Case<'_> {
             status: status.to_string(),
             state: self.telling_state(&status, &tasks),
             usable,
-            who: waiting_on.as_str().to_owned(),
+            who: who(waiting_on, &tasks).to_owned(),
             tasks: tasks.iter().map(|task| self.subject(task)).collect(),
             stuck: self.stuck.clone().filter(|_| !is_judged(&status)),
             observed_at,
@@ -205,10 +210,11 @@ impl Case<'_> {
 
     /// What all products have in common.
     fn whole(&self, waiting_on: WaitingOn) -> Standing {
+        let tasks: Vec<&Task> = self.open_tasks(None).collect();
         Standing {
             state: Some(self.onboarding.state.as_str().to_owned()),
-            who: waiting_on.as_str().to_owned(),
-            tasks: self.open_tasks(None).map(|task| self.subject(task)).collect(),
+            who: who(waiting_on, &tasks).to_owned(),
+            tasks: tasks.iter().map(|task| self.subject(task)).collect(),
             stuck: self.stuck.clone(),
             observed_at: self.observed_at(),
             next_look_at: self.next_look_at,
@@ -237,7 +243,7 @@ impl Case<'_> {
     }
 
     fn subject(&self, task: &Task) -> crate::texts::Subject {
-        self.reader.subject(task, self.onboarding.area())
+        self.reader.subject(self.onboarding, task, self.needs)
     }
 
     /// The open tasks for a product, or all; of an onboarding that was ended nobody needs any.
@@ -256,7 +262,7 @@ impl Case<'_> {
         if self.onboarding.hold.is_some() {
             return WaitingOn::Operator;
         }
-        if tasks.iter().any(|task| ForWhom::of(&task.request) == ForWhom::User) {
+        if tasks.iter().any(|task| is_for(task, WaitingOn::User)) {
             return WaitingOn::User;
         }
         match (status, self.waiting_on) {
@@ -308,7 +314,18 @@ const fn is_judged(status: &ProductStatus) -> bool {
 
 /// Whether whoever is waited for has to do what the task asks.
 fn is_for(task: &Task, waiting_on: WaitingOn) -> bool {
-    ForWhom::of(&task.request).as_str() == waiting_on.as_str()
+    match ForWhom::of(&task.request) {
+        ForWhom::User | ForWhom::Company => waiting_on == WaitingOn::User,
+        ForWhom::Operator => waiting_on == WaitingOn::Operator,
+    }
+}
+
+/// Who acts next, as it is said: the company, where all that is waited for is its own.
+fn who(waiting_on: WaitingOn, tasks: &[&Task]) -> &'static str {
+    let mut awaited = tasks.iter().filter(|task| is_for(task, waiting_on)).peekable();
+    let is_companys = awaited.peek().is_some()
+        && awaited.all(|task| ForWhom::of(&task.request) == ForWhom::Company);
+    if is_companys { ForWhom::Company.as_str() } else { waiting_on.as_str() }
 }
 
 const fn words_of(usable: Usable) -> (bool, &'static str, Option<Date>) {

@@ -54,6 +54,8 @@ pub enum StuckCause {
     OurBudget,
     /// The user was asked for something, or nobody asked for verification.
     UserSilent,
+    /// The company was asked for something that it alone knows.
+    CompanySilent,
     /// What was sent was refused, or not kept.
     RefusedData,
     /// The provider said something that is not understood.
@@ -62,11 +64,12 @@ pub enum StuckCause {
 
 impl StuckCause {
     /// Every cause.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ProviderSlow,
         Self::ProviderClosed,
         Self::OurBudget,
         Self::UserSilent,
+        Self::CompanySilent,
         Self::RefusedData,
         Self::UnknownAnswer,
     ];
@@ -79,6 +82,7 @@ impl StuckCause {
             Self::ProviderClosed => "provider-closed",
             Self::OurBudget => "our-budget",
             Self::UserSilent => "user-silent",
+            Self::CompanySilent => "company-silent",
             Self::RefusedData => "refused-data",
             Self::UnknownAnswer => "unknown-answer",
         }
@@ -175,17 +179,20 @@ impl Look<'_> {
             return None;
         }
         let asked_at = task.asked_at();
-        if ForWhom::of(&task.request) == ForWhom::Operator {
-            return Some(self.found(StuckCause::UnknownAnswer, asked_at, VERIFY));
-        }
+        let cause = match ForWhom::of(&task.request) {
+            ForWhom::Operator => {
+                return Some(self.found(StuckCause::UnknownAnswer, asked_at, VERIFY));
+            }
+            ForWhom::User | ForWhom::Company => silent(task),
+        };
         let is_old = self.lasts(asked_at, self.around.stuck_after.user_silent_ms);
-        let old = is_old.then(|| self.found(StuckCause::UserSilent, asked_at, TASKS));
+        let old = is_old.then(|| self.found(cause, asked_at, TASKS));
         old.or_else(|| self.overdue(task))
     }
 
     fn overdue(&self, task: &Task) -> Option<Stuck> {
         let due = task.due.filter(|_| task.is_overdue(self.now))?;
-        Some(self.found(StuckCause::UserSilent, due.at, TASKS))
+        Some(self.found(silent(task), due.at, TASKS))
     }
 
     /// A call that something waits for, and that is not made or does not succeed.
@@ -247,6 +254,14 @@ impl Look<'_> {
         }
         let words = if self.onboarding.profile.is_none() { SET } else { VERIFY };
         Some(self.found(StuckCause::UserSilent, since, words))
+    }
+}
+
+/// The cause where whoever has to do what a task asks does nothing.
+fn silent(task: &Task) -> StuckCause {
+    match ForWhom::of(&task.request) {
+        ForWhom::User | ForWhom::Operator => StuckCause::UserSilent,
+        ForWhom::Company => StuckCause::CompanySilent,
     }
 }
 

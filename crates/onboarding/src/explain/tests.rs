@@ -92,7 +92,7 @@ fn verified() -> Onboarding {
 fn explained(onboarding: &Onboarding, now: Timestamp) -> Explanation {
     let policy = Policy::default();
     let user = "userId:ada".parse().unwrap();
-    explain(&user, onboarding, &Reader::new(&policy, now), &Surroundings::default())
+    explain(&user, onboarding, None, &Reader::new(&policy, now), &Surroundings::default())
 }
 
 /// `usability, who acts, by when, stuck: paragraph`.
@@ -181,6 +181,71 @@ fn what_is_asked_for_is_named_with_its_earliest_date() {
          still missing before the check can go on. It is your turn. What we need from you: Proof \
          of identity; Your address and contact details. Please see to it by 11 May. HEARD",
     );
+}
+
+#[test]
+fn what_the_company_alone_knows_is_not_asked_of_the_user() {
+    let history = || Request::Data(Section::VerificationHistory);
+    let due = || due_after(14, DueSource::Policy);
+    check(
+        &asked(vec![task(1, history(), due())]),
+        1,
+        "not-yet user 2026-05-15 -: Buying stablecoins: you can't use this yet. Something is \
+         still missing before the check can go on. It is our turn; you need to do nothing. HEARD",
+    );
+    check(
+        &asked(vec![task(1, history(), due())]),
+        15,
+        "not-yet user 2026-05-15 company-silent: Buying stablecoins: you can't use this yet. \
+         Something is still missing before the check can go on. There is something that we have \
+         to do ourselves and have not done yet. It is our turn; you need to do nothing. HEARD",
+    );
+    // Beside what the user has to do it is not mentioned.
+    let id = task(2, Request::Document("id".to_owned()), due_after(16, DueSource::Policy));
+    check(
+        &asked(vec![task(1, history(), due()), id]),
+        1,
+        "not-yet user 2026-05-15 -: Buying stablecoins: you can't use this yet. Something is \
+         still missing before the check can go on. It is your turn. What we need from you: Proof \
+         of identity. Please see to it by 17 May. HEARD",
+    );
+    let renewal = task(1, Request::RenewVerification, due_after(20, DueSource::VerificationAge));
+    check(
+        &Onboarding { renewals: vec![renewal], ..verified() },
+        1,
+        "now-until user 2026-05-21 -: Buying stablecoins: you can use this now. For it to stay \
+         so, something has to be done by 21 May. It is our turn; you need to do nothing. HEARD",
+    );
+}
+
+#[test]
+fn what_is_lacking_is_told_to_the_user_and_to_staff() {
+    let policy = Policy::default();
+    let reader = Reader::new(&policy, after(1));
+    let data = Request::Data(Section::DueDiligence);
+    let mut onboarding = asked(vec![task(1, data, due_after(14, DueSource::Policy))]);
+    let observed = onboarding.observation.as_mut().unwrap();
+    let word = observed.products.get_mut(&Product::Onramp).unwrap();
+    word.missing_data = vec![Section::DueDiligence];
+    let profile = serde_json::from_value::<crate::Profile>(serde_json::json!({"dueDiligence": {
+        "employmentStatus": "full-time", "sourceOfFunds": "pension", "industry": "information"}}));
+    let user = "userId:ada".parse().unwrap();
+    let told = |profile: Option<&crate::Profile>| {
+        let needs = reader.needs(&onboarding, profile);
+        explain(&user, &onboarding, Some(&needs), &reader, &Surroundings::default())
+    };
+    let lacking = told(None);
+    let named = "What we need from you: Your work and your funds (employment status, source of \
+                 funds and industry).";
+    assert!(lacking.paragraph.as_str().contains(named), "{}", lacking.paragraph);
+    let product = &lacking.products[0];
+    assert!(product.paragraph.as_str().contains(named), "{}", product.paragraph);
+    let fields = "Missing fields: dueDiligence.employmentStatus, dueDiligence.sourceOfFunds, \
+                  dueDiligence.industry.";
+    assert!(product.staff_note.as_str().contains(fields), "{:?}", product.staff_note);
+    let whole = told(profile.ok().as_ref());
+    let general = "What we need from you: Your work and your funds.";
+    assert!(whole.paragraph.as_str().contains(general), "{}", whole.paragraph);
 }
 
 #[test]
@@ -439,9 +504,9 @@ fn while_the_provider_takes_no_calls_no_look_is_promised() {
     let closed = Surroundings { gate_closed_since: Some(THEN), ..Surroundings::default() };
     let onboarding = onramp(State::Polling, ProductStatus::PendingReview);
     let reader = Reader::new(&policy, after(1));
-    let told = explain(&user, &onboarding, &reader, &closed);
+    let told = explain(&user, &onboarding, None, &reader, &closed);
     assert_eq!(told.products[0].next_look_at, None);
     assert_eq!(told.stuck.map(|stuck| stuck.cause), Some(StuckCause::ProviderClosed));
-    let told = explain(&user, &onboarding, &reader, &Surroundings::default());
+    let told = explain(&user, &onboarding, None, &reader, &Surroundings::default());
     assert_eq!(told.products[0].next_look_at, Some(after(1).to_string()));
 }

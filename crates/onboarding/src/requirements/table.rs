@@ -179,9 +179,9 @@ pub struct Restriction {
 impl Requirements {
     /// The table that comes with Gangway, read once.
     #[must_use]
-    pub fn embedded() -> Arc<Self> {
+    pub fn embedded() -> &'static Arc<Self> {
         static EMBEDDED: OnceLock<Arc<Requirements>> = OnceLock::new();
-        Arc::clone(EMBEDDED.get_or_init(Arc::default))
+        EMBEDDED.get_or_init(Arc::default)
     }
 
     /// Reads a file of requirements, in TOML.

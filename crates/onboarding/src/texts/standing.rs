@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::subject::{Standing, Subject, SubjectKind, Usable};
+use super::subject::{Standing, Subject, Usable};
 use super::task;
 use super::voice::{Joint, Phrase, StaffNote, Voice, raw};
 use crate::Date;
@@ -95,9 +95,18 @@ pub(super) fn who(voice: &Voice<'_>, who: &str) -> Phrase {
 }
 
 fn tasks(voice: &Voice<'_>, standing: &Standing, today: Date) -> Option<Phrase> {
-    let titles = for_user(standing).map(|task| task::for_user(voice, task, today).title);
-    let tasks = voice.list(Joint::Phrase, titles)?;
+    let named = for_user(standing).map(|task| named(voice, task, today));
+    let tasks = voice.list(Joint::Phrase, named)?;
     Some(voice.say("explain.tasks", &[("tasks", &tasks)]))
+}
+
+/// A task by its title, with what it lacks.
+fn named(voice: &Voice<'_>, task: &Subject, today: Date) -> Phrase {
+    let title = task::for_user(voice, task, today).title;
+    match task::lacking(voice, task) {
+        Some(lacks) => voice.say("explain.task", &[("title", &title), ("lacks", &lacks)]),
+        None => title,
+    }
 }
 
 /// The earliest date of all.
@@ -108,7 +117,7 @@ fn by(voice: &Voice<'_>, standing: &Standing, today: Date) -> Option<Phrase> {
 }
 
 fn for_user(standing: &Standing) -> impl Iterator<Item = &Subject> {
-    standing.tasks.iter().filter(|task| task.kind != SubjectKind::Operator)
+    standing.tasks.iter().filter(|task| !task::is_not_the_users(task))
 }
 
 fn freshness(voice: &Voice<'_>, standing: &Standing, today: Date) -> Phrase {
@@ -130,6 +139,8 @@ fn staff_note(voice: &Voice<'_>, standing: &Standing) -> StaffNote {
     if let Some(cause) = &standing.stuck {
         sentences.push(staff_stuck(voice, cause));
     }
+    let tasks = standing.tasks.iter();
+    sentences.extend(tasks.filter_map(|subject| task::lacking_for_staff(voice, subject)));
     StaffNote(sentences.join(" "))
 }
 

@@ -1,6 +1,6 @@
 //! What a text is about, in plain words.
 
-use crate::{Date, Timestamp};
+use crate::{Date, ForWhom, Timestamp};
 
 /// What a task asks for, and all that its texts tell about it.
 ///
@@ -9,6 +9,8 @@ use crate::{Date, Timestamp};
 pub struct Subject {
     /// What sort of thing is asked for.
     pub kind: SubjectKind,
+    /// Who has to do it.
+    pub for_whom: ForWhom,
     /// What is asked for: a section (`kyc-data`), a requirement or document type (`id`,
     /// `proof-of-address`, `selfie-front`), a legal text (`privacy-policy`,
     /// `terms-of-service`), or the provider's word that an operator has to look into.
@@ -16,8 +18,11 @@ pub struct Subject {
     pub name: String,
     /// The document types that meet it: any one group, each of it whole.
     pub accepts: Vec<Vec<String>>,
-    /// The fields that are missing: `kycData.phoneNumber`.
-    pub fields: Vec<String>,
+    /// Of each group of `accepts`, in its order, what is not held: document types, or the
+    /// fields of a section, `kycData.phoneNumber`. Empty where no more is known.
+    pub lacks: Vec<Vec<String>>,
+    /// The onboardings of other users for whom the same file was given.
+    pub duplicates: Vec<String>,
     /// Where the user lives, as the rules of what is required name it: `us`, `spain`.
     pub area: Option<String>,
     /// The products that ask for it.

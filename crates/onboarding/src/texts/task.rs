@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::subject::{DueBy, Limits, Subject, SubjectKind};
 use super::voice::{Joint, Phrase, StaffNote, Voice, count, raw};
-use crate::Date;
+use crate::{Date, ForWhom};
 
 /// What is said of a task: to the user, and to staff.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -51,8 +51,15 @@ pub struct Reminder {
 }
 
 pub(super) fn for_user(voice: &Voice<'_>, subject: &Subject, today: Date) -> UserText {
-    if subject.kind == SubjectKind::Operator {
-        return operators(voice);
+    if is_not_the_users(subject) {
+        return UserText {
+            title: title(voice, subject),
+            sentence: sentence(voice, subject, today),
+            files: None,
+            example: None,
+            needed_for: None,
+            due: None,
+        };
     }
     let asks_for_files = !documents_of(subject).is_empty();
     UserText {
@@ -65,15 +72,11 @@ pub(super) fn for_user(voice: &Voice<'_>, subject: &Subject, today: Date) -> Use
     }
 }
 
-/// The user has nothing to do, so there is nothing more to tell.
-fn operators(voice: &Voice<'_>) -> UserText {
-    UserText {
-        title: voice.say("task.operator.title", &[]),
-        sentence: voice.say("task.operator.sentence", &[]),
-        files: None,
-        example: None,
-        needed_for: None,
-        due: None,
+/// Whether the user has nothing to do, so that there is nothing more to tell.
+pub(super) fn is_not_the_users(subject: &Subject) -> bool {
+    match subject.for_whom {
+        ForWhom::User => subject.kind == SubjectKind::Operator,
+        ForWhom::Company | ForWhom::Operator => true,
     }
 }
 
@@ -128,7 +131,8 @@ fn sentence(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
         SubjectKind::Data => data(voice, subject),
         SubjectKind::Document => {
             let documents = documents(voice, subject);
-            voice.say("task.document.sentence", &[("documents", &documents)])
+            let ask = voice.say("task.document.sentence", &[("documents", &documents)]);
+            Phrase::sentences([ask].into_iter().chain(held(voice, subject)))
         }
         SubjectKind::Operator => voice.say("task.operator.sentence", &[]),
         SubjectKind::Wallet => voice.say("task.wallet.sentence", &[]),
@@ -140,11 +144,38 @@ fn sentence(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
 
 fn data(voice: &Voice<'_>, subject: &Subject) -> Phrase {
     let ask = voice.word_of("task.data", &subject.name, "sentence");
-    let fields = subject.fields.iter().map(|field| field_label(voice, field));
-    let missing = voice
-        .list(Joint::And, fields)
-        .map(|fields| voice.say("task.data.fields", &[("fields", &fields)]));
+    let missing = fields(voice, subject).filter(|_| !is_not_the_users(subject));
+    let missing = missing.map(|fields| voice.say("task.data.fields", &[("fields", &fields)]));
     Phrase::sentences([ask].into_iter().chain(missing))
+}
+
+/// The fields that a section lacks: `nationality and phone number`.
+fn fields(voice: &Voice<'_>, subject: &Subject) -> Option<Phrase> {
+    let fields: Vec<&str> = subject.lacks.iter().flatten().map(String::as_str).collect();
+    // Of what has to be of one kind, its kind tells all: the number is that one's.
+    let kinds = fields.iter().filter(|field| field.contains('=')).map(|field| parent(field));
+    let kinds: Vec<&str> = kinds.collect();
+    let told = fields.iter().filter(|field| field.contains('=') || !kinds.contains(&parent(field)));
+    voice.list(Joint::And, told.map(|field| field_label(voice, field)))
+}
+
+/// What a field is a part of.
+fn parent(field: &str) -> &str {
+    field.rsplit_once('.').map_or("", |(parent, _)| parent)
+}
+
+/// What a task lacks, for those who know what it is about; `None` where its title says as much.
+pub(super) fn lacking(voice: &Voice<'_>, subject: &Subject) -> Option<Phrase> {
+    match subject.kind {
+        SubjectKind::Data => fields(voice, subject),
+        SubjectKind::Document => is_begun(subject).then(|| documents(voice, subject)),
+        SubjectKind::Consent
+        | SubjectKind::Terms
+        | SubjectKind::Operator
+        | SubjectKind::Renewal
+        | SubjectKind::Wallet
+        | SubjectKind::WalletProof => None,
+    }
 }
 
 fn renewal(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
@@ -162,7 +193,7 @@ fn renewal(voice: &Voice<'_>, subject: &Subject, today: Date) -> Phrase {
 /// That what was sent before did not do. Whoever sent nothing, as it was waived, is not told so.
 fn again(voice: &Voice<'_>, subject: &Subject, today: Date) -> Option<Phrase> {
     let was_never_sent = subject.supplied_on.is_none() && subject.waived_on.is_some();
-    if subject.round < 2 || was_never_sent {
+    if subject.round < 2 || was_never_sent || is_not_the_users(subject) {
         return None;
     }
     let what = match subject.kind {
@@ -209,20 +240,54 @@ fn accepted(subject: &Subject) -> impl Iterator<Item = &Vec<String>> {
     subject.accepts.iter().filter(|group| !group.is_empty())
 }
 
-/// The alternatives: `a passport or both sides of an ID card`.
+/// Each group that will do with what it lacks.
+fn groups_and_lacks(subject: &Subject) -> impl Iterator<Item = (&Vec<String>, &Vec<String>)> {
+    subject.accepts.iter().zip(&subject.lacks).filter(|(_, lacks)| !lacks.is_empty())
+}
+
+/// Whether a part of a group is held, such as one side of a card.
+fn is_begun(subject: &Subject) -> bool {
+    groups_and_lacks(subject).any(|(group, lacks)| group != lacks)
+}
+
+/// The alternatives: `a passport or both sides of an ID card`; what is begun comes first, with
+/// the rest of it.
 fn documents(voice: &Voice<'_>, subject: &Subject) -> Phrase {
-    let groups = documents_of(subject).into_iter();
-    let groups = groups.filter_map(|group| group_of_documents(voice, &group, subject));
+    let groups = if is_begun(subject) {
+        let (begun, others): (Vec<_>, Vec<_>) =
+            groups_and_lacks(subject).partition(|(group, lacks)| group != lacks);
+        begun.into_iter().chain(others).map(|(_, lacks)| lacks.clone()).collect()
+    } else {
+        documents_of(subject)
+    };
+    let groups = groups.iter().filter_map(|group| group_of_documents(voice, group, subject));
     voice.list(Joint::Or, groups).unwrap_or_else(|| voice.say("document.other.object", &[]))
+}
+
+/// What is held already of a group that is not whole.
+fn held(voice: &Voice<'_>, subject: &Subject) -> Option<Phrase> {
+    let held = groups_and_lacks(subject).filter_map(|(group, lacks)| {
+        let held: Vec<String> = group.iter().filter(|it| !lacks.contains(it)).cloned().collect();
+        group_of_documents(voice, &held, subject)
+    });
+    let documents = voice.list(Joint::And, held)?;
+    Some(voice.say("task.document.held", &[("documents", &documents)]))
 }
 
 fn group_of_documents(voice: &Voice<'_>, group: &[String], subject: &Subject) -> Option<Phrase> {
     let both = are_both_sides(group);
     let kinds = group.iter().map(|kind| match kind.as_str() {
-        "id-idcard-front" | "id-idcard-back" if both => card(subject),
+        "id-idcard-front" | "id-idcard-back" if both => "id-idcard",
         kind => kind,
     });
-    voice.list(Joint::And, kinds.map(|kind| voice.word_of("document", kind, "object")))
+    voice.list(Joint::And, kinds.map(|kind| object(voice, kind, subject)))
+}
+
+/// A document as it follows `please upload`; in the US another card may be meant.
+fn object(voice: &Voice<'_>, kind: &str, subject: &Subject) -> Phrase {
+    let in_us = lives_in_us(subject).then(|| format!("document.{kind}-us.object"));
+    let of_us = in_us.and_then(|name| voice.find(&name, &[]));
+    of_us.unwrap_or_else(|| voice.word_of("document", kind, "object"))
 }
 
 fn are_both_sides(group: &[String]) -> bool {
@@ -239,9 +304,12 @@ fn lives_in_us(subject: &Subject) -> bool {
     subject.area.as_deref().is_some_and(|area| area == "us" || area.starts_with("us-"))
 }
 
-/// A field's label by its dotted name.
+/// A field's label by its dotted name; `NAME=WORD` is one that has to hold that word.
 pub(super) fn field_label(voice: &Voice<'_>, field: &str) -> Phrase {
-    voice.find(&format!("field.{field}.whole"), &[]).unwrap_or_else(|| voice.word("field", field))
+    let of_word = voice.find(&format!("field.{}", field.replace('=', "-")), &[]);
+    let name = field.split_once('=').map_or(field, |(name, _)| name);
+    let whole = || voice.find(&format!("field.{name}.whole"), &[]);
+    of_word.or_else(whole).unwrap_or_else(|| voice.word("field", name))
 }
 
 fn files(voice: &Voice<'_>, limits: &Limits) -> Option<Phrase> {
@@ -298,8 +366,13 @@ pub(super) fn for_staff(voice: &Voice<'_>, subject: &Subject, today: Date) -> St
     let accepts = accepted_words(voice, subject);
     let about: &[(&str, &str)] = &[("name", &name), ("accepts", &accepts)];
     let mut sentences = vec![voice.note(&format!("task.{}", subject.kind.as_str()), about)];
-    if !subject.fields.is_empty() {
-        sentences.push(voice.note("task.fields", &[("fields", &raw_list(&subject.fields))]));
+    if subject.for_whom == ForWhom::Company {
+        sentences.push(voice.note("who.company", &[]));
+    }
+    sentences.extend(lacking_for_staff(voice, subject));
+    if !subject.duplicates.is_empty() {
+        let onboardings = raw_list(&subject.duplicates);
+        sentences.push(voice.note("task.duplicates", &[("onboardings", &onboardings)]));
     }
     if !subject.products.is_empty() {
         let products = raw_list(&subject.products);
@@ -324,15 +397,32 @@ pub(super) fn for_staff(voice: &Voice<'_>, subject: &Subject, today: Date) -> St
     StaffNote(sentences.join(" "))
 }
 
+/// What it lacks by the names that files and commands take, where that is less than all.
+pub(super) fn lacking_for_staff(voice: &Voice<'_>, subject: &Subject) -> Option<String> {
+    if subject.kind == SubjectKind::Data {
+        let fields = subject.lacks.concat();
+        let is_known = !fields.is_empty();
+        return is_known.then(|| voice.note("task.fields", &[("fields", &raw_list(&fields))]));
+    }
+    let lacks: Vec<String> =
+        groups_and_lacks(subject).map(|(_, lacks)| group_words(lacks)).collect();
+    let (name, lacks) = (raw(&subject.name), lacks.join(" | "));
+    is_begun(subject).then(|| voice.note("task.lacks", &[("name", &name), ("documents", &lacks)]))
+}
+
+fn group_words(group: &[String]) -> String {
+    group.iter().map(|kind| raw(kind)).collect::<Vec<String>>().join(" + ")
+}
+
 /// What meets it, as the commands take it: `id-passport | id-idcard-front + id-idcard-back`.
 /// For what is no document, the field of the user's file.
 fn accepted_words(voice: &Voice<'_>, subject: &Subject) -> String {
-    let group = |group: &Vec<String>| {
-        group.iter().map(|kind| raw(kind)).collect::<Vec<String>>().join(" + ")
+    let given: Vec<String> = accepted(subject).map(|group| group_words(group)).collect();
+    let groups = if given.is_empty() {
+        documents_of(subject).iter().map(|group| group_words(group)).collect()
+    } else {
+        given
     };
-    let given: Vec<String> = accepted(subject).map(group).collect();
-    let groups =
-        if given.is_empty() { documents_of(subject).iter().map(group).collect() } else { given };
     if groups.is_empty() { voice.note("task.nothing-accepted", &[]) } else { groups.join(" | ") }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{DocumentType, Product, ProductStatus, Section, State, Timestamp};
+use crate::{DocumentType, ForWhom, Product, ProductStatus, Section, State, Timestamp};
 
 const CANARY: &str = "provider-canary";
 
@@ -147,13 +147,13 @@ fn each_kind_of_task_has_its_own_words() {
         ),
         (
             Subject {
-                fields: words(&[
+                lacks: vec![words(&[
                     "kycData.phoneNumber",
                     "kycData.addressOfResidence.stateOrRegion",
                     "kycData.addressOfResidence",
                     "kycData.shoeSize",
                     "kycData.hatSize",
-                ]),
+                ])],
                 ..subject(K::Data, "kyc-data")
             },
             "Your address and contact details | Please give us your home address, how to reach \
@@ -162,10 +162,16 @@ fn each_kind_of_task_has_its_own_words() {
              where you live, not a post-office box.",
         ),
         (
-            subject(K::Data, "verification-history"),
-            "A recent confirmation of your identity | Please confirm your identity again. We \
-             will guide you through it. | Our advice: have your identity document at hand, and \
-             good light for the camera.",
+            Subject {
+                for_whom: ForWhom::Company,
+                round: 2,
+                lacks: vec![words(&["verificationHistory.idVerificationTimestamp"])],
+                due: Some(DueBy { on: day("2026-05-09"), source: "policy".to_owned() }),
+                products: words(&["onramp"]),
+                ..subject(K::Data, "verification-history")
+            },
+            "A recent check of your identity | Our partner needs to know when we last checked \
+             your identity. We see to that; you need to do nothing.",
         ),
         (subject(K::Data, "shoe-size"), "Further details | Please complete your details."),
         (
@@ -227,14 +233,12 @@ fn each_kind_of_task_has_its_own_words() {
         ),
         (
             Subject {
+                for_whom: ForWhom::Company,
                 due: Some(DueBy { on: day("2026-05-09"), source: "verification-age".to_owned() }),
-                ..subject(K::Renewal, "verification-history")
+                ..expiring("verification-history")
             },
-            "Confirm your identity again | Your last identity check will soon be too old. Please \
-             confirm your identity again; we will guide you through it. | Our advice: have your \
-             identity document at hand, and good light for the camera. | This was due on 9 May. \
-             Please do it as soon as you can. The date depends on when your identity was last \
-             checked.",
+            "A new check of your identity | Your last identity check counts until 31 January \
+             2027. We see to a new one and will contact you if we need you for it.",
         ),
         (
             expiring("terms-of-service"),
@@ -249,6 +253,83 @@ fn each_kind_of_task_has_its_own_words() {
         ),
     ] {
         assert_eq!(told("en", &given), expected, "{given:?}");
+    }
+}
+
+/// A proof of identity of which the front of a card is held.
+fn identity_with_a_front() -> Subject {
+    Subject {
+        lacks: vec![
+            words(&["id-passport"]),
+            words(&["id-idcard-back"]),
+            words(&["id-residency-permit"]),
+        ],
+        ..subject(SubjectKind::Document, "id")
+    }
+}
+
+#[test]
+fn what_is_lacking_is_named_in_each_language() {
+    let card = |area: &str| Subject {
+        accepts: identity().accepts,
+        area: Some(area.to_owned()),
+        ..identity_with_a_front()
+    };
+    let number = Subject {
+        lacks: vec![words(&[
+            "kycData.nationality",
+            "kycData.identityDocument.type=ssn",
+            "kycData.identityDocument.number",
+        ])],
+        ..subject(SubjectKind::Data, "kyc-data")
+    };
+    for (tag, given, expected) in [
+        (
+            "en",
+            card("eea"),
+            "Please upload the back of an ID card, a passport or a residence permit. We already \
+             have the front of an ID card.",
+        ),
+        (
+            "en",
+            card("us"),
+            "Please upload the back of a driver's licence or ID card, a passport or a residence \
+             permit. We already have the front of a driver's licence or ID card.",
+        ),
+        (
+            "de",
+            card("eea"),
+            "Bitte laden Sie die Rückseite eines Personalausweises, einen Reisepass oder einen \
+             Aufenthaltstitel hoch. Wir haben schon die Vorderseite eines Personalausweises.",
+        ),
+        (
+            "es",
+            card("spain"),
+            "Suba, por favor, el reverso de un documento de identidad, un pasaporte o un permiso \
+             de residencia. Ya tenemos el anverso de un documento de identidad.",
+        ),
+        (
+            "fr",
+            card("eea"),
+            "Veuillez nous envoyer le verso d'une carte d'identité, un passeport ou un titre de \
+             séjour. Nous avons déjà le recto d'une carte d'identité.",
+        ),
+        (
+            "en",
+            number.clone(),
+            "Please give us your home address, how to reach you, and the details of your \
+             identity document. What is missing: nationality and US social security number (SSN).",
+        ),
+        (
+            "de",
+            number,
+            "Bitte nennen Sie uns Ihre Wohnadresse, wie wir Sie erreichen, und die Angaben aus \
+             Ihrem Ausweisdokument. Es fehlt noch: Staatsangehörigkeit und \
+             US-Sozialversicherungsnummer (SSN).",
+        ),
+    ] {
+        let text = texts().task_for_user(&language(tag), &given, today());
+        assert_eq!(text.sentence.as_str(), expected, "{tag}");
     }
 }
 
@@ -283,7 +364,7 @@ fn only_the_files_that_are_taken_are_told_of() {
 fn staff_reads_the_providers_words_and_what_helps() {
     for (given, expected) in [
         (
-            Subject { fields: words(&["a.b"]), ..subject(SubjectKind::Data, "kyc-data") },
+            Subject { lacks: vec![words(&["a.b"])], ..subject(SubjectKind::Data, "kyc-data") },
             "The provider asks for the section kyc-data. Supply it with `gangway user patch`. \
              Missing fields: a.b.",
         ),
@@ -295,6 +376,17 @@ fn staff_reads_the_providers_words_and_what_helps() {
              Due on 1 June (source: policy).",
         ),
         (
+            Subject {
+                accepts: identity().accepts,
+                duplicates: words(&["019f-1", "019f-2"]),
+                ..identity_with_a_front()
+            },
+            "The provider asks for id. What meets it: id-passport | id-idcard-front + \
+             id-idcard-back | id-residency-permit. Supply it with `gangway document add`. Still \
+             missing for id: id-passport | id-idcard-back | id-residency-permit. The same file \
+             was given for other users, in the onboardings 019f-1, 019f-2: look into it.",
+        ),
+        (
             subject(SubjectKind::Operator, "proof\u{202E}\n\u{7}of"),
             "The provider asks for proof\u{FFFD}\u{FFFD}\u{FFFD}of, which Gangway does not know. \
              Find out what is meant, then ask for verification with `gangway verify`.",
@@ -302,9 +394,11 @@ fn staff_reads_the_providers_words_and_what_helps() {
         (
             Subject {
                 accepts: vec![words(&["verificationHistory"])],
+                for_whom: ForWhom::Company,
                 ..subject(SubjectKind::Renewal, "verification-history")
             },
-            "To be renewed: verification-history. What meets it: verificationHistory.",
+            "To be renewed: verification-history. What meets it: verificationHistory. The company \
+             has to act for the user.",
         ),
         (
             subject(SubjectKind::Renewal, "verification-history"),
@@ -642,6 +736,7 @@ fn any_word() -> impl Strategy<Value = String> {
             "verification-history",
             "onramp",
             "kycData.email",
+            "kycData.identityDocument.type=ssn",
             "us",
             "user",
             "policy",
@@ -656,23 +751,31 @@ fn any_word() -> impl Strategy<Value = String> {
 
 fn any_subject() -> impl Strategy<Value = Subject> {
     let list = || prop::collection::vec(any_word(), 0..4);
+    let groups = || prop::collection::vec(prop::collection::vec(any_word(), 0..4), 0..4);
     let date = || prop::option::of((1_i64..4_000_000_000_000).prop_map(|ms| Timestamp(ms).date()));
     let due = (date(), any_word());
     (
         (prop::sample::select(SubjectKind::ALL.to_vec()), any_word(), any_word()),
-        (prop::collection::vec(list(), 0..4), list(), list(), list()),
+        (groups(), groups(), list(), list(), prop::sample::select(ForWhom::ALL.to_vec())),
         (0_u32..4, date(), date(), date(), due),
         (any::<Option<u64>>(), any::<Option<u32>>(), any::<Option<u32>>()),
     )
         .prop_map(
-            |((kind, name, area), (accepts, fields, products, media_types), times, limits)| {
+            |(
+                (kind, name, area),
+                (accepts, lacks, products, media_types, for_whom),
+                times,
+                limits,
+            )| {
                 let (round, supplied_on, waived_on, valid_until, (on, source)) = times;
                 let (bytes_max, side_pixels_min, pages_max) = limits;
                 Subject {
                     kind,
+                    for_whom,
                     name,
+                    duplicates: products.clone(),
                     accepts,
-                    fields,
+                    lacks,
                     area: Some(area),
                     products,
                     round,

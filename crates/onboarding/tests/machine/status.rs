@@ -1,22 +1,22 @@
 //! What a status shows of the facts.
 
 use onboarding::{
-    Date, DocumentType, Effect, Event, FailureClass, Policy, Product, ProductStatus, Reader,
-    Revision, Section, Status, WaitingOn,
+    Date, DocumentType, Effect, Event, Evidence, FailureClass, LegalText, OnboardingId, Policy,
+    Product, ProductStatus, Reader, Region, Revision, Section, Status, Timestamp, WaitingOn,
 };
 
 use crate::behaviour::{KYC, PASSPORT, answered, asked, polling};
 use crate::driver::Driver;
 use crate::events::{
-    cancelled, document_added, document_withdrawn, held, lacking, onramp, onramp_lacking,
-    profile_set, uploaded, waived, wanted, word,
+    cancelled, consent_given, document_added, document_withdrawn, held, lacking, onramp,
+    onramp_lacking, profile_set, uploaded, waived, wanted, word,
 };
 
 const DAY_MS: u64 = 24 * 3_600_000;
 
 fn status(driver: &Driver) -> Status {
     let user = "userId:johnd-123".parse().expect("the locator is sound");
-    Status::of(&user, &driver.onboarding, &Reader::new(&driver.policy, driver.now))
+    Status::of(&user, &driver.onboarding, None, &Reader::new(&driver.policy, driver.now))
 }
 
 #[test]
@@ -75,6 +75,64 @@ fn a_status_lists_the_documents_at_hand_and_which_of_them_the_provider_has() {
     assert_eq!(shown(&driver), [passport]);
     driver.happen(&document_added(&PASSPORT, 2));
     assert_eq!(shown(&driver), [(PASSPORT, 2, false, None)]);
+}
+
+#[test]
+fn a_status_says_whose_file_was_given_before_and_what_was_accepted() {
+    let other = OnboardingId(uuid::Uuid::from_u128(7));
+    let mut driver = asked();
+    driver.happen(&Event::DocumentAdded {
+        document_type: PASSPORT,
+        revision: Revision(1),
+        expires_at: None,
+        duplicates: vec![other],
+    });
+    driver.happen(&uploaded(&PASSPORT, 1));
+    driver.happen(&Event::ConsentGiven {
+        text: LegalText::TermsOfService,
+        revision: Revision(1),
+        accepted_at: Timestamp(0),
+        region: Some(Region::Eu),
+        evidence: Evidence {
+            text_version: Some("2026-01".to_owned()),
+            language: Some("de".to_owned()),
+            method: Some("checkbox".to_owned()),
+            ..Evidence::default()
+        },
+    });
+    driver.happen(&consent_given(1));
+    let json = serde_json::to_value(status(&driver)).unwrap();
+    let document = &json["documents"][0];
+    assert_eq!(document["duplicates"], serde_json::json!([other]));
+    assert!(document["providerDocumentId"].is_string(), "{document}");
+    assert_eq!(json["consents"][0]["text"], "privacy-policy");
+    assert_eq!(
+        json["consents"][1],
+        serde_json::json!({
+            "text": "terms-of-service", "acceptedAt": "1970-01-01T00:00:00.000Z", "region": "eu",
+            "textVersion": "2026-01", "textHash": null, "language": "de", "method": "checkbox",
+            "acknowledged": false,
+        })
+    );
+}
+
+#[test]
+fn a_document_task_warns_staff_of_a_file_that_others_gave() {
+    let other = OnboardingId(uuid::Uuid::from_u128(7));
+    let mut driver = asked();
+    driver.trigger(&onramp_lacking(&[], &["id"]));
+    let note = |driver: &Driver| status(driver).pending_tasks[0].staff_note.as_str().to_owned();
+    assert!(!note(&driver).contains(&other.to_string()));
+    driver.happen(&Event::DocumentAdded {
+        document_type: PASSPORT,
+        revision: Revision(1),
+        expires_at: None,
+        duplicates: vec![other],
+    });
+    let warning = format!("in the onboardings {other}: look into it.");
+    assert!(note(&driver).contains(&warning), "{}", note(&driver));
+    let text = serde_json::to_string(&status(&driver).pending_tasks[0].text).unwrap();
+    assert!(!text.contains(&other.to_string()), "{text}");
 }
 
 #[test]

@@ -147,6 +147,20 @@ pub async fn a_profile_replaces_the_one_before(backend: &impl Backend) {
     assert_eq!((held.revision, &*held.json), (Revision(2), &br#"{"new":true}"#[..]));
 }
 
+/// And nobody else's.
+pub async fn the_profiles_of_many_are_read_together(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    for number in 1..=3 {
+        begin(&store, number, NOW).await;
+    }
+    more(&store, 3, &[Event::Erased { reason: "asked".into() }], NOW).await;
+    let read = store.profiles(&[id(2), id(99), id(3)]).await.unwrap();
+    let alone = store.profile(id(2)).await.unwrap().unwrap();
+    assert_eq!(read.keys().copied().collect::<Vec<_>>(), [id(2)]);
+    assert_eq!((read[&id(2)].revision, &read[&id(2)].json), (alone.revision, &alone.json));
+    assert!(store.profiles(&[]).await.unwrap().is_empty());
+}
+
 /// The provider has them now; a switch of the policy keeps them here as well.
 pub async fn document_bytes_are_deleted_once_acknowledged_unless_the_policy_keeps_them(
     backend: &impl Backend,

@@ -55,6 +55,7 @@ macro_rules! conformance {
             a_user_has_one_onboarding,
             history_replayed_gives_what_is_stored,
             a_profile_replaces_the_one_before,
+            the_profiles_of_many_are_read_together,
             document_bytes_are_deleted_once_acknowledged_unless_the_policy_keeps_them,
             a_late_acknowledgement_does_not_delete_a_newer_document,
             the_bytes_of_a_document_that_was_taken_back_are_deleted,

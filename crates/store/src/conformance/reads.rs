@@ -61,7 +61,7 @@ pub async fn tasks_are_listed_until_they_are_closed(backend: &impl Backend) {
         put(&store, answered(&trigger, asks, release, at(ms), store.policy())).await;
     }
     let tasks = store.tasks(TaskRequest::first(None, 10)).await.unwrap();
-    let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding_id).collect();
+    let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding.id).collect();
     assert_eq!(whose, [id(2), id(1)], "the oldest first");
     assert_eq!(tasks[1].user, user(1));
     assert_eq!(vec![tasks[1].task.clone()], stored(&store, 1).await.onboarding.tasks);
@@ -96,7 +96,7 @@ pub async fn tasks_of_one_time_are_listed_in_the_order_in_which_they_were_stored
     }
     more(&store, 3, &[passport_added(1)], at(1)).await;
     let tasks = store.tasks(TaskRequest::first(None, 10)).await.unwrap();
-    let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding_id).collect();
+    let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding.id).collect();
     assert_eq!(whose, [id(3), id(1), id(2)], "a change of a task leaves it in its place");
 }
 

@@ -240,6 +240,13 @@ impl Store for SqliteStore {
         }
     }
 
+    async fn profiles(
+        &self,
+        ids: &[OnboardingId],
+    ) -> Result<BTreeMap<OnboardingId, ProfileContent>, StoreError> {
+        personal::profiles(&mut *self.reader().await?, ids).await
+    }
+
     async fn document_content(
         &self,
         id: OnboardingId,

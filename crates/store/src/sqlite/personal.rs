@@ -12,7 +12,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{FromRow, SqliteConnection};
 use tracing::error;
 
-use super::rows::{OnboardingColumns, id_bytes, revision};
+use super::rows::{OnboardingColumns, id_bytes, intact, onboarding_id, revision};
 use super::{api, digests};
 use crate::{DocumentContent, PersonalData, ProfileContent, StoreError, WalletContent};
 
@@ -232,6 +232,29 @@ pub(super) async fn profile(
             .await?;
     row.map(|(number, json)| Ok(ProfileContent { revision: revision(key, number)?, json }))
         .transpose()
+}
+
+/// The profiles of some onboardings, by one statement; one that can't be read is left out.
+pub(super) async fn profiles(
+    conn: &mut SqliteConnection,
+    ids: &[OnboardingId],
+) -> Result<BTreeMap<OnboardingId, ProfileContent>, StoreError> {
+    let words = serde_json::to_string(ids).expect("a list of ids has a JSON form");
+    let rows: Vec<(Vec<u8>, i64, i64, Vec<u8>)> = sqlx::query_as(
+        "select o.id, o.key, p.revision, p.json from json_each(?1) j \
+         join onboardings o on o.id = unhex(j.value, '-') \
+         join profiles p on p.onboarding_key = o.key",
+    )
+    .bind(words)
+    .fetch_all(conn)
+    .await?;
+    let mut profiles = BTreeMap::new();
+    for (id, key, number, json) in rows {
+        if let Some(revision) = intact(revision(key, number))? {
+            profiles.insert(onboarding_id(&id)?, ProfileContent { revision, json });
+        }
+    }
+    Ok(profiles)
 }
 
 /// The bytes that are held of a document.

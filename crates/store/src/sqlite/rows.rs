@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use onboarding::{
-    Area, Lane, Onboarding, OnboardingId, Revision, State, Task, TaskState, Timestamp, Transition,
+    Lane, Onboarding, OnboardingId, Revision, State, Task, TaskState, Timestamp, Transition,
     UserLocator,
 };
 use sqlx::SqliteConnection;
@@ -181,7 +181,7 @@ pub(super) async fn tasks(
         let rows = tasks_after(conn, after, id, task_limit - tasks.len()).await?;
         let Some((opened_at, task_key, ..)) = rows.last() else { break };
         after = (*opened_at, *task_key);
-        let keys: Vec<i64> = rows.iter().map(|(_, _, key, ..)| *key).collect();
+        let keys: Vec<i64> = rows.iter().map(|(_, _, _, key, ..)| *key).collect();
         let users = personal::users(conn, &keys).await?;
         for row in rows {
             tasks.extend(intact(read_task(row, &users))?);
@@ -206,18 +206,18 @@ async fn place_of_task(
     .await
 }
 
-/// The columns of a task that are read back: when it was opened, its key, the onboarding's key
-/// and id, snapshot, the area of the onboarding's user.
-type TaskColumns = (i64, i64, i64, Vec<u8>, String, Option<String>);
+/// The columns of a task that are read back: when it was opened, its key, snapshot, and those of
+/// its onboarding.
+type TaskColumns = (i64, i64, String, i64, Vec<u8>, i64, String);
 
 fn read_task(
-    (_, _, key, id, json, area): TaskColumns,
+    (_, _, json, key, id, version, snapshot): TaskColumns,
     users: &BTreeMap<i64, UserLocator>,
 ) -> Result<StoredTask, StoreError> {
-    let onboarding_id = onboarding_id(&id)?;
-    let user = users.get(&key).ok_or_else(|| damaged(onboarding_id, NO_USER))?.clone();
-    let task = read(onboarding_id, &json)?;
-    Ok(StoredTask { user, onboarding_id, area: area.map(Area), task })
+    let task = read(onboarding_id(&id)?, &json)?;
+    let Stored { user, onboarding } =
+        read_stored((key, id, version, snapshot), users.get(&key).cloned())?;
+    Ok(StoredTask { user, onboarding, task })
 }
 
 async fn tasks_after(
@@ -227,8 +227,7 @@ async fn tasks_after(
     row_limit: usize,
 ) -> Result<Vec<TaskColumns>, sqlx::Error> {
     sqlx::query_as(
-        "select t.opened_at, t.key, o.key, o.id, t.snapshot, \
-         json_extract(o.snapshot, '$.onboarding.profile.area') \
+        "select t.opened_at, t.key, t.snapshot, o.key, o.id, o.version, o.snapshot \
          from tasks t join onboardings o on o.key = t.onboarding_key \
          where t.closed_at is null and (t.opened_at, t.key) > (?1, ?2) \
          and (?3 is null or o.id = ?3) order by t.opened_at, t.key limit ?4",

@@ -340,8 +340,9 @@ async fn stalled(
         loop {
             let request = ListRequest { state: Some(state), after, limit: PAGE };
             let page = store.list(request).await?;
-            let statuses =
-                page.iter().map(|stored| Status::of(&stored.user, &stored.onboarding, &reader));
+            let statuses = page
+                .iter()
+                .map(|stored| Status::of(&stored.user, &stored.onboarding, None, &reader));
             stalled += statuses.filter(|status| status.stalled).count();
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(last.onboarding.id),

@@ -4,6 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::profile::any_json;
+use crate::{
+    Context, Document, ForWhom, Observation, Onboarding, OnboardingId, Policy, ProfileRecord,
+    Reader, Revision, Status, TaskState, UNNAMED_REQUEST, changed_sections,
+};
 
 fn any_eligibility() -> impl Strategy<Value = Vec<Eligibility>> {
     let product = prop::sample::select(vec![
@@ -70,7 +74,120 @@ fn any_profile() -> impl Strategy<Value = Value> {
     prop_oneof![4 => likely, 1 => wild]
 }
 
+/// The words for what a need lacks, as a view of a task has them.
+fn lacks_of(need: &Need) -> Vec<Vec<String>> {
+    match &need.what {
+        What::Data { missing, .. } if missing.is_empty() => Vec::new(),
+        What::Data { missing, .. } => vec![missing.iter().map(ToString::to_string).collect()],
+        What::Document { any_of, .. } => {
+            let missing = any_of.iter().map(|group| &group.missing);
+            missing.map(|kinds| kinds.iter().map(ToString::to_string).collect()).collect()
+        }
+        What::Consent | What::Operator { .. } => Vec::new(),
+    }
+}
+
+/// Registered with what is held, with the provider's words on it, and whatever tasks these open.
+/// Of what is held nothing is newer than the provider's word, unless it is all `news`.
+fn asked_onboarding(
+    table: &Requirements,
+    policy: &Policy,
+    profile: Option<&Profile>,
+    documents: &BTreeSet<DocumentType>,
+    eligibility: Vec<Eligibility>,
+    is_news: bool,
+) -> Onboarding {
+    let mut onboarding = Onboarding::blank(OnboardingId(uuid::Uuid::nil()), Timestamp(0));
+    onboarding.profile = profile.map(|profile| ProfileRecord {
+        revision: Revision(1),
+        acknowledged: Some(Revision(1)),
+        sections: changed_sections(None, profile)
+            .changed
+            .into_iter()
+            .map(|it| (it, Revision(1)))
+            .collect(),
+        area: table.area_of(profile),
+        verified_on: None,
+    });
+    let document = Document {
+        revision: Revision(1),
+        acknowledged: Some(Revision(1)),
+        expires_at: None,
+        provider_document_id: None,
+        content_held: false,
+        duplicates: Vec::new(),
+    };
+    onboarding.documents = documents.iter().map(|it| (it.clone(), document.clone())).collect();
+    let judged = (!is_news).then(|| onboarding.held_revisions());
+    onboarding.verification.triggered_with = judged;
+    onboarding.wanted = eligibility.iter().map(|word| word.product.clone()).collect();
+    onboarding.observation = Some(Observation {
+        epoch: 0,
+        observed_at: Timestamp(0),
+        products: eligibility.into_iter().map(|word| (word.product.clone(), word)).collect(),
+        polls: 0,
+        unclear: 0,
+    });
+    onboarding.reconcile_tasks(&Context { policy, now: Timestamp(0) });
+    onboarding
+}
+
 proptest! {
+    /// `requirements check` and the views of tasks name the same needs of the same user.
+    #[test]
+    fn a_task_lacks_what_the_check_says(
+        profile in any_profile(),
+        eligibility in any_eligibility(),
+        documents in prop::collection::btree_set(prop::sample::select(DocumentType::KNOWN.to_vec()), 0..4),
+        is_news in any::<bool>(),
+    ) {
+        let table = Requirements::default();
+        let policy = Policy { accepts: table.accepts(), ..Policy::default() };
+        let profile = parse(&profile);
+        let onboarding =
+            asked_onboarding(&table, &policy, profile.as_ref(), &documents, eligibility, is_news);
+        let check = compile(&table, &Case::of(&onboarding, profile.as_ref(), today()));
+
+        let reader = Reader { requirements: &table, ..Reader::new(&policy, today().start()) };
+        let user = "userId:ilse".parse().unwrap();
+        let needs = reader.needs(&onboarding, profile.as_ref());
+        let status = Status::of(&user, &onboarding, Some(&needs), &reader);
+        let unread = Status::of(&user, &onboarding, None, &reader);
+        let mut named = BTreeSet::new();
+        for (task, general) in status.pending_tasks.iter().zip(&unread.pending_tasks) {
+            prop_assert_eq!(&general.lacks, &Vec::<Vec<String>>::new());
+            if task.state != TaskState::Open {
+                prop_assert_eq!(task, general);
+                continue;
+            }
+            let answering: Vec<&Need> = check
+                .now
+                .iter()
+                .filter(|need| match task.kind {
+                    "consent" => need.what == What::Consent,
+                    _ => need.asked.contains(&task.name),
+                })
+                .collect();
+            prop_assert_eq!(answering.len(), 1, "{}: {:?}", task.name, check.now);
+            let lacks = lacks_of(answering[0]);
+            prop_assert_eq!(&task.lacks, &lacks, "{}", task.name);
+            if task.kind == "data" {
+                for field in lacks.iter().flatten() {
+                    prop_assert!(task.staff_note.as_str().contains(field), "{}", field);
+                    // The user is not told what the company has to look up.
+                    let is_told = task.text.sentence.as_str().contains("What is missing: ");
+                    prop_assert_eq!(is_told, task.for_whom == ForWhom::User);
+                }
+            }
+            named.insert(task.name.clone());
+        }
+        // And nothing that the provider asks for by the check is without a task.
+        let asked = check.now.iter().flat_map(|need| &need.asked);
+        for word in asked.filter(|word| *word != UNNAMED_REQUEST) {
+            prop_assert!(named.contains(word), "{}", word);
+        }
+    }
+
     #[test]
     fn each_entry_of_a_wanted_product_leads_to_exactly_one_need(
         profile in any_profile(),

@@ -242,7 +242,8 @@ fn a_closed_provider_costs_no_attempt() {
 fn a_step_that_fails_for_long_is_reported_as_stalled() {
     let locator = "userId:johnd-123".parse().unwrap();
     let stalled = |driver: &Driver| {
-        Status::of(&locator, &driver.onboarding, &Reader::new(&driver.policy, driver.now)).stalled
+        Status::of(&locator, &driver.onboarding, None, &Reader::new(&driver.policy, driver.now))
+            .stalled
     };
     let mut driver = asked();
     driver.fail(FailureClass::Transient, Effect::None);

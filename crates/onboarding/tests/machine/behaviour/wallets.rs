@@ -250,7 +250,8 @@ fn a_task_of_a_wallet_can_be_waived_is_reminded_of_and_is_for_no_product() {
     driver.now = note.due_at;
     driver.happen(&note.event);
     let user = "userId:ada".parse().unwrap();
-    let status = Status::of(&user, &driver.onboarding, &Reader::new(&driver.policy, driver.now));
+    let status =
+        Status::of(&user, &driver.onboarding, None, &Reader::new(&driver.policy, driver.now));
     assert_eq!((status.pending_tasks.len(), status.waiting_on), (1, WaitingOn::Nobody));
     assert!(status.pending_tasks[0].products.is_empty());
     driver.happen(&waived(number));
@@ -361,7 +362,8 @@ fn whoever_waits_for_a_verdict_does_not_wait_for_a_wallet() {
     let verified = verified_with_a_wallet();
     assert!(is_settled(&verified.onboarding, &verified.policy), "its call is due");
     let user = "userId:ada".parse().unwrap();
-    let status = Status::of(&user, &unasked.onboarding, &Reader::new(&unasked.policy, unasked.now));
+    let status =
+        Status::of(&user, &unasked.onboarding, None, &Reader::new(&unasked.policy, unasked.now));
     assert_eq!((status.waiting_on, status.attempt), (WaitingOn::User, 0));
     assert_eq!((status.wallets[0].standing, status.wallets[0].attempt), ("waiting", 1));
 }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Mutex;
 
-use onboarding::ProductStatus;
+use onboarding::{ProductStatus, Task};
 use tracing::field::{Field, Visit};
 use tracing::span;
 
@@ -84,6 +84,7 @@ async fn a_damaged_row_is_passed_over_in_lists_with_an_error_that_names_it() {
 async fn a_damaged_task_is_passed_over_with_an_error_that_names_its_onboarding() {
     for damage in [
         "update tasks set snapshot = '{}' where onboarding_key = 2",
+        "update onboardings set snapshot = '{}' where key = 2",
         "delete from users where onboarding_key = 2",
     ] {
         let place = Place::new();
@@ -92,7 +93,7 @@ async fn a_damaged_task_is_passed_over_with_an_error_that_names_its_onboarding()
         let _logging = tracing::subscriber::set_default(log.clone());
         for (limit, expected) in [(10, vec![id(1), id(3)]), (2, vec![id(1), id(3)])] {
             let tasks = store.tasks(TaskRequest::first(None, limit)).await.unwrap();
-            let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding_id).collect();
+            let whose: Vec<OnboardingId> = tasks.iter().map(|task| task.onboarding.id).collect();
             assert_eq!(whose, expected, "{damage}: {limit}");
         }
         assert_eq!(store.tasks(TaskRequest::first(Some(id(2)), 10)).await.unwrap(), []);
@@ -107,6 +108,7 @@ async fn a_database_of_the_first_release_is_read() {
     let rows = |store: SqliteStore| async move {
         let history = store.history(id(1), 0, 100).await.unwrap();
         let tasks = store.tasks(TaskRequest::first(None, 10)).await.unwrap();
+        let tasks: Vec<Task> = tasks.into_iter().map(|stored| stored.task).collect();
         let list = store.list(ListRequest { state: None, after: None, limit: 10 }).await.unwrap();
         (history, tasks, list)
     };
