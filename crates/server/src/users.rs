@@ -323,7 +323,11 @@ pub(crate) async fn explain_user(
     let stored = app.store.find(&user).await?.ok_or_else(no_such_user)?;
     let around = app.surroundings().await?;
     let reader = app.reader(query.lang.as_ref(), (app.config.now)());
-    let explained: Explanation = explain(&stored.user, &stored.onboarding, &reader, &around);
+    let onboarding = &stored.onboarding;
+    let profile = app.store.profile(onboarding.id).await?;
+    let profile: Option<Profile> = profile.and_then(|it| serde_json::from_slice(&it.json).ok());
+    let not_offered = app.config.requirements.not_offered(&onboarding.wanted, profile.as_ref());
+    let explained: Explanation = explain(&stored.user, onboarding, &reader, &around, &not_offered);
     Ok(with_version(&stored.onboarding, &explained))
 }
 

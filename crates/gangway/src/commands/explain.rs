@@ -3,8 +3,8 @@
 
 use engine::IntakeError;
 use onboarding::{
-    Explanation, OnboardingId, Status, StuckUser, StuckView, Surroundings, Timestamp, UserLocator,
-    WaitingOn, explain,
+    Explanation, OnboardingId, Profile, Status, StuckUser, StuckView, Surroundings, Timestamp,
+    UserLocator, WaitingOn, explain,
 };
 use store::{ListRequest, SqliteStore, Store as _};
 
@@ -29,7 +29,11 @@ pub(super) async fn run(settings: &Settings, args: cli::Explain) -> Result<Exit,
     let around = surroundings(settings, &store).await?;
     let status = Status::of(&stored.user, &stored.onboarding, &reader);
     standstill::warn(settings, &store, &status, now).await?;
-    let explanation = explain(&stored.user, &stored.onboarding, &reader, &around);
+    let profile = store.profile(stored.onboarding.id).await?;
+    let profile: Option<Profile> = profile.and_then(|it| serde_json::from_slice(&it.json).ok());
+    let wanted = &stored.onboarding.wanted;
+    let not_offered = settings.requirements.not_offered(wanted, profile.as_ref());
+    let explanation = explain(&stored.user, &stored.onboarding, &reader, &around, &not_offered);
     if args.output.json {
         print_json(&explanation)?;
     } else {

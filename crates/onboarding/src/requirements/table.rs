@@ -252,6 +252,18 @@ impl Requirements {
         Accepts(accepts)
     }
 
+    /// Which of `products` are not to be had where the user lives, as far as that is known.
+    #[must_use]
+    pub fn not_offered(
+        &self,
+        products: &BTreeSet<Product>,
+        profile: Option<&Profile>,
+    ) -> BTreeSet<Product> {
+        let Some(profile) = profile else { return BTreeSet::new() };
+        let is_restricted = |product: &&Product| self.restriction(product, profile).is_some();
+        products.iter().filter(is_restricted).cloned().collect()
+    }
+
     /// What stands in the way of `product` where the user lives.
     pub(super) fn restriction(&self, product: &Product, profile: &Profile) -> Option<&Restriction> {
         let country = country(profile)?;
