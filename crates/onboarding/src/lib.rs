@@ -50,7 +50,7 @@ mod wallet;
 pub use apply::{Context, Outcome, Reason, Transition, apply};
 pub use consent::{Consent, Evidence, GivenConsent, LegalText};
 pub use document::DocumentType;
-pub use event::{Event, REASON_CHARS_MAX};
+pub use event::{Event, REASON_CHARS_MAX, reason};
 pub use explain::{
     Explanation, ProductExplanation, Stuck, StuckAfter, StuckCause, StuckView, Surroundings,
     explain, stuck, stuck_cause,
