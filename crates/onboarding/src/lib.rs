@@ -72,7 +72,7 @@ pub use problem::{Checked, Problem, Problems, Severity};
 pub use product::{Eligibility, Product, ProductStatus, Section};
 pub use profile::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, SectionChanges, UserDetails,
-    VerificationHistory, changed_sections,
+    VerificationHistory, changed_sections, is_kind_of_document,
 };
 pub use reader::{ForWhom, Reader};
 pub use registration::Registration;

@@ -4,6 +4,7 @@
 //! Sources: the quickstart, the newer reference and the provider's own samples.
 
 use super::{Profile, UserDetails, phone, places, rules};
+use crate::DocumentType;
 use crate::names::unknown;
 use crate::problem::Problems;
 use crate::time::{Date, Timestamp};
@@ -43,6 +44,17 @@ const INCOME: &str = "/dueDiligence/estimatedYearlyIncome";
 
 /// The provider is said to refuse an older verification.
 const VERIFICATION_AGE_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1000;
+
+/// Whether `word` is a known kind of document, in a field of that meaning: it says nothing of
+/// the person. Other words of the provider's do, such as `unemployed`.
+#[must_use]
+pub fn is_kind_of_document(field: &str, word: &str) -> bool {
+    match field {
+        "type" => IDENTITY_DOCUMENTS.contains(&word),
+        "documentType" => DocumentType::KNOWN.iter().any(|known| known.as_str() == word),
+        _ => false,
+    }
+}
 
 /// Adds a warning for each thing in `profile` that the provider may not take.
 /// What was refused is absent from `profile`, so gaps show only where nothing was.
