@@ -11,8 +11,8 @@ use std::sync::Arc;
 use documents::{CheckedDocument, Given, Limits, check_beside, check_document};
 use onboarding::{
     Checked, Context, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
-    Problems, Product, Profile, Reason, Requirements, Revision, Timestamp, Transition, UserFile,
-    UserLocator, apply, changed_sections,
+    Problems, Product, Profile, Reason, Requirements, Revision, Section, Timestamp, Transition,
+    UserFile, UserLocator, apply, changed_sections,
 };
 use store::{
     Actor, ClaimAfter, Commit, Committed, DocumentDigest, PersonalData, ProfileContent, Store,
@@ -30,7 +30,18 @@ pub struct Intake<S> {
     actor: Actor,
     requirements: Arc<Requirements>,
     limits: Limits,
+    old_verifications: OldVerifications,
     expected: Expected,
+}
+
+/// What becomes of data whose verification was more than a year ago.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OldVerifications {
+    /// It is taken, with a warning: the provider's oldest form knows no limit.
+    #[default]
+    Taken,
+    /// It is refused, as the provider would refuse it and the user would be held.
+    Refused,
 }
 
 /// What whoever asks for a change takes the user for.
@@ -200,7 +211,8 @@ impl<S: Store> Intake<S> {
     /// documents that come with Gangway.
     pub fn new(store: Arc<S>, actor: Actor) -> Self {
         let (requirements, limits) = (Requirements::embedded(), Limits::DEFAULT);
-        Self { store, actor, requirements, limits, expected: Expected::Any }
+        let old_verifications = OldVerifications::default();
+        Self { store, actor, requirements, limits, old_verifications, expected: Expected::Any }
     }
 
     /// The same by another table, which says in which area a user lives.
@@ -213,6 +225,12 @@ impl<S: Store> Intake<S> {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same, with another word on old verifications.
+    #[must_use]
+    pub fn with_old_verifications(self, old_verifications: OldVerifications) -> Self {
+        Self { old_verifications, ..self }
     }
 
     /// The same, for a request that holds only if the user is as expected when it is stored.
@@ -249,8 +267,8 @@ impl<S: Store> Intake<S> {
                 continue;
             }
             let held = Held { profile: held, wallets: self.held_wallets(found.as_ref()).await? };
-            let requirements = &self.requirements;
-            let request = edit_request(edit, &added, requirements, found.as_ref(), held, now)?;
+            let by = By { requirements: &self.requirements, old: self.old_verifications };
+            let request = edit_request(edit, &added, &by, found.as_ref(), held, now)?;
             // Last: what is refused by itself is told first.
             self.expected.check(found.as_ref().map(|stored| &stored.onboarding))?;
             let stored = found.unwrap_or_else(|| Stored {
@@ -471,10 +489,16 @@ struct Held {
     wallets: Vec<WalletContent>,
 }
 
+/// What an edit is judged by besides the rules.
+struct By<'a> {
+    requirements: &'a Requirements,
+    old: OldVerifications,
+}
+
 fn edit_request(
     edit: Edit<'_>,
     added: &Added,
-    requirements: &Requirements,
+    by: &By<'_>,
     found: Option<&Stored>,
     held: Held,
     now: Timestamp,
@@ -493,6 +517,11 @@ fn edit_request(
 
     let wanted = added.wanted.clone().or(file.wanted_products);
     let wanted = wanted.or_else(|| onboarding.is_none().then(|| added.wanted_default.clone()));
+    let products = wanted.as_ref().or(onboarding.map(|onboarding| &onboarding.wanted));
+    let whole = file.profile.as_ref().or(held.as_ref());
+    if let Some(products) = products {
+        warn_of_residence(by.requirements, products, whole, &mut request.warnings);
+    }
     if let Some(products) =
         wanted.filter(|products| onboarding.is_none_or(|held| held.wanted != *products))
     {
@@ -504,6 +533,14 @@ fn edit_request(
     }
     if let Some(profile) = file.profile {
         let sections = changed_sections(held.as_ref(), &profile);
+        if by.old == OldVerifications::Refused
+            && sections.changed.contains(&Section::VerificationHistory)
+        {
+            let outdated = profile.outdated_verifications(now.date());
+            if outdated.has_errors() {
+                return Err(IntakeError::Refused(outdated));
+            }
+        }
         if !sections.changed.is_empty() {
             let before = onboarding.and_then(|onboarding| onboarding.profile.as_ref());
             let revision = Revision::following(before.map(|record| record.revision));
@@ -512,7 +549,7 @@ fn edit_request(
                 revision,
                 present: sections.present,
                 changed,
-                area: requirements.area_of(&profile),
+                area: by.requirements.area_of(&profile),
                 verified_on: profile.verified_on(),
             });
             let json = serde_json::to_vec(&profile).expect("a profile holds only strings");
@@ -530,4 +567,20 @@ fn edit_request(
         request.events.push(Event::VerificationRequested);
     }
     Ok(request)
+}
+
+/// What is sent all the same: the provider's word is above the table.
+fn warn_of_residence(
+    requirements: &Requirements,
+    products: &BTreeSet<Product>,
+    profile: Option<&Profile>,
+    warnings: &mut Problems,
+) {
+    for product in requirements.not_offered(products, profile) {
+        let message = format!(
+            "{product} is not to be had there, by the table of requirements; take it out of the \
+             wanted products, or ask the provider"
+        );
+        warnings.warn("/userDetails/countryOfResidence", message);
+    }
 }

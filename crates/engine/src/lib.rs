@@ -13,7 +13,9 @@ mod observer;
 mod provider;
 mod worker;
 
-pub use intake::{Added, Edit, Expected, Intake, IntakeError, Settled, linked_wallets};
+pub use intake::{
+    Added, Edit, Expected, Intake, IntakeError, OldVerifications, Settled, linked_wallets,
+};
 pub use observer::{Called, Observer};
 pub use provider::{Linked, Provider, Upload};
 pub use worker::{Settings, Stepped, Worker};

@@ -242,6 +242,23 @@ fn a_reason_can_not_be_blank() {
 }
 
 #[test]
+fn what_is_not_to_be_had_where_the_user_lives_is_said_when_data_is_given_and_explained() {
+    let folder = Folder::new();
+    folder.write(
+        "boris.json",
+        r#"{"userDetails": {"firstName": "Boris", "lastName": "Petrov", "dateOfBirth": "1980-02-11",
+            "countryOfResidence": "RS"}, "wantedProducts": ["onramp"]}"#,
+    );
+    let set = folder.run(&["user", "set", "userId:boris", "--file", "boris.json"]);
+    assert_eq!(set.code, 0);
+    assert!(set.stderr.contains("onramp is not to be had there"), "{}", set.stderr);
+    let told = folder.run(&["explain", "userId:boris", "--json"]).json();
+    assert_eq!(told["products"][0]["usability"], "not-offered");
+    let paragraph = told["paragraph"].as_str().unwrap();
+    assert!(paragraph.contains("this is not offered where you live"), "{paragraph}");
+}
+
+#[test]
 fn a_users_file_can_come_from_standard_input() {
     use std::io::Write as _;
     let folder = Folder::new();

@@ -42,7 +42,7 @@ pub(crate) fn full_json() -> Value {
         },
         "verificationHistory": {
             "idVerificationTimestamp": "2026-05-02T09:10:00.000Z",
-            "livenessVerificationTimestamp": "2025-05-02T09:12:00+02:00",
+            "livenessVerificationTimestamp": "2025-07-02T09:12:00+02:00",
         },
     })
 }
@@ -438,6 +438,14 @@ fn what_the_provider_alone_can_judge_is_a_warning() {
             json!("2025-05-01T23:59:59Z"),
             "/verificationHistory/idVerificationTimestamp",
             "is more than 365 days ago, which the provider may refuse; verify the user anew"
+                .to_owned(),
+        ),
+        (
+            "/verificationHistory/livenessVerificationTimestamp",
+            json!("2025-06-05T23:59:59Z"),
+            "/verificationHistory/livenessVerificationTimestamp",
+            "is more than 330 days ago, and the provider may refuse it from 365 on; verify the \
+             user anew soon"
                 .to_owned(),
         ),
     ] {
