@@ -176,7 +176,7 @@ fn a_second_upload_replaces_the_first_and_the_id_is_kept_as_told() {
 }
 
 #[test]
-fn stale_verification_times_are_warned_of_and_the_refusal_is_clear() {
+fn stale_verification_times_are_refused_before_a_call_and_older_ones_are_warned_of() {
     let times = |days: i64| {
         let time = format!("{}T09:10:00.000Z", days_from_now(days));
         json!({ "verificationHistory": {
@@ -184,16 +184,42 @@ fn stale_verification_times_are_warned_of_and_the_refusal_is_clear() {
         } })
     };
     let stage = Stage::new("onramp", json!({}));
-    let warned = stage.register(&of(&[german(), times(-370), people::consent()]));
+    let refused = stage.refuse(&of(&[german(), times(-370), people::consent()]));
+    let warned = stage.register(&of(&[german(), times(-340), people::consent()]));
     for name in ["idVerificationTimestamp", "livenessVerificationTimestamp"] {
-        assert!(warned.contains(&format!("warning at /verificationHistory/{name}")), "{warned}");
+        let place = format!("at /verificationHistory/{name}: ");
+        let error = format!("error {place}must not be more than 365 days ago");
+        assert!(refused.contains(&error), "{refused}");
+        let warning = format!("warning {place}is more than 330 days ago");
+        assert!(warned.contains(&warning), "{warned}");
     }
-    stage.play([Reach("held", 13, &[]), Sent(&["accept-legal-document 200", "register-user 400"])]);
-    stage.assert_held("refused", "must not be older than one year", "gangway user patch");
     stage.play([
-        Patch(times(-3)),
         Reach("documents-uploaded", 10, &[]),
-        Sent(RELEASED),
+        Sent(&["accept-legal-document 200", "register-user 200", "get-user 200"]),
+        Document("id-passport"),
+        Verify,
+        Reach("verified", 0, &[]),
+    ]);
+}
+
+#[test]
+fn words_of_older_versions_are_sent_and_a_refusal_holds_until_something_else_is_given() {
+    let older = json!({ "dueDiligence": { "sourceOfFunds": "employment-income" } });
+    let stage = Stage::new("onramp", json!({}));
+    let warned = stage.register(&of(&[german(), older, people::consent()]));
+    assert!(!warned.contains("sourceOfFunds"), "{warned}");
+    stage.play([
+        Reach("documents-uploaded", 10, &[]),
+        Sent(&["accept-legal-document 200", "register-user 200", "get-user 200"]),
+        // Today's form has no such type.
+        Document("id-ssn"),
+        Reach("held", 13, &[]),
+        Sent(&["upload-document 400"]),
+    ]);
+    stage.assert_held("refused", "documentType", "gangway document remove");
+    stage.remove_document("id-ssn");
+    stage.play([
+        Reach("documents-uploaded", 10, &[]),
         Document("id-passport"),
         Verify,
         Reach("verified", 0, &[]),

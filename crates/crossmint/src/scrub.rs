@@ -3,7 +3,7 @@
 //! Providers like to repeat what they refuse. Nothing that was sent may come
 //! back in a message, nor anything that looks like it.
 
-use onboarding::UserLocator;
+use onboarding::{UserLocator, is_kind_of_document};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ pub fn scrub(message: &str, given: &impl Serialize, said: &impl Serialize) -> St
     personal.add_body(given);
     // What can't be a JSON value was not read from one either.
     let said = serde_json::to_value(said).unwrap_or_default();
-    each_text(&said, &mut |text| text.lines().for_each(|line| personal.add_whole(line.trim())));
+    each_text(&said, &mut |_, text| text.lines().for_each(|line| personal.add_whole(line.trim())));
     personal.scrub(message)
 }
 
@@ -56,7 +56,11 @@ impl Personal {
     pub(crate) fn add_body(&mut self, body: &impl Serialize) {
         // A body that can't be a JSON value could not be sent either.
         let body = serde_json::to_value(body).unwrap_or_default();
-        each_text(&body, &mut |text| self.add(text));
+        each_text(&body, &mut |name, text| {
+            if !is_kind_of_document(name, text) {
+                self.add(text);
+            }
+        });
     }
 
     /// Adds one text, and the long words in it.
@@ -108,11 +112,18 @@ impl Personal {
     }
 }
 
-fn each_text(value: &Value, act: &mut impl FnMut(&str)) {
+/// Each text in a value, with the name of the field that it is the whole of, or none.
+fn each_text(value: &Value, act: &mut impl FnMut(&str, &str)) {
+    each_text_of("", value, act);
+}
+
+fn each_text_of(name: &str, value: &Value, act: &mut impl FnMut(&str, &str)) {
     match value {
-        Value::String(text) => act(text),
-        Value::Array(items) => items.iter().for_each(|item| each_text(item, act)),
-        Value::Object(fields) => fields.values().for_each(|field| each_text(field, act)),
+        Value::String(text) => act(name, text),
+        Value::Array(items) => items.iter().for_each(|item| each_text_of("", item, act)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| each_text_of(name, field, act));
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -190,6 +201,32 @@ mod tests {
         check(&["C01X", "C01X0006H"], "C01X0006H!", "[…]!");
         check(&["Ilse"], "Il\u{0}se", "[…]");
         check(&["DE"], "DE is not supported", "DE is not supported");
+    }
+
+    #[test]
+    fn kinds_of_documents_stay_and_what_is_said_of_the_person_goes() {
+        let scrubbed = |body: Value, message: &str| {
+            let mut personal = Personal::default();
+            personal.add_body(&body);
+            personal.scrub(message)
+        };
+        let sent = |name: &str, kind: &str, status: &str| {
+            serde_json::json!({
+                "userDetails": {"firstName": name},
+                "kycData": {"identityDocument": {"type": kind, "number": "C01X0006H"}},
+                "dueDiligence": {"employmentStatus": status}
+            })
+        };
+        let message = "one of id-passport, id-idcard-front; Ilse is unemployed";
+        assert_eq!(
+            scrubbed(sent("Ilse", "passport", "unemployed"), message),
+            "one of id-passport, id-idcard-front; […] is […]"
+        );
+        // It is somebody's name as well, or no known kind.
+        assert_eq!(scrubbed(sent("Passport", "passport", "x"), "passport?"), "[…]?");
+        assert_eq!(scrubbed(sent("Ilse", "AB123 passport", "x"), "the AB123 passport"), "the […]");
+        let upload = serde_json::json!({"documentType": "id-passport", "data": "selfie"});
+        assert_eq!(scrubbed(upload, "id-passport of selfie"), "id-passport of […]");
     }
 
     #[test]

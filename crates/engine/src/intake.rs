@@ -12,8 +12,8 @@ use std::sync::Arc;
 use documents::{CheckedDocument, Given, Limits, check_beside, check_document};
 use onboarding::{
     Checked, Context, Document, DocumentType, Ended, Event, Onboarding, OnboardingId, Outcome,
-    Problems, Product, Profile, Reason, Requirements, Revision, TaskState, Timestamp, Transition,
-    UserFile, UserLocator, WalletNumber, apply, changed_sections,
+    Problems, Product, Profile, Reason, Requirements, Revision, Section, TaskState, Timestamp,
+    Transition, UserFile, UserLocator, WalletNumber, apply, changed_sections,
 };
 use store::{
     Actor, ClaimAfter, Commit, Committed, DocumentDigest, PersonalData, ProfileContent, Remember,
@@ -31,8 +31,19 @@ pub struct Intake<S> {
     actor: Actor,
     requirements: Arc<Requirements>,
     limits: Limits,
+    old_verifications: OldVerifications,
     expected: Expected,
     remember: Option<Arc<Remembering>>,
+}
+
+/// What becomes of data whose verification was more than a year ago.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OldVerifications {
+    /// It is taken, with a warning: the provider's oldest form knows no limit.
+    #[default]
+    Taken,
+    /// It is refused, as the provider would refuse it and the user would be held.
+    Refused,
 }
 
 /// What whoever asks for a change takes the user for.
@@ -230,7 +241,8 @@ impl<S: Store> Intake<S> {
     pub fn new(store: Arc<S>, actor: Actor) -> Self {
         let (requirements, limits) = (Arc::clone(Requirements::embedded()), Limits::DEFAULT);
         let (expected, remember) = (Expected::Any, None);
-        Self { store, actor, requirements, limits, expected, remember }
+        let old_verifications = OldVerifications::default();
+        Self { store, actor, requirements, limits, old_verifications, expected, remember }
     }
 
     /// The same by another table, which says in which area a user lives.
@@ -251,6 +263,12 @@ impl<S: Store> Intake<S> {
     #[must_use]
     pub fn remembering(self, remember: Option<Arc<Remembering>>) -> Self {
         Self { remember, ..self }
+    }
+
+    /// The same, with another word on old verifications.
+    #[must_use]
+    pub fn with_old_verifications(self, old_verifications: OldVerifications) -> Self {
+        Self { old_verifications, ..self }
     }
 
     /// The same, for a request that holds only if the user is as expected when it is stored.
@@ -287,8 +305,8 @@ impl<S: Store> Intake<S> {
                 continue;
             }
             let held = Held { profile: held, wallets: self.held_wallets(found.as_ref()).await? };
-            let requirements = &self.requirements;
-            let request = edit_request(edit, &added, requirements, found.as_ref(), held, now)?;
+            let by = By { requirements: &self.requirements, old: self.old_verifications };
+            let request = edit_request(edit, &added, &by, found.as_ref(), held, now)?;
             // Last: what is refused by itself is told first.
             self.expected.check(found.as_ref().map(|stored| &stored.onboarding))?;
             let stored = found.unwrap_or_else(|| Stored {
@@ -585,10 +603,16 @@ struct Held {
     wallets: Vec<WalletContent>,
 }
 
+/// What an edit is judged by besides the rules.
+struct By<'a> {
+    requirements: &'a Requirements,
+    old: OldVerifications,
+}
+
 fn edit_request(
     edit: Edit<'_>,
     added: &Added,
-    requirements: &Requirements,
+    by: &By<'_>,
     found: Option<&Stored>,
     held: Held,
     now: Timestamp,
@@ -606,6 +630,11 @@ fn edit_request(
 
     let wanted = added.wanted.clone().or(file.wanted_products);
     let wanted = wanted.or_else(|| onboarding.is_none().then(|| added.wanted_default.clone()));
+    let products = wanted.as_ref().or(onboarding.map(|onboarding| &onboarding.wanted));
+    let whole = file.profile.as_ref().or(held.as_ref());
+    if let Some(products) = products {
+        warn_of_residence(by.requirements, products, whole, &mut request.warnings);
+    }
     if let Some(products) =
         wanted.filter(|products| onboarding.is_none_or(|held| held.wanted != *products))
     {
@@ -617,6 +646,14 @@ fn edit_request(
     }
     if let Some(profile) = file.profile {
         let sections = changed_sections(held.as_ref(), &profile);
+        if by.old == OldVerifications::Refused
+            && sections.changed.contains(&Section::VerificationHistory)
+        {
+            let outdated = profile.outdated_verifications(now.date());
+            if outdated.has_errors() {
+                return Err(IntakeError::Refused(outdated));
+            }
+        }
         if !sections.changed.is_empty() {
             let before = onboarding.and_then(|onboarding| onboarding.profile.as_ref());
             let revision = Revision::following(before.map(|record| record.revision));
@@ -624,7 +661,7 @@ fn edit_request(
                 revision,
                 present: sections.present,
                 changed: sections.changed,
-                area: requirements.area_of(&profile),
+                area: by.requirements.area_of(&profile),
                 verified_on: profile.verified_on(),
             });
             let json = serde_json::to_vec(&profile).expect("a profile holds only strings");
@@ -642,4 +679,20 @@ fn edit_request(
         request.events.push(Event::VerificationRequested);
     }
     Ok(request)
+}
+
+/// What is sent all the same: the provider's word is above the table.
+fn warn_of_residence(
+    requirements: &Requirements,
+    products: &BTreeSet<Product>,
+    profile: Option<&Profile>,
+    warnings: &mut Problems,
+) {
+    for product in requirements.not_offered(products, profile) {
+        let message = format!(
+            "{product} is not to be had there, by the table of requirements; take it out of the \
+             wanted products, or ask the provider"
+        );
+        warnings.warn("/userDetails/countryOfResidence", message);
+    }
 }

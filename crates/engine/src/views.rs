@@ -28,10 +28,7 @@ pub async fn status(
 #[must_use]
 pub fn after(settled: &Settled, reader: &Reader<'_>) -> Status {
     let Stored { user, onboarding } = &settled.stored;
-    let profile = settled.profile.as_ref();
-    let is_known = profile.is_some() || onboarding.profile.is_none();
-    let needs =
-        (is_known && onboarding.has_task_to_detail()).then(|| reader.needs(onboarding, profile));
+    let needs = reader.needs(onboarding, settled.profile.as_ref());
     Status::of(user, onboarding, needs.as_ref(), reader)
 }
 
@@ -77,8 +74,9 @@ pub async fn explanation(
     around: &Surroundings,
 ) -> Result<Explanation, StoreError> {
     let Stored { user, onboarding } = stored;
-    let needs = needs(store, [onboarding], reader).await?;
-    Ok(explain(user, onboarding, needs.get(&onboarding.id), reader, around))
+    let profile = store.profile(onboarding.id).await?;
+    let profile = profile.as_ref().and_then(read);
+    Ok(explain(user, onboarding, profile.as_ref(), reader, around))
 }
 
 type Needs = BTreeMap<OnboardingId, Compiled>;
@@ -104,12 +102,8 @@ async fn needs<'a>(
     let ids: Vec<OnboardingId> = detailed.keys().copied().collect();
     let profiles = store.profiles(&ids).await?;
     let known = detailed.into_iter().filter_map(|(id, onboarding)| {
-        let profile = match profiles.get(&id) {
-            Some(content) => Some(read(content)?),
-            None if onboarding.profile.is_some() => return None,
-            None => None,
-        };
-        Some((id, reader.needs(onboarding, profile.as_ref())))
+        let profile = profiles.get(&id).and_then(read);
+        Some((id, reader.needs(onboarding, profile.as_ref())?))
     });
     Ok(known.collect())
 }

@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use onboarding::texts::Language;
-use onboarding::{Date, DocumentType, OnboardingId, Product, REASON_CHARS_MAX, State, Timestamp};
+use onboarding::{Date, DocumentType, OnboardingId, Product, State, Timestamp, reason};
 
 use crate::commands::events::Events;
 use crate::commands::key::KeyCommand;
@@ -602,12 +602,6 @@ pub(crate) fn word(text: &str) -> Result<&str, &'static str> {
 fn onboarding_id(text: &str) -> Result<OnboardingId, &'static str> {
     let id = text.parse().map(OnboardingId);
     id.map_err(|_| "write the id of a user as `gangway users --json` shows it, not the locator")
-}
-
-fn reason(text: &str) -> Result<String, String> {
-    let fits = text.chars().count() <= REASON_CHARS_MAX && !text.chars().any(char::is_control);
-    let refusal = || format!("write one line of at most {REASON_CHARS_MAX} characters");
-    fits.then(|| text.to_owned()).ok_or_else(refusal)
 }
 
 fn date(text: &str) -> Result<Date, &'static str> {

@@ -221,6 +221,44 @@ fn an_edit_is_stored_and_the_same_again_changes_nothing() {
 }
 
 #[test]
+fn a_reason_can_not_be_blank() {
+    let folder = Folder::with_ada();
+    for blank in ["", "  ", "two\nlines", &"x".repeat(301)] {
+        for command in [
+            &["reopen", "userId:ada"][..],
+            &["task", "waive", "userId:ada", "1"],
+            &["hold", "userId:ada"],
+        ] {
+            let ended = folder.run(&[command, &["--reason", blank]].concat());
+            assert_eq!(ended.code, 2, "{command:?} {blank:?}: {}", ended.stderr);
+            let expected = "must be 1 to 300 characters on one line";
+            assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+        }
+    }
+    assert_eq!(folder.run(&["hold", "userId:ada", "--reason", " a look "]).code, 0);
+    let history = folder.run(&["history", "userId:ada", "--json"]).json();
+    let held = history.as_array().unwrap().iter().find(|entry| entry["event"] == "held").unwrap();
+    assert_eq!(held["detail"]["reason"], "a look");
+}
+
+#[test]
+fn what_is_not_to_be_had_where_the_user_lives_is_said_when_data_is_given_and_explained() {
+    let folder = Folder::new();
+    folder.write(
+        "boris.json",
+        r#"{"userDetails": {"firstName": "Boris", "lastName": "Petrov", "dateOfBirth": "1980-02-11",
+            "countryOfResidence": "RS"}, "wantedProducts": ["onramp"]}"#,
+    );
+    let set = folder.run(&["user", "set", "userId:boris", "--file", "boris.json"]);
+    assert_eq!(set.code, 0);
+    assert!(set.stderr.contains("onramp is not to be had there"), "{}", set.stderr);
+    let told = folder.run(&["explain", "userId:boris", "--json"]).json();
+    assert_eq!(told["products"][0]["usability"], "not-offered");
+    let paragraph = told["paragraph"].as_str().unwrap();
+    assert!(paragraph.contains("this is not offered where you live"), "{paragraph}");
+}
+
+#[test]
 fn a_users_file_can_come_from_standard_input() {
     use std::io::Write as _;
     let folder = Folder::new();

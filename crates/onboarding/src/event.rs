@@ -18,6 +18,18 @@ use crate::{
 /// person to read in a table.
 pub const REASON_CHARS_MAX: usize = 300;
 
+/// What a person gave as a reason, without the blanks around it.
+///
+/// # Errors
+/// When it is empty, too long, or not on one line.
+pub fn reason(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    let is_readable = !text.is_empty()
+        && text.chars().count() <= REASON_CHARS_MAX
+        && !text.chars().any(char::is_control);
+    is_readable.then(|| text.to_owned()).ok_or("must be 1 to 300 characters on one line")
+}
+
 /// Something that happened. Holds no personal data, so that history can be kept and shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]

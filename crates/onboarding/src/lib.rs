@@ -51,7 +51,7 @@ mod wallet;
 pub use apply::{Context, Outcome, Reason, Transition, apply};
 pub use consent::{Consent, Evidence, GivenConsent, LegalText};
 pub use document::DocumentType;
-pub use event::{Event, REASON_CHARS_MAX};
+pub use event::{Event, REASON_CHARS_MAX, reason};
 pub use explain::{
     Explanation, ProductExplanation, Stuck, StuckAfter, StuckCause, StuckView, Surroundings,
     explain, stuck, stuck_cause,
@@ -73,7 +73,7 @@ pub use problem::{Checked, Problem, Problems, Severity};
 pub use product::{Eligibility, Product, ProductStatus, Section};
 pub use profile::{
     Address, DueDiligence, IdentityDocument, KycData, Profile, SectionChanges, UserDetails,
-    VerificationHistory, changed_sections,
+    VerificationHistory, changed_sections, is_kind_of_document,
 };
 pub use reader::{ForWhom, Reader};
 pub use registration::Registration;

@@ -47,10 +47,12 @@ impl<'a> Reader<'a> {
     }
 
     /// What is needed for `onboarding`, whose data is `profile`: views tell by it what a task
-    /// lacks. Give it none where the data is not known, as nothing may be said of it then.
+    /// lacks. `None` where no task would tell more by it, or the data that is held is not known.
     #[must_use]
-    pub fn needs(&self, onboarding: &Onboarding, profile: Option<&Profile>) -> Compiled {
-        compile(self.requirements, &Case::of(onboarding, profile, self.today()))
+    pub fn needs(&self, onboarding: &Onboarding, profile: Option<&Profile>) -> Option<Compiled> {
+        let is_known = profile.is_some() || onboarding.profile.is_none();
+        (is_known && onboarding.has_task_to_detail())
+            .then(|| compile(self.requirements, &Case::of(onboarding, profile, self.today())))
     }
 
     /// All that the texts tell of a task of `onboarding`, with what it lacks by its needs.

@@ -38,6 +38,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::from_fn_with_state;
 use documents::Limits;
+use engine::OldVerifications;
 use notifications::SECRET_BYTES;
 use onboarding::texts::{Language, Texts};
 use onboarding::{
@@ -86,6 +87,8 @@ pub struct Config {
     pub products_wanted: BTreeSet<Product>,
     /// The table of requirements in force.
     pub requirements: Arc<Requirements>,
+    /// What becomes of data whose verification was long ago.
+    pub old_verifications: OldVerifications,
     /// The limits of documents.
     pub documents: Limits,
     /// From when on a user is said to be stuck.
@@ -160,6 +163,7 @@ impl App {
         Intake::new(Arc::clone(&self.store), Actor::Api)
             .with_requirements(Arc::clone(&self.config.requirements))
             .with_limits(self.config.documents)
+            .with_old_verifications(self.config.old_verifications)
     }
 
     /// Who reads at `now` what is said in a language.

@@ -45,7 +45,7 @@ impl Why {
         }
         media_type(headers, &["application/json"])?;
         let why: Self = object(body, FIELDS)?;
-        checked(why.reason.unwrap_or_else(|| NO_REASON.to_owned()))
+        checked(why.reason.as_deref().unwrap_or(NO_REASON))
     }
 }
 
@@ -53,21 +53,16 @@ impl Reason {
     fn read(headers: &HeaderMap, body: &[u8]) -> Result<String, Problem> {
         media_type(headers, &["application/json"])?;
         let why: Self = object(body, FIELDS)?;
-        checked(why.reason)
+        checked(&why.reason)
     }
 }
 
-fn checked(reason: String) -> Result<String, Problem> {
-    let reason = reason.trim();
-    let is_readable = !reason.is_empty()
-        && reason.chars().count() <= REASON_CHARS_MAX
-        && !reason.chars().any(char::is_control);
-    if is_readable {
-        return Ok(reason.to_owned());
-    }
-    let mut problems = Problems::default();
-    problems.error("/reason", "must be 1 to 300 characters on one line");
-    Err(Problem::refused(problems))
+fn checked(reason: &str) -> Result<String, Problem> {
+    onboarding::reason(reason).map_err(|message| {
+        let mut problems = Problems::default();
+        problems.error("/reason", message);
+        Problem::refused(problems)
+    })
 }
 
 async fn tell(

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::OldVerifications;
 use onboarding::texts::{Language, Texts};
 use onboarding::{OnboardingId, Policy, Requirements, StuckAfter, Timestamp};
 use rustls::pki_types::pem::PemObject as _;
@@ -44,6 +45,7 @@ async fn serving(tls: Tls, stop: &CancellationToken) -> Result<(TempDir, Running
         cors_origins: Vec::new(),
         products_wanted: BTreeSet::new(),
         requirements: Arc::clone(Requirements::embedded()),
+        old_verifications: OldVerifications::Taken,
         documents: documents::Limits::DEFAULT,
         stuck_after: StuckAfter::default(),
         texts: Texts::embedded().clone(),

@@ -88,12 +88,26 @@ impl Stage {
         self.gangway.set_user(USER, file, &["--want", self.wanted]).stderr
     }
 
+    /// Gives a file that is refused before any call, and answers why.
+    pub(super) fn refuse(&self, file: &Value) -> String {
+        let path = self.gangway.write("refused.json", file.to_string());
+        let ended =
+            self.gangway.run(&["user", "set", USER, "--file", &path, "--want", self.wanted]);
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        ended.stderr
+    }
+
     /// Another file each time, so that a second one of a type is news.
     fn add_document(&self, kind: &str) {
         let number = self.status()["version"].to_string();
         let picture = [PASSPORT, number.as_bytes()].concat();
         let file = self.gangway.write(&format!("{kind}-{number}.png"), picture);
         self.gangway.add_document(USER, kind, file.as_ref(), None);
+    }
+
+    /// Takes back a document that the provider does not have.
+    pub(super) fn remove_document(&self, kind: &str) {
+        self.gangway.done(&["document", "remove", USER, "--type", kind]);
     }
 
     fn waive(&self, name: &str) {

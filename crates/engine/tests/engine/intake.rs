@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use documents::Given;
-use engine::{Added, Edit, Intake, IntakeError, Settled};
+use engine::{Added, Edit, Intake, IntakeError, OldVerifications, Settled};
 use onboarding::{
     DocumentType, Ended, Event, Policy, Problems, Product, Reason, Revision, State, UserLocator,
 };
@@ -525,6 +525,64 @@ async fn an_edit_gives_up_on_an_onboarding_that_never_stands_still() {
     assert!(matches!(outcome, Err(IntakeError::Conflict)));
     assert_eq!(world.onboarding(&user).await.version, begun + others as u64);
     assert!((10..100).contains(&others), "{others} tries");
+}
+
+#[tokio::test]
+async fn a_product_that_is_not_to_be_had_where_the_user_lives_is_warned_of_at_each_edit() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    let moved = br#"{"userDetails":{"countryOfResidence":"RS"}}"#;
+    let expected = "warning at /userDetails/countryOfResidence: onramp is not to be had there, by \
+                    the table of requirements; take it out of the wanted products, or ask the \
+                    provider";
+    let told = world.edit(&user, Edit::Patch(moved), unasked(1)).await;
+    assert_eq!(told.warnings.to_string(), expected);
+    // Not for a product that is had there, and again when one is wanted that is not.
+    for (wanted, expected) in [("offramp", ""), ("onramp", expected)] {
+        let patch = format!(r#"{{"wantedProducts":["{wanted}"]}}"#);
+        let told = world.edit(&user, Edit::Patch(patch.as_bytes()), unasked(1)).await;
+        assert_eq!(told.warnings.to_string(), expected, "{wanted}");
+    }
+}
+
+#[tokio::test]
+async fn a_verification_of_more_than_a_year_ago_is_refused_where_the_provider_would() {
+    let world = World::new();
+    let user = world.add_user(1).await;
+    let history = |at: &str| {
+        format!(
+            r#"{{"verificationHistory":{{"idVerificationTimestamp":"{at}","livenessVerificationTimestamp":"{at}"}}}}"#
+        )
+    };
+    let refusing = || {
+        let intake = Intake::new(Arc::clone(&world.store), Actor::Cli);
+        intake.with_old_verifications(OldVerifications::Refused)
+    };
+    let (old, getting_old) = (history("2025-05-01T09:10:00Z"), history("2025-05-20T09:10:00Z"));
+    let version = world.onboarding(&user).await.version;
+    let told = refusing().edit_user(&user, Edit::Patch(old.as_bytes()), unasked(1), START).await;
+    let Err(IntakeError::Refused(problems)) = told else { panic!("it was taken") };
+    let places: Vec<&str> = problems.0.iter().map(|it| it.pointer.as_str()).collect();
+    assert_eq!(
+        places,
+        [
+            "/verificationHistory/idVerificationTimestamp",
+            "/verificationHistory/livenessVerificationTimestamp"
+        ]
+    );
+    assert!(problems.to_string().contains("more than 365 days ago"), "{problems}");
+    assert_eq!(world.onboarding(&user).await.version, version);
+    let told =
+        refusing().edit_user(&user, Edit::Patch(getting_old.as_bytes()), unasked(1), START).await;
+    let warnings = told.unwrap().warnings.to_string();
+    assert_eq!(warnings.matches("is more than 330 days ago").count(), 2, "{warnings}");
+    // The provider's oldest form takes verifications of any age.
+    let taken = world.edit(&user, Edit::Patch(old.as_bytes()), unasked(1)).await;
+    assert_eq!(taken.warnings.0.len(), 2);
+    // What was taken earlier and grew old does not stand in the way of another edit.
+    let other = br#"{"userDetails":{"firstName":"Adelheid"}}"#;
+    let told = refusing().edit_user(&user, Edit::Patch(other), unasked(1), START).await.unwrap();
+    assert_eq!(told.unchanged, None);
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ pub(super) async fn set(settings: &Settings, args: cli::Edit) -> Result<Exit, Er
     let file = read(&args.file, JSON_BYTES_MAX)?;
     let store = database::created(settings).await?;
     let intake = Intake::new(Arc::clone(&store), Actor::Cli)
-        .with_requirements(Arc::clone(&settings.requirements));
+        .with_requirements(Arc::clone(&settings.requirements))
+        .with_old_verifications(settings.old_verifications());
     let now = clock::now();
     let added = added(settings, &args, now);
     let settled = intake.edit_user(&user, Edit::Replace(&file), added, now).await?;
@@ -32,7 +33,8 @@ pub(super) async fn patch(settings: &Settings, args: cli::Edit) -> Result<Exit, 
     let file = read(&args.file, JSON_BYTES_MAX)?;
     let store = database::existing(settings).await?;
     let intake = Intake::new(Arc::clone(&store), Actor::Cli)
-        .with_requirements(Arc::clone(&settings.requirements));
+        .with_requirements(Arc::clone(&settings.requirements))
+        .with_old_verifications(settings.old_verifications());
     let now = clock::now();
     let added = added(settings, &args, now);
     let settled = intake.edit_user(&user, Edit::Patch(&file), added, now).await?;

@@ -244,6 +244,7 @@ impl Settings {
             cors_origins: http.cors_origins.clone(),
             products_wanted: self.products_wanted.clone(),
             requirements: Arc::clone(&self.requirements),
+            old_verifications: self.old_verifications(),
             documents: self.documents,
             stuck_after: self.stuck_after,
             texts: self.texts.all().clone(),

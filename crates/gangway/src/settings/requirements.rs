@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crossmint::ApiForm;
+use engine::OldVerifications;
 use onboarding::requirements::REQUIREMENTS_BYTES_MAX;
 use onboarding::{Accepts, Requirements};
 
@@ -29,6 +30,15 @@ impl Settings {
             self.policy.verification_valid_ms = 0;
         }
         Vec::new()
+    }
+
+    /// What becomes of data whose verification was long ago.
+    pub(crate) fn old_verifications(&self) -> OldVerifications {
+        match self.crossmint.api {
+            ApiForm::Current => OldVerifications::Refused,
+            // Its own sample is of 2024.
+            ApiForm::Quickstart => OldVerifications::Taken,
+        }
     }
 }
 

@@ -5,6 +5,8 @@ mod stuck;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 pub use stuck::{Stuck, StuckAfter, StuckCause, Surroundings, stuck, stuck_cause};
@@ -15,8 +17,8 @@ use crate::requirements::Compiled;
 use crate::status::{Status, WaitingOn};
 use crate::step::{Call, Step, next_verification_step};
 use crate::task::{Task, TaskState};
-use crate::texts::{Phrase, StaffNote, Standing, Usable};
-use crate::{Date, Product, ProductStatus, State, Timestamp, UserLocator};
+use crate::texts::{Phrase, StaffNote, Standing, StuckBy, Subject, ToDo, Usable};
+use crate::{Date, Product, ProductStatus, Profile, State, Timestamp, UserLocator};
 
 /// Where a user stands, in a paragraph and product by product.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,7 +52,8 @@ pub struct ProductExplanation {
     pub status: ProductStatus,
     /// Whether it can be used now, by the provider's last word.
     pub usable: bool,
-    /// `now`, `now-until`, `not-yet`, `no-longer` or `unavailable`.
+    /// `now`, `now-until`, `not-yet`, `no-longer`, `unavailable`, or `not-offered`: by the table
+    /// of requirements it is not to be had where the user lives.
     pub usability: &'static str,
     /// Of `now-until`: the last day, unless what is asked for is supplied.
     pub until: Option<Date>,
@@ -98,31 +101,41 @@ impl StuckView {
         around: &Surroundings,
     ) -> Option<Self> {
         let found = stuck(user, onboarding, reader.policy, around, reader.now)?;
-        let staff_note = reader.texts.stuck_for_staff(&reader.language, found.cause.as_str());
+        Some(Self::told(found, reader))
+    }
+
+    fn told(found: Stuck, reader: &Reader<'_>) -> Self {
+        let staff_note = reader.texts.stuck_for_staff(&reader.language, found.note);
         let (cause, command) = (found.cause, found.command);
-        Some(Self { cause, since: found.since.to_string(), command, staff_note })
+        Self { cause, since: found.since.to_string(), command, staff_note }
     }
 }
 
-/// Explains to `reader` where `user` stands; the tasks are told in detail where the
-/// onboarding's needs are known.
+/// Explains to `reader` where `user` stands. By the user's data, where it is known, the tasks are
+/// told in detail, and what is not to be had where the user lives.
 #[must_use]
 pub fn explain(
     user: &UserLocator,
     onboarding: &Onboarding,
-    needs: Option<&Compiled>,
+    profile: Option<&Profile>,
     reader: &Reader<'_>,
     around: &Surroundings,
 ) -> Explanation {
-    let stuck = StuckView::of(user, onboarding, reader, around);
-    let status = Status::of(user, onboarding, needs, reader);
+    let needs = reader.needs(onboarding, profile);
+    let not_offered = reader.requirements.not_offered(&onboarding.wanted, profile);
+    let stuck = stuck(user, onboarding, reader.policy, around, reader.now);
+    let status = Status::of(user, onboarding, needs.as_ref(), reader);
     let case = Case {
         onboarding,
-        needs,
+        needs: needs.as_ref(),
         reader,
         waiting_on: status.waiting_on,
         next_look_at: next_look_at(onboarding, reader, around),
-        stuck: stuck.as_ref().map(|stuck| stuck.cause.as_str().to_owned()),
+        stuck: stuck.as_ref().map(|stuck| StuckBy {
+            cause: stuck.cause.as_str().to_owned(),
+            note: stuck.note.to_owned(),
+        }),
+        not_offered: &not_offered,
     };
     let told: Vec<(Standing, ProductExplanation)> =
         onboarding.wanted.iter().map(|product| case.product(product)).collect();
@@ -137,7 +150,7 @@ pub fn explain(
         paragraph: reader.texts.explain_all(&reader.language, &standings, &whole, today),
         waiting_on,
         products,
-        stuck,
+        stuck: stuck.map(|stuck| StuckView::told(stuck, reader)),
     }
 }
 
@@ -164,15 +177,20 @@ struct Case<'a> {
     reader: &'a Reader<'a>,
     waiting_on: WaitingOn,
     next_look_at: Option<Timestamp>,
-    stuck: Option<String>,
+    stuck: Option<StuckBy>,
+    not_offered: &'a BTreeSet<Product>,
 }
 
 impl Case<'_> {
     fn product(&self, product: &Product) -> (Standing, ProductExplanation) {
         let status = self.status(product);
         let tasks: Vec<&Task> = self.open_tasks(Some(product)).collect();
-        let waiting_on = self.waiting_on(&status, &tasks);
         let usable = self.usable(product, &status, &tasks);
+        let waiting_on = match self.waiting_on(&status, &tasks) {
+            // Whatever the user did, it would not be had.
+            WaitingOn::User if usable == Usable::NotOffered => WaitingOn::Operator,
+            waiting_on => waiting_on,
+        };
         let observed_at = self.observed_at();
         let standing = Standing {
             product: product.to_string(),
@@ -180,7 +198,8 @@ impl Case<'_> {
             state: self.telling_state(&status, &tasks),
             usable,
             who: who(waiting_on, &tasks).to_owned(),
-            tasks: tasks.iter().map(|task| self.subject(task)).collect(),
+            tasks: self.told_tasks(Some(product)),
+            to_do: self.to_do(waiting_on),
             stuck: self.stuck.clone().filter(|_| !is_judged(&status)),
             observed_at,
             next_look_at: self.next_look_at,
@@ -214,7 +233,8 @@ impl Case<'_> {
         Standing {
             state: Some(self.onboarding.state.as_str().to_owned()),
             who: who(waiting_on, &tasks).to_owned(),
-            tasks: tasks.iter().map(|task| self.subject(task)).collect(),
+            tasks: self.told_tasks(None),
+            to_do: self.to_do(waiting_on),
             stuck: self.stuck.clone(),
             observed_at: self.observed_at(),
             next_look_at: self.next_look_at,
@@ -227,7 +247,46 @@ impl Case<'_> {
         if is_idle && self.open_tasks(None).next().is_some() {
             return WaitingOn::User;
         }
+        if self.waiting_on == WaitingOn::User && !self.can_do_anything() {
+            return WaitingOn::Operator;
+        }
         self.waiting_on
+    }
+
+    /// Whether anything that the user could do would lead to a product that is offered.
+    fn can_do_anything(&self) -> bool {
+        let mut open = self.open_tasks(None).peekable();
+        if open.peek().is_some() {
+            return open.any(|task| self.is_of_use(task));
+        }
+        self.onboarding.wanted.is_empty()
+            || self.onboarding.wanted.iter().any(|product| !self.not_offered.contains(product))
+    }
+
+    fn is_of_use(&self, task: &Task) -> bool {
+        task.products.is_empty()
+            || task.products.iter().any(|product| {
+                !self.not_offered.contains(product)
+                    || self.status(product) == ProductStatus::Verified
+            })
+    }
+
+    /// What the user is told to do, of one product or all. While it is held, that is nothing.
+    fn told_tasks(&self, product: Option<&Product>) -> Vec<Subject> {
+        let is_held = self.onboarding.hold.is_some();
+        let told = self.open_tasks(product).filter(|task| !is_held && self.is_of_use(task));
+        told.map(|task| self.subject(task)).collect()
+    }
+
+    /// What the user has to do before anything is asked for.
+    fn to_do(&self, waiting_on: WaitingOn) -> Option<ToDo> {
+        if waiting_on != WaitingOn::User || self.open_tasks(None).next().is_some() {
+            None
+        } else if self.onboarding.profile.is_none() {
+            Some(ToDo::GiveDetails)
+        } else {
+            (!self.onboarding.verification.asked).then_some(ToDo::AskForCheck)
+        }
     }
 
     fn status(&self, product: &Product) -> ProductStatus {
@@ -242,7 +301,7 @@ impl Case<'_> {
         self.onboarding.observation.as_ref().map(|observation| observation.observed_at)
     }
 
-    fn subject(&self, task: &Task) -> crate::texts::Subject {
+    fn subject(&self, task: &Task) -> Subject {
         self.reader.subject(self.onboarding, task, self.needs)
     }
 
@@ -285,12 +344,16 @@ impl Case<'_> {
             let ahead = due.filter(|at| *at > self.reader.now).min();
             return ahead.map_or(Usable::Now, |at| Usable::NowUntil(last_day(at)));
         }
+        let is_refused = *status == ProductStatus::Rejected || self.onboarding.ended.is_some();
+        if self.not_offered.contains(product) && !is_refused {
+            return Usable::NotOffered;
+        }
         let regressions = &self.onboarding.regressions;
         let was_lost = regressions.standing.contains_key(product)
             || regressions.untold.iter().any(|untold| untold.product == *product);
         if was_lost {
             Usable::NoLonger
-        } else if *status == ProductStatus::Rejected || self.onboarding.ended.is_some() {
+        } else if is_refused {
             Usable::Unavailable
         } else {
             Usable::NotYet
@@ -335,5 +398,6 @@ const fn words_of(usable: Usable) -> (bool, &'static str, Option<Date>) {
         Usable::NotYet => (false, "not-yet", None),
         Usable::NoLonger => (false, "no-longer", None),
         Usable::Unavailable => (false, "unavailable", None),
+        Usable::NotOffered => (false, "not-offered", None),
     }
 }

@@ -6,7 +6,7 @@ use crate::onboarding::{HoldCause, Onboarding};
 use crate::reader::ForWhom;
 use crate::step::{Call, Lane, Step, next_verification_step};
 use crate::task::{Task, TaskState};
-use crate::{FailureClass, Policy, State, Timestamp, UserLocator};
+use crate::{DocumentType, FailureClass, Policy, State, Timestamp, UserLocator};
 
 /// How long what may be normal lasts before it is said to be stuck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +98,8 @@ pub struct Stuck {
     pub since: Timestamp,
     /// The command that helps.
     pub command: String,
+    /// The name of what staff is told, which goes with the command.
+    pub note: &'static str,
 }
 
 /// Whether `user`'s onboarding is stuck at `now`. Of several causes, the one that a person has
@@ -146,7 +148,13 @@ impl Look<'_> {
     }
 
     fn found(&self, cause: StuckCause, since: Timestamp, words: &str) -> Stuck {
-        Stuck { cause, since, command: format!("gangway {}", words.replace("LOCATOR", self.user)) }
+        self.noted(cause, since, (cause.as_str(), words))
+    }
+
+    fn noted(&self, cause: StuckCause, since: Timestamp, helps: (&'static str, &str)) -> Stuck {
+        let (note, words) = helps;
+        let command = format!("gangway {}", words.replace("LOCATOR", self.user));
+        Stuck { cause, since, command, note }
     }
 
     fn lasts(&self, since: Timestamp, ms: u64) -> bool {
@@ -155,16 +163,20 @@ impl Look<'_> {
 
     fn held(&self) -> Option<Stuck> {
         let hold = self.onboarding.hold.as_ref()?;
-        let (cause, words) = match &hold.cause {
-            HoldCause::Operator => return None,
-            HoldCause::Refused { call } => (StuckCause::RefusedData, mending(call)),
-            HoldCause::NotShown => (StuckCause::RefusedData, PATCH.to_owned()),
-            HoldCause::RoundsSpent => (StuckCause::RefusedData, "resume LOCATOR".to_owned()),
-            HoldCause::Forgotten | HoldCause::Unclear => {
-                (StuckCause::UnknownAnswer, RETRY.to_owned())
+        if let HoldCause::Refused { call } = &hold.cause {
+            let (note, words) = mending(call);
+            return Some(self.noted(StuckCause::RefusedData, hold.since, (note, &words)));
+        }
+        let (cause, helps) = match &hold.cause {
+            HoldCause::Operator | HoldCause::Refused { .. } => return None,
+            HoldCause::NotShown => (StuckCause::RefusedData, ("not-shown", PATCH)),
+            HoldCause::RoundsSpent => (StuckCause::RefusedData, ("rounds-spent", RESUME)),
+            HoldCause::Forgotten => (StuckCause::UnknownAnswer, ("forgotten", RETRY)),
+            HoldCause::Unclear => {
+                (StuckCause::UnknownAnswer, (StuckCause::UnknownAnswer.as_str(), RETRY))
             }
         };
-        Some(self.found(cause, hold.since, &words))
+        Some(self.noted(cause, hold.since, helps))
     }
 
     /// The task that has been open for longest.
@@ -252,8 +264,9 @@ impl Look<'_> {
         if !is_waiting || !self.lasts(since, self.around.stuck_after.user_silent_ms) {
             return None;
         }
-        let words = if self.onboarding.profile.is_none() { SET } else { VERIFY };
-        Some(self.found(StuckCause::UserSilent, since, words))
+        let has_data = self.onboarding.profile.is_some();
+        let helps = if has_data { ("not-asked", VERIFY) } else { ("no-data", SET) };
+        Some(self.noted(StuckCause::UserSilent, since, helps))
     }
 }
 
@@ -268,21 +281,27 @@ fn silent(task: &Task) -> StuckCause {
 const SET: &str = "user set LOCATOR --file FILE";
 const PATCH: &str = "user patch LOCATOR --file FILE";
 const RETRY: &str = "retry LOCATOR";
+const RESUME: &str = "resume LOCATOR";
 const TASKS: &str = "tasks LOCATOR";
 const VERIFY: &str = "verify LOCATOR";
 
-/// What mends a call that was refused.
-fn mending(call: &Call) -> String {
+/// What mends a call that was refused: the name of what staff is told, and the command.
+fn mending(call: &Call) -> (&'static str, String) {
     match call {
-        Call::AcceptPrivacyPolicy { .. } | Call::AcceptTerms { .. } | Call::RegisterUser { .. } => {
-            PATCH.to_owned()
+        Call::AcceptPrivacyPolicy { .. } | Call::AcceptTerms { .. } => {
+            ("refused-consent", PATCH.to_owned())
+        }
+        Call::RegisterUser { .. } => (StuckCause::RefusedData.as_str(), PATCH.to_owned()),
+        // Another file would be refused as well.
+        Call::UploadDocument { document_type: DocumentType::Other(word), .. } => {
+            ("refused-document-type", format!("document remove LOCATOR --type {word}"))
         }
         Call::UploadDocument { document_type, .. } => {
-            format!("document add LOCATOR --type {document_type} --file FILE")
+            ("refused-document", format!("document add LOCATOR --type {document_type} --file FILE"))
         }
         Call::ReadUser { .. }
         | Call::TriggerVerification { .. }
         | Call::CheckStatus { .. }
-        | Call::LinkWallet { .. } => RETRY.to_owned(),
+        | Call::LinkWallet { .. } => ("refused-call", RETRY.to_owned()),
     }
 }

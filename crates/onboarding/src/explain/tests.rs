@@ -1,6 +1,6 @@
 //! Each standing as it is explained, and each cause of being stuck.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
@@ -227,12 +227,11 @@ fn what_is_lacking_is_told_to_the_user_and_to_staff() {
     let observed = onboarding.observation.as_mut().unwrap();
     let word = observed.products.get_mut(&Product::Onramp).unwrap();
     word.missing_data = vec![Section::DueDiligence];
-    let profile = serde_json::from_value::<crate::Profile>(serde_json::json!({"dueDiligence": {
+    let profile = serde_json::from_value::<Profile>(serde_json::json!({"dueDiligence": {
         "employmentStatus": "full-time", "sourceOfFunds": "pension", "industry": "information"}}));
     let user = "userId:ada".parse().unwrap();
-    let told = |profile: Option<&crate::Profile>| {
-        let needs = reader.needs(&onboarding, profile);
-        explain(&user, &onboarding, Some(&needs), &reader, &Surroundings::default())
+    let told = |profile: Option<&Profile>| {
+        explain(&user, &onboarding, profile, &reader, &Surroundings::default())
     };
     let lacking = told(None);
     let named = "What we need from you: Your work and your funds (employment status, source of \
@@ -280,8 +279,7 @@ fn rejected_held_and_ended_say_so() {
         (
             held(HoldCause::Operator),
             "not-yet operator - -: Buying stablecoins: you can't use this yet. We are looking \
-             into something ourselves; you need to do nothing. We are looking into it; you need \
-             to do nothing. HEARD",
+             into something ourselves; you need to do nothing. HEARD",
         ),
         (
             ended(State::Cancelled, Ended::Cancelled, P::PendingReview),
@@ -306,6 +304,147 @@ fn rejected_held_and_ended_say_so() {
 }
 
 #[test]
+fn a_hold_is_told_once_and_nothing_is_asked_of_the_user_meanwhile() {
+    let refused = HoldCause::Refused { call: Call::RegisterUser { revision: Revision(1) } };
+    let task = task(1, Request::Document("id".to_owned()), due_after(14, DueSource::Policy));
+    check(
+        &Onboarding { tasks: vec![task], ..held(refused) },
+        2,
+        "not-yet operator - refused-data: Buying stablecoins: you can't use this yet. Something \
+         in your details could not be taken over; we will contact you. We are looking into it; \
+         you need to do nothing. HEARD",
+    );
+    let mut strange = onramp(State::Polling, ProductStatus::Other("approved".to_owned()));
+    strange.observation = strange.observation.map(|it| Observation { observed_at: after(4), ..it });
+    let told = line(&strange, 4);
+    let expected = "not-yet provider - unknown-answer: Buying stablecoins: you can't use this yet. \
+                    We are clarifying with our partner how this stands. Our partner is checking \
+                    your details; you need to do nothing. Our partner last";
+    assert!(told.starts_with(expected), "{told}");
+    check(
+        &held(HoldCause::Unclear),
+        2,
+        "not-yet operator - unknown-answer: Buying stablecoins: you can't use this yet. We are \
+         clarifying an answer with our partner. We are looking into it; you need to do nothing. \
+         HEARD",
+    );
+}
+
+#[test]
+fn no_paragraph_says_a_clause_twice_in_any_language() {
+    let policy = Policy::default();
+    let user = "userId:ada".parse().unwrap();
+    let texts = crate::texts::Texts::embedded();
+    let call = Call::RegisterUser { revision: Revision(1) };
+    let blank = Onboarding::blank(OnboardingId(uuid::Uuid::nil()), THEN);
+    let mut sending = onramp(State::Registering, ProductStatus::RequiresData);
+    sending.profile = sending.profile.map(|held| ProfileRecord { acknowledged: None, ..held });
+    let cases = [
+        held(HoldCause::Operator),
+        held(HoldCause::Refused { call }),
+        held(HoldCause::RoundsSpent),
+        held(HoldCause::Unclear),
+        Onboarding { wanted: BTreeSet::new(), ..held(HoldCause::Operator) },
+        Onboarding { wanted: [Product::Onramp].into(), ..blank.clone() },
+        blank,
+        sending,
+        onramp(State::Polling, ProductStatus::PendingReview),
+        onramp(State::Polling, ProductStatus::Other("approved".to_owned())),
+    ];
+    for language in texts.languages() {
+        let reader = Reader { language: language.clone(), ..Reader::new(&policy, after(2)) };
+        for onboarding in &cases {
+            let around = Surroundings::default();
+            let told = explain(&user, onboarding, None, &reader, &around);
+            for paragraph in told.products.iter().map(|it| &it.paragraph).chain([&told.paragraph]) {
+                // A time may well be named twice.
+                let clauses = paragraph.as_str().split(['.', ';', ':', ',']).map(str::trim);
+                let mut once: Vec<&str> = clauses
+                    .filter(|it| it.len() > 8 && !it.contains(|c: char| c.is_ascii_digit()))
+                    .collect();
+                let all = once.len();
+                once.sort_unstable();
+                once.dedup();
+                assert_eq!(once.len(), all, "{language:?}: {paragraph}");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_has_given_all_but_the_word_to_begin_is_told_so() {
+    let idle = Onboarding {
+        verification: Verification::default(),
+        observation: None,
+        ..onramp(State::DocumentsUploaded, ProductStatus::NotStarted)
+    };
+    check(
+        &idle,
+        1,
+        "not-yet user - -: Buying stablecoins: you can't use this yet. The check has not begun \
+         yet. It is your turn. Please tell us when the check may begin. Our partner has not told \
+         us anything yet.",
+    );
+}
+
+#[test]
+fn what_is_not_offered_where_the_user_lives_is_not_asked_for() {
+    let policy = Policy::default();
+    let user = "userId:ada".parse().unwrap();
+    let reader = Reader::new(&policy, after(1));
+    let serbian: Profile =
+        serde_json::from_str(r#"{"userDetails":{"countryOfResidence":"RS"}}"#).unwrap();
+    let told = |onboarding: &Onboarding| {
+        explain(&user, onboarding, Some(&serbian), &reader, &Surroundings::default())
+    };
+    let id = |products: &[Product]| {
+        let products = products.iter().cloned().collect();
+        let request = Request::Document("id".to_owned());
+        Task::new(1, request, products, THEN, Revisions::default(), None)
+    };
+    // The only product, and the provider asks for something.
+    let alone = told(&asked(vec![id(&[Product::Onramp])]));
+    let product = &alone.products[0];
+    assert_eq!((product.usability, product.usable), ("not-offered", false));
+    assert_eq!((product.waiting_on, alone.waiting_on), (WaitingOn::Operator, WaitingOn::Operator));
+    assert_eq!(
+        alone.paragraph.as_str(),
+        format!(
+            "Buying stablecoins: you can't use this at present. As far as we know, this is not \
+             offered where you live. Our support can tell you more. We are looking into it; you \
+             need to do nothing. {HEARD}"
+        )
+    );
+    let note = product.staff_note.as_str();
+    assert!(note.contains("it is not to be had where the user lives"), "{note}");
+    // Before anything was asked.
+    let idle = Onboarding {
+        verification: Verification::default(),
+        observation: None,
+        ..onramp(State::DocumentsUploaded, ProductStatus::NotStarted)
+    };
+    assert_eq!(told(&idle).waiting_on, WaitingOn::Operator);
+    // Beside one that is offered, and wants the same.
+    let words = [
+        (Product::Onramp, ProductStatus::RequiresData),
+        (Product::Offramp, ProductStatus::RequiresData),
+    ];
+    let both = Onboarding {
+        tasks: vec![id(&[Product::Onramp, Product::Offramp])],
+        ..judged(State::RequiresData, &words)
+    };
+    let beside = told(&both);
+    assert_eq!(beside.waiting_on, WaitingOn::User);
+    let paragraph = beside.paragraph.as_str();
+    assert!(paragraph.contains("not offered where you live"), "{paragraph}");
+    assert!(paragraph.contains("What we need from you: Proof of identity."), "{paragraph}");
+    // The provider's word is above the table.
+    assert_eq!(told(&verified()).products[0].usability, "now");
+    let rejected = told(&onramp(State::Rejected, ProductStatus::Rejected));
+    assert_eq!(rejected.products[0].usability, "unavailable");
+}
+
+#[test]
 fn a_user_of_whom_nothing_was_asked_has_heard_nothing() {
     let blank = Onboarding::blank(OnboardingId(uuid::Uuid::nil()), THEN);
     let wanting = Onboarding { wanted: [Product::Onramp].into(), ..blank.clone() };
@@ -313,15 +452,16 @@ fn a_user_of_whom_nothing_was_asked_has_heard_nothing() {
         &wanting,
         1,
         "not-yet user - -: Buying stablecoins: you can't use this yet. The check has not begun \
-         yet. It is your turn. Our partner has not told us anything yet.",
+         yet. It is your turn. Please give us your details, so that the check can begin. Our \
+         partner has not told us anything yet.",
     );
     // Without a wanted product there is still a paragraph.
     let told = explained(&blank, THEN);
     assert_eq!(told.products, []);
     assert_eq!(
         told.paragraph.as_str(),
-        "We are passing your details on to our partner. It is your turn. Our partner has not \
-         told us anything yet."
+        "Our partner does not have all your details yet. It is your turn. Please give us your \
+         details, so that the check can begin. Our partner has not told us anything yet."
     );
 }
 
@@ -372,31 +512,49 @@ fn check_stuck(
 }
 
 #[test]
-fn a_hold_names_what_was_refused_and_what_mends_it() {
-    use crate::DocumentType::IdPassport;
+fn a_hold_names_what_was_refused_and_staff_is_told_what_mends_it() {
+    use crate::DocumentType::{IdPassport, Other};
+    use StuckCause::{RefusedData, UnknownAnswer};
     let revision = Revision(1);
-    let patch = "gangway user patch userId:ada --file FILE";
-    let retry = "gangway retry userId:ada";
     let refused = |call| HoldCause::Refused { call };
-    for (cause, expected) in [
-        (HoldCause::Operator, None),
-        (refused(Call::RegisterUser { revision }), Some((StuckCause::RefusedData, patch))),
+    let upload = |document_type| refused(Call::UploadDocument { document_type, revision });
+    let patch = "user patch userId:ada --file FILE";
+    let retry = "retry userId:ada";
+    // Each with a command that the sentence for staff names, too.
+    for (cause, stuck, command, told) in [
+        (refused(Call::RegisterUser { revision }), RefusedData, patch, "user patch"),
+        (refused(Call::AcceptTerms { revision }), RefusedData, patch, "user patch"),
         (
-            refused(Call::UploadDocument { document_type: IdPassport, revision }),
-            Some((
-                StuckCause::RefusedData,
-                "gangway document add userId:ada --type id-passport --file FILE",
-            )),
+            upload(IdPassport),
+            RefusedData,
+            "document add userId:ada --type id-passport --file FILE",
+            "document add",
         ),
-        (refused(Call::TriggerVerification { trigger: 1 }), Some((StuckCause::RefusedData, retry))),
-        (HoldCause::RoundsSpent, Some((StuckCause::RefusedData, "gangway resume userId:ada"))),
-        (HoldCause::NotShown, Some((StuckCause::RefusedData, patch))),
-        (HoldCause::Unclear, Some((StuckCause::UnknownAnswer, retry))),
-        (HoldCause::Forgotten, Some((StuckCause::UnknownAnswer, retry))),
+        (
+            upload(Other("id-driver".to_owned())),
+            RefusedData,
+            "document remove userId:ada --type id-driver",
+            "document remove",
+        ),
+        (refused(Call::TriggerVerification { trigger: 1 }), RefusedData, retry, "retry"),
+        (HoldCause::RoundsSpent, RefusedData, "resume userId:ada", "resume"),
+        (HoldCause::NotShown, RefusedData, patch, "user patch"),
+        (HoldCause::Unclear, UnknownAnswer, retry, "status"),
+        (HoldCause::Forgotten, UnknownAnswer, retry, "retry"),
     ] {
-        let expected = expected.map(|(cause, command)| (cause, 1, command));
-        check_stuck(&held(cause), &Surroundings::default(), 2, expected);
+        let onboarding = held(cause.clone());
+        let command = format!("gangway {command}");
+        let expected = Some((stuck, 1, command.as_str()));
+        check_stuck(&onboarding, &Surroundings::default(), 2, expected);
+        let explained = explained(&onboarding, after(2));
+        let whole = explained.stuck.unwrap();
+        let note = whole.staff_note.as_str();
+        assert!(note.contains(&format!("`gangway {told}`")), "{cause:?}: {note}");
+        assert!(explained.products[0].staff_note.as_str().ends_with(note), "{cause:?}");
+        let says_refused = note.contains("refused");
+        assert_eq!(says_refused, matches!(cause, HoldCause::Refused { .. }), "{cause:?}: {note}");
     }
+    check_stuck(&held(HoldCause::Operator), &Surroundings::default(), 2, None);
 }
 
 #[test]
@@ -490,9 +648,13 @@ fn what_lasts_too_long_is_stuck_and_what_is_normal_is_not() {
 fn every_cause_has_its_texts_for_users_and_for_staff() {
     let texts = crate::texts::Texts::embedded();
     for language in texts.languages() {
-        for cause in StuckCause::ALL {
-            let other = texts.stuck_for_staff(language, "no-such-cause");
-            assert_ne!(texts.stuck_for_staff(language, cause.as_str()), other, "{cause:?}");
+        let causes = StuckCause::ALL.map(StuckCause::as_str);
+        let finer = ["no-data", "not-asked", "not-shown", "rounds-spent", "forgotten"];
+        let refused =
+            ["refused-consent", "refused-document", "refused-document-type", "refused-call"];
+        let other = texts.stuck_for_staff(language, "no-such-cause");
+        for note in causes.iter().chain(&finer).chain(&refused) {
+            assert_ne!(texts.stuck_for_staff(language, note), other, "{note}");
         }
     }
 }

@@ -4,6 +4,7 @@
 //! Sources: the quickstart, the newer reference and the provider's own samples.
 
 use super::{Profile, UserDetails, phone, places, rules};
+use crate::DocumentType;
 use crate::names::unknown;
 use crate::problem::Problems;
 use crate::time::{Date, Timestamp};
@@ -42,7 +43,21 @@ const PHONE: &str = "/kycData/phoneNumber";
 const INCOME: &str = "/dueDiligence/estimatedYearlyIncome";
 
 /// The provider is said to refuse an older verification.
-const VERIFICATION_AGE_MS_MAX: u64 = 365 * 24 * 60 * 60 * 1000;
+const VERIFICATION_DAYS_MAX: u64 = 365;
+/// From then on it is told that a verification is getting old.
+const VERIFICATION_DAYS_WARN: u64 = 330;
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Whether `word` is a known kind of document, in a field of that meaning: it says nothing of
+/// the person. Other words of the provider's do, such as `unemployed`.
+#[must_use]
+pub fn is_kind_of_document(field: &str, word: &str) -> bool {
+    match field {
+        "type" => IDENTITY_DOCUMENTS.contains(&word),
+        "documentType" => DocumentType::KNOWN.iter().any(|known| known.as_str() == word),
+        _ => false,
+    }
+}
 
 /// Adds a warning for each thing in `profile` that the provider may not take.
 /// What was refused is absent from `profile`, so gaps show only where nothing was.
@@ -83,19 +98,48 @@ fn find_unknown_words(profile: &Profile, problems: &mut Problems) {
 }
 
 fn find_old_verifications(profile: &Profile, today: Date, problems: &mut Problems) {
-    let Some(history) = &profile.verification_history else { return };
-    for (name, time) in [
-        ("idVerificationTimestamp", &history.id_verification_timestamp),
-        ("livenessVerificationTimestamp", &history.liveness_verification_timestamp),
-    ] {
-        let is_old = Timestamp::parse(time)
-            .is_ok_and(|time| time.plus_ms(VERIFICATION_AGE_MS_MAX).date() < today);
-        if is_old {
-            problems.warn(
-                format!("/verificationHistory/{name}"),
-                "is more than 365 days ago, which the provider may refuse; verify the user anew",
+    let too_old = older_than(VERIFICATION_DAYS_MAX, profile, today);
+    for pointer in older_than(VERIFICATION_DAYS_WARN, profile, today) {
+        let message = if too_old.contains(&pointer) {
+            "is more than 365 days ago, which the provider may refuse; verify the user anew"
+        } else {
+            "is more than 330 days ago, and the provider may refuse it from 365 on; verify the \
+             user anew soon"
+        };
+        problems.warn(pointer, message);
+    }
+}
+
+/// The places of the verifications that are more than so many days ago.
+fn older_than(days: u64, profile: &Profile, today: Date) -> Vec<&'static str> {
+    let Some(history) = &profile.verification_history else { return Vec::new() };
+    let times = [
+        ("/verificationHistory/idVerificationTimestamp", &history.id_verification_timestamp),
+        (
+            "/verificationHistory/livenessVerificationTimestamp",
+            &history.liveness_verification_timestamp,
+        ),
+    ];
+    let is_older = |time: &str| {
+        Timestamp::parse(time).is_ok_and(|time| time.plus_ms(days * DAY_MS).date() < today)
+    };
+    times.into_iter().filter(|(_, time)| is_older(time)).map(|(pointer, _)| pointer).collect()
+}
+
+impl Profile {
+    /// A refusal for each verification that is so old that the provider is said to refuse it. It
+    /// is nothing that a profile can't hold: what is held grows old.
+    #[must_use]
+    pub fn outdated_verifications(&self, today: Date) -> Problems {
+        let mut problems = Problems::default();
+        for pointer in older_than(VERIFICATION_DAYS_MAX, self, today) {
+            problems.error(
+                pointer,
+                "must not be more than 365 days ago, as the provider refuses that; verify the \
+                 user anew, or leave the section out",
             );
         }
+        problems
     }
 }
 

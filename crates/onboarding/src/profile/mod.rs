@@ -21,6 +21,7 @@ use crate::product::Section;
 use crate::time::{Date, Timestamp};
 use crate::{json, names};
 
+pub use doubts::is_kind_of_document;
 pub(crate) use places::{country, state};
 pub(crate) use read::read_profile;
 #[cfg(test)]

@@ -16,10 +16,11 @@ pub(crate) fn read_profile(fields: &mut Fields<'_>, today: Date) -> Profile {
 }
 
 fn sections(fields: &mut Fields<'_>, today: Date) -> Profile {
-    let user_details = fields.object("userDetails").and_then(|f| user_details(f, today));
-    let residence = user_details.as_ref().map(|details| details.country_of_residence.as_str());
+    let mut residence = Residence::NotGiven;
+    let user_details =
+        fields.object("userDetails").and_then(|f| user_details(f, today, &mut residence));
     Profile {
-        kyc_data: fields.object("kycData").and_then(|f| kyc_data(f, residence)),
+        kyc_data: fields.object("kycData").and_then(|f| kyc_data(f, &residence)),
         user_details,
         due_diligence: fields.object("dueDiligence").and_then(due_diligence),
         verification_history: fields
@@ -28,13 +29,26 @@ fn sections(fields: &mut Fields<'_>, today: Date) -> Profile {
     }
 }
 
+/// What is known of the country in which a phone number may be dialled.
+enum Residence {
+    NotGiven,
+    /// Something is wrong with it, which is a problem of its own.
+    Unclear,
+    In(String),
+}
+
 // Each field is read before any is given up on, so that every problem is found.
 
-fn user_details(mut fields: Fields<'_>, today: Date) -> Option<UserDetails> {
+fn user_details(
+    mut fields: Fields<'_>,
+    today: Date,
+    residence: &mut Residence,
+) -> Option<UserDetails> {
     let first_name = fields.required("firstName", rules::any);
     let last_name = fields.required("lastName", rules::any);
     let date_of_birth = fields.required("dateOfBirth", |text| rules::date_of_birth(text, today));
     let country_of_residence = fields.required("countryOfResidence", places::country);
+    *residence = country_of_residence.clone().map_or(Residence::Unclear, Residence::In);
     Some(UserDetails {
         first_name: first_name?,
         last_name: last_name?,
@@ -43,21 +57,30 @@ fn user_details(mut fields: Fields<'_>, today: Date) -> Option<UserDetails> {
     })
 }
 
-fn kyc_data(mut fields: Fields<'_>, residence: Option<&str>) -> Option<KycData> {
+fn kyc_data(mut fields: Fields<'_>, residence: &Residence) -> Option<KycData> {
     let nationality = fields.optional("nationality", places::country);
     let address_of_residence = fields.required_object("addressOfResidence").and_then(address);
     let email = fields.required("email", rules::email);
-    let phone_number = fields.optional("phoneNumber", |text| phone::number(text, residence));
+    let phone_number = fields.optional("phoneNumber", |text| phone_number(text, residence));
     let identity_document = fields.object("identityDocument").and_then(identity_document);
     let ip_addresses = fields.list("ipAddresses", rules::any);
     Some(KycData {
         nationality,
         address_of_residence: address_of_residence?,
         email: email?,
-        phone_number,
+        phone_number: phone_number.flatten(),
         identity_document,
         ip_addresses,
     })
+}
+
+/// A number as it is dialled within a country that is not clear can't be judged.
+fn phone_number(text: &str, residence: &Residence) -> Result<Option<String>, &'static str> {
+    match residence {
+        Residence::In(country) => phone::number(text, Some(country)).map(Some),
+        Residence::Unclear if !text.starts_with('+') => Ok(None),
+        Residence::Unclear | Residence::NotGiven => phone::number(text, None).map(Some),
+    }
 }
 
 fn address(mut fields: Fields<'_>) -> Option<Address> {

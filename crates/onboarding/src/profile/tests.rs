@@ -42,7 +42,7 @@ pub(crate) fn full_json() -> Value {
         },
         "verificationHistory": {
             "idVerificationTimestamp": "2026-05-02T09:10:00.000Z",
-            "livenessVerificationTimestamp": "2025-05-02T09:12:00+02:00",
+            "livenessVerificationTimestamp": "2025-07-02T09:12:00+02:00",
         },
     })
 }
@@ -198,12 +198,12 @@ fn a_bad_value_is_refused_at_its_place() {
         (
             "/userDetails/countryOfResidence",
             json!("Great"),
-            "must be an ISO 3166-1 alpha-2 country code, such as DE or GB",
+            "must be a country by ISO 3166-1: two letters such as DE, three such as DEU, or a name",
         ),
         (
             "/kycData/nationality",
             json!("German"),
-            "must be an ISO 3166-1 alpha-2 country code, such as DE or GB",
+            "must be a country by ISO 3166-1: two letters such as DE, three such as DEU, or a name",
         ),
         (
             "/kycData/email",
@@ -440,6 +440,14 @@ fn what_the_provider_alone_can_judge_is_a_warning() {
             "is more than 365 days ago, which the provider may refuse; verify the user anew"
                 .to_owned(),
         ),
+        (
+            "/verificationHistory/livenessVerificationTimestamp",
+            json!("2025-06-05T23:59:59Z"),
+            "/verificationHistory/livenessVerificationTimestamp",
+            "is more than 330 days ago, and the provider may refuse it from 365 on; verify the \
+             user anew soon"
+                .to_owned(),
+        ),
     ] {
         let warnings = accept(&with(pointer, given)).warnings.to_string();
         assert_eq!(warnings, format!("warning at {place}: {message}"));
@@ -586,4 +594,22 @@ proptest! {
             prop_assert!(again.is_ok_and(|again| again == checked));
         }
     }
+}
+
+#[test]
+fn a_country_that_is_wrong_is_one_problem_and_not_the_phones_as_well() {
+    let country = "must be a country by ISO 3166-1: two letters such as DE, three such as DEU, or \
+                   a name";
+    let refusal = format!("error at /userDetails/countryOfResidence: {country}");
+    let mut profile = with("/userDetails/countryOfResidence", json!("Germoney"));
+    for (phone, is_refused) in [("030 111222", false), ("(312) 555-0100", false), ("+49", true)] {
+        profile["kycData"]["phoneNumber"] = phone.into();
+        let refused = refuse(&profile);
+        assert!(refused.starts_with(&refusal), "{refused}");
+        assert_eq!(refused.contains("/kycData/phoneNumber"), is_refused, "{phone}: {refused}");
+    }
+    // Without a country at all the number has to be whole.
+    profile.as_object_mut().unwrap().remove("userDetails");
+    profile["kycData"]["phoneNumber"] = "030 111222".into();
+    assert!(refuse(&profile).contains("error at /kycData/phoneNumber"));
 }

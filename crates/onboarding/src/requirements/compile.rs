@@ -8,6 +8,7 @@ use super::merge::{is_about_the_same, merge_covered, order, without_what_is_aske
 use super::need::{
     Alternative, Blocked, Certainty, Cited, Compiled, Need, Obstacle, Unwanted, What,
 };
+use super::table::has_unreadable_state;
 use super::{Area, Case, Diligence, Field, Requirements, Rule, When};
 use crate::{
     DocumentType, Eligibility, Product, ProductStatus, Profile, Section, Timestamp, UNNAMED_REQUEST,
@@ -156,7 +157,7 @@ impl<'a> Compiler<'a> {
             .into_iter()
             .filter(|rule| rule.fields.iter().any(|field| fields.contains(field)))
             .collect();
-        let what = What::Data { section: section.clone(), missing: fields };
+        let what = self.data(section.clone(), fields);
         self.add(what, product, Certainty::Now, Some(word), &rules);
     }
 
@@ -186,7 +187,8 @@ impl<'a> Compiler<'a> {
                 continue;
             }
             for demand in self.demands(&tier.becomes, Sections::Sent) {
-                if demand.certainty == Certainty::Now && !self.is_met(&demand) {
+                let is_owed = matches!(demand.certainty, Certainty::Now | Certainty::ByResidence);
+                if is_owed && !self.is_met(&demand) {
                     self.add_demand(product, &demand, Certainty::AboveLimit);
                 }
             }
@@ -265,7 +267,14 @@ impl<'a> Compiler<'a> {
     fn is_held(&self, field: &Field, rules: &[&Rule]) -> bool {
         let ages = rules.iter().filter(|rule| rule.fields.contains(field));
         let oldest = ages.filter_map(|rule| rule.max_age_days).min();
-        field.is_in(&self.profile) && oldest.is_none_or(|days| !self.is_older(field, days))
+        field.is_in(&self.profile)
+            && !self.is_unreadable(field)
+            && oldest.is_none_or(|days| !self.is_older(field, days))
+    }
+
+    /// Whether something is given there that nobody can make sense of.
+    fn is_unreadable(&self, field: &Field) -> bool {
+        field.is_state() && self.case.profile.is_some_and(has_unreadable_state)
     }
 
     fn is_getting_old(&self, demand: &Demand<'_>) -> bool {
@@ -279,6 +288,11 @@ impl<'a> Compiler<'a> {
     fn is_older(&self, field: &Field, days: u32) -> bool {
         let time = field.text_in(&self.profile).and_then(|text| Timestamp::parse(text).ok());
         time.is_some_and(|time| time.plus_ms(u64::from(days) * DAY_MS).date() < self.case.today)
+    }
+
+    fn data(&self, section: Section, missing: Vec<Field>) -> What {
+        let unreadable = missing.iter().filter(|field| self.is_unreadable(field)).cloned();
+        What::Data { section, unreadable: unreadable.collect(), missing }
     }
 
     /// The alternatives for a document wherever the user may live; `None` if the table does not
@@ -316,7 +330,7 @@ impl<'a> Compiler<'a> {
         let what = match &demand.ask {
             Ask::Field(path) => {
                 let field = Field { path: path.clone(), word: demand.word.clone() };
-                What::Data { section: field.section(), missing: vec![field] }
+                self.data(field.section(), vec![field])
             }
             Ask::Document(name) => {
                 self.document(name).unwrap_or(What::Operator { name: name.clone() })
@@ -358,12 +372,13 @@ impl<'a> Compiler<'a> {
                 self.needs.last_mut().expect("one was pushed just now")
             }
         };
-        if let (What::Data { missing, .. }, What::Data { missing: more, .. }) =
-            (&mut need.what, what)
+        if let (
+            What::Data { missing, unreadable, .. },
+            What::Data { missing: more, unreadable: more_unreadable, .. },
+        ) = (&mut need.what, what)
         {
-            let more = more.into_iter().filter(|field| !missing.contains(field));
-            let more: Vec<Field> = more.collect();
-            missing.extend(more);
+            extend(missing, more);
+            extend(unreadable, more_unreadable);
         }
         need.products.insert(product.clone());
         need.asked.extend(asked.map(str::to_owned));
@@ -382,6 +397,7 @@ impl<'a> Compiler<'a> {
         };
         let entity = area.as_ref().and_then(|area| self.requirements.entity_of(area));
         let entity = entity.map(str::to_owned);
+        let areas = self.areas.iter().map(|area| (*area).clone()).collect();
         let Self { mut needs, blocked, .. } = self;
         needs.sort_by_key(|need| (need.certainty, order(&need.what)));
         for need in &mut needs {
@@ -398,7 +414,7 @@ impl<'a> Compiler<'a> {
                 later.push(rest);
             }
         }
-        Compiled { area, entity, now: merge_covered(now), later, blocked, unwanted }
+        Compiled { area, areas, entity, now: merge_covered(now), later, blocked, unwanted }
     }
 
     fn unwanted(&self) -> Vec<Unwanted> {
@@ -421,6 +437,14 @@ impl<'a> Compiler<'a> {
 enum Sections {
     All,
     Sent,
+}
+
+fn extend(fields: &mut Vec<Field>, more: Vec<Field>) {
+    for field in more {
+        if !fields.contains(&field) {
+            fields.push(field);
+        }
+    }
 }
 
 fn asks(rule: &Rule) -> Vec<(Ask, Option<String>)> {

@@ -84,6 +84,11 @@ impl Field {
         known.cloned().unwrap_or_else(|| Section::Other(self.path.clone()))
     }
 
+    /// Whether it is the state, region or province of the residence.
+    pub(super) fn is_state(&self) -> bool {
+        self.path == "kycData.addressOfResidence.stateOrRegion"
+    }
+
     /// What `profile`, as JSON, holds there.
     pub(super) fn text_in<'p>(&self, profile: &'p Value) -> Option<&'p str> {
         profile.pointer(&format!("/{}", self.path.replace('.', "/")))?.as_str()

@@ -1,5 +1,6 @@
 //! Fewer needs: two that are about the same become one, and what another one covers is left out.
 
+use super::Field;
 use super::need::{Need, What};
 use crate::Section;
 
@@ -36,8 +37,10 @@ pub(super) fn without_what_is_asked<'n>(
 ) -> Option<Need> {
     for known in earlier {
         match (&mut need.what, &known.what) {
-            (What::Data { missing, .. }, What::Data { missing: asked, .. }) => {
-                missing.retain(|field| asked.iter().all(|asked| asked.path != field.path));
+            (What::Data { missing, unreadable, .. }, What::Data { missing: asked, .. }) => {
+                let is_left = |field: &Field| asked.iter().all(|asked| asked.path != field.path);
+                missing.retain(is_left);
+                unreadable.retain(is_left);
                 if missing.is_empty() {
                     return None;
                 }

@@ -14,6 +14,8 @@ use crate::{Date, DocumentType, Product, Section};
 pub struct Compiled {
     /// Where the user lives, as far as the table tells places apart.
     pub area: Option<Area>,
+    /// Every area where the user may live: several while a country or a state is not known.
+    pub areas: BTreeSet<Area>,
     /// The legal entity of the provider that serves the area: the project has to be
     /// configured for it.
     pub entity: Option<String>,
@@ -58,6 +60,9 @@ pub enum What {
         /// The fields that it lacks; none if the provider asks although nothing lacks that the
         /// table knows of.
         missing: Vec<Field>,
+        /// Those of them that are given in words that nobody can make sense of.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        unreadable: Vec<Field>,
     },
     /// A document.
     Document {

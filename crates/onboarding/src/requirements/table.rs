@@ -193,7 +193,7 @@ impl Requirements {
     }
 
     /// Where the user lives; `None` while the country is not known. A US user whose state is
-    /// not known is in the area of the states that are not listed.
+    /// not known, or can't be read, is in the area of the states that are not listed.
     #[must_use]
     pub fn area_of(&self, profile: &Profile) -> Option<Area> {
         let country = country(profile)?;
@@ -252,6 +252,18 @@ impl Requirements {
         Accepts(accepts)
     }
 
+    /// Which of `products` are not to be had where the user lives, as far as that is known.
+    #[must_use]
+    pub fn not_offered(
+        &self,
+        products: &BTreeSet<Product>,
+        profile: Option<&Profile>,
+    ) -> BTreeSet<Product> {
+        let Some(profile) = profile else { return BTreeSet::new() };
+        let is_restricted = |product: &&Product| self.restriction(product, profile).is_some();
+        products.iter().filter(is_restricted).cloned().collect()
+    }
+
     /// What stands in the way of `product` where the user lives.
     pub(super) fn restriction(&self, product: &Product, profile: &Profile) -> Option<&Restriction> {
         let country = country(profile)?;
@@ -292,8 +304,19 @@ fn country(profile: &Profile) -> Option<&str> {
     profile.user_details.as_ref().map(|details| details.country_of_residence.as_str())
 }
 
-/// The state by its two letters; what names no state is in none that is listed.
+/// The US state by its two letters. What names none may still be meant for any of them.
 fn state(profile: &Profile) -> Option<&str> {
-    let given = profile.kyc_data.as_ref()?.address_of_residence.state_or_region.as_deref()?;
-    Some(crate::profile::state("US", given).unwrap_or(given))
+    crate::profile::state("US", given_state(profile)?)
+}
+
+fn given_state(profile: &Profile) -> Option<&str> {
+    profile.kyc_data.as_ref()?.address_of_residence.state_or_region.as_deref()
+}
+
+/// Whether a state or province is given where the provider goes by it, and names none.
+pub(super) fn has_unreadable_state(profile: &Profile) -> bool {
+    let (Some(country), Some(given)) = (country(profile), given_state(profile)) else {
+        return false;
+    };
+    ["US", "CA"].contains(&country) && crate::profile::state(country, given).is_none()
 }

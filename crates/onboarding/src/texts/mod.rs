@@ -20,7 +20,7 @@ use std::sync::LazyLock;
 pub use language::{InvalidLanguage, Language};
 pub use parse::{Mistake, TEXT_LENGTH_MAX, TEXTS_BYTES_MAX};
 pub use standing::Explanation;
-pub use subject::{DueBy, Limits, Standing, Subject, SubjectKind, Usable};
+pub use subject::{DueBy, Limits, Standing, StuckBy, Subject, SubjectKind, ToDo, Usable};
 pub use task::{Reminder, TaskText, UserText};
 pub use voice::{Phrase, StaffNote};
 
@@ -204,8 +204,8 @@ impl Texts {
 
     /// The same, said to staff, with what helps.
     #[must_use]
-    pub fn stuck_for_staff(&self, language: &Language, cause: &str) -> StaffNote {
-        StaffNote(standing::staff_stuck(&self.voice(language), cause))
+    pub fn stuck_for_staff(&self, language: &Language, note: &str) -> StaffNote {
+        StaffNote(standing::staff_stuck(&self.voice(language), note))
     }
 
     /// A day, with its year if that is not this year's.

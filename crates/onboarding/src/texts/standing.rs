@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::subject::{Standing, Subject, Usable};
+use super::subject::{Standing, Subject, ToDo, Usable};
 use super::task;
 use super::voice::{Joint, Phrase, StaffNote, Voice, raw};
 use crate::Date;
@@ -19,18 +19,10 @@ pub struct Explanation {
 }
 
 pub(super) fn explain(voice: &Voice<'_>, standing: &Standing, today: Date) -> Explanation {
-    let stuck = standing.stuck.as_ref().map(|cause| voice.word("stuck", cause));
-    let sentences = [
-        Some(usable(voice, standing, today)),
-        why(voice, standing),
-        stuck,
-        Some(who(voice, &standing.who)),
-        tasks(voice, standing, today),
-        by(voice, standing, today),
-        Some(freshness(voice, standing, today)),
-    ];
+    let said = [Some(usable(voice, standing, today)), why(voice, standing)];
+    let said = said.into_iter().flatten().collect();
     Explanation {
-        paragraph: Phrase::sentences(sentences.into_iter().flatten()),
+        paragraph: in_common(voice, said, standing, today),
         staff_note: staff_note(voice, standing),
     }
 }
@@ -55,8 +47,30 @@ pub(super) fn explain_all(
     if let Some(state) = whole.state.as_ref().filter(|_| products.is_empty()) {
         sentences.push(voice.word("state", state));
     }
-    sentences.extend(whole.stuck.as_ref().map(|cause| voice.word("stuck", cause)));
-    sentences.push(who(voice, &whole.who));
+    in_common(voice, sentences, whole, today)
+}
+
+/// What was said, and what products have in common; nothing of it twice.
+fn in_common(
+    voice: &Voice<'_>,
+    mut sentences: Vec<Phrase>,
+    whole: &Standing,
+    today: Date,
+) -> Phrase {
+    let is_said = |word: Phrase| sentences.contains(&word);
+    // Both say that something is being clarified with the partner.
+    let is_clarified = is_said(voice.say("status.other", &[]));
+    // It says who acts, too.
+    let is_held = is_said(voice.say("state.held", &[]));
+    let stuck = whole.stuck.as_ref().filter(|by| !is_clarified || by.cause != "unknown-answer");
+    sentences.extend(stuck.map(|by| voice.word("stuck", &by.cause)));
+    if !is_held {
+        sentences.push(who(voice, &whole.who));
+    }
+    sentences.extend(whole.to_do.map(|to_do| match to_do {
+        ToDo::GiveDetails => voice.say("explain.give-details", &[]),
+        ToDo::AskForCheck => voice.say("explain.ask-for-check", &[]),
+    }));
     sentences.extend(tasks(voice, whole, today));
     sentences.extend(by(voice, whole, today));
     sentences.push(freshness(voice, whole, today));
@@ -73,7 +87,9 @@ fn usable(voice: &Voice<'_>, standing: &Standing, today: Date) -> Phrase {
         }
         Usable::NotYet => voice.say("usable.not-yet", &[("product", &product)]),
         Usable::NoLonger => voice.say("usable.no-longer", &[("product", &product)]),
-        Usable::Unavailable => voice.say("usable.unavailable", &[("product", &product)]),
+        Usable::Unavailable | Usable::NotOffered => {
+            voice.say("usable.unavailable", &[("product", &product)])
+        }
     }
 }
 
@@ -82,10 +98,13 @@ fn usable(voice: &Voice<'_>, standing: &Standing, today: Date) -> Phrase {
 fn why(voice: &Voice<'_>, standing: &Standing) -> Option<Phrase> {
     match standing.usable {
         Usable::Now | Usable::NowUntil(_) => None,
-        Usable::NotYet | Usable::NoLonger | Usable::Unavailable => Some(match &standing.state {
-            Some(state) => voice.word("state", state),
-            None => voice.word("status", &standing.status),
-        }),
+        Usable::NotOffered => Some(voice.say("explain.not-offered", &[])),
+        Usable::NotYet | Usable::NoLonger | Usable::Unavailable => match &standing.state {
+            // Why it is held says more.
+            Some(state) if state == "held" && standing.stuck.is_some() => None,
+            Some(state) => Some(voice.word("state", state)),
+            None => Some(voice.word("status", &standing.status)),
+        },
     }
 }
 
@@ -135,9 +154,12 @@ fn staff_note(voice: &Voice<'_>, standing: &Standing) -> StaffNote {
     let (product, status) = (raw(&standing.product), raw(&standing.status));
     let mut sentences =
         vec![voice.note("status.word", &[("product", &product), ("status", &status)])];
+    if standing.usable == Usable::NotOffered {
+        sentences.push(voice.note("status.not-offered", &[]));
+    }
     sentences.push(staff_who(voice, &standing.who));
-    if let Some(cause) = &standing.stuck {
-        sentences.push(staff_stuck(voice, cause));
+    if let Some(by) = &standing.stuck {
+        sentences.push(staff_stuck(voice, &by.note));
     }
     let tasks = standing.tasks.iter();
     sentences.extend(tasks.filter_map(|subject| task::lacking_for_staff(voice, subject)));
@@ -149,7 +171,7 @@ pub(super) fn staff_who(voice: &Voice<'_>, who: &str) -> String {
     voice.note(if voice.has_note(&name) { &name } else { "who.operator" }, &[])
 }
 
-pub(super) fn staff_stuck(voice: &Voice<'_>, cause: &str) -> String {
-    let name = format!("stuck.{cause}");
+pub(super) fn staff_stuck(voice: &Voice<'_>, note: &str) -> String {
+    let name = format!("stuck.{note}");
     voice.note(if voice.has_note(&name) { &name } else { "stuck.other" }, &[])
 }

@@ -136,12 +136,32 @@ pub struct Standing {
     pub who: String,
     /// What is open for it.
     pub tasks: Vec<Subject>,
-    /// Why it does not go on: `provider-slow`, `user-silent`.
-    pub stuck: Option<String>,
+    /// What the user has to do where nothing is open.
+    pub to_do: Option<ToDo>,
+    /// Why it does not go on.
+    pub stuck: Option<StuckBy>,
     /// When the provider last told us.
     pub observed_at: Option<Timestamp>,
     /// When we look again.
     pub next_look_at: Option<Timestamp>,
+}
+
+/// Why it does not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct StuckBy {
+    /// The cause's word, for the user: `provider-slow`, `user-silent`.
+    pub cause: String,
+    /// The name of what staff is told.
+    pub note: String,
+}
+
+/// What a user has to do before anything is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToDo {
+    /// Give the details that are checked.
+    GiveDetails,
+    /// Say that the check may begin.
+    AskForCheck,
 }
 
 /// Whether a product can be used.
@@ -158,4 +178,6 @@ pub enum Usable {
     NoLonger,
     /// It can't, and nothing is under way.
     Unavailable,
+    /// It is not offered where the user lives, as far as is known.
+    NotOffered,
 }

@@ -7,6 +7,10 @@ use crate::{DocumentType, ForWhom, Product, ProductStatus, Section, State, Times
 
 const CANARY: &str = "provider-canary";
 
+fn stuck_by(word: &str) -> StuckBy {
+    StuckBy { cause: word.to_owned(), note: word.to_owned() }
+}
+
 fn day(text: &str) -> Date {
     Date::parse(text).unwrap()
 }
@@ -444,7 +448,8 @@ fn an_explanation_can_be_read_out() {
                 usable: Usable::NoLonger,
                 who: "user".to_owned(),
                 tasks: vec![identity(), address.clone(), subject(SubjectKind::Operator, CANARY)],
-                stuck: Some("user-silent".to_owned()),
+                to_do: None,
+                stuck: Some(stuck_by("user-silent")),
                 observed_at: Some(at),
                 next_look_at: None,
             },
@@ -459,7 +464,7 @@ fn an_explanation_can_be_read_out() {
                 product: "offramp".to_owned(),
                 status: "pending-review".to_owned(),
                 who: "provider".to_owned(),
-                stuck: Some("provider-slow".to_owned()),
+                stuck: Some(stuck_by("provider-slow")),
                 observed_at: Some(at),
                 next_look_at: Some(at.plus_ms(3_600_000)),
                 ..Standing::default()
@@ -491,12 +496,12 @@ fn an_explanation_can_be_read_out() {
                 status: CANARY.to_owned(),
                 usable: Usable::Unavailable,
                 who: CANARY.to_owned(),
-                stuck: Some(CANARY.to_owned()),
+                stuck: Some(stuck_by(CANARY)),
                 ..Standing::default()
             },
             "Un autre service : vous ne pouvez pas le faire pour le moment. Nous clarifions la \
              situation avec notre partenaire. Cela prend plus de temps que d'habitude. Nous \
-             examinons la situation. Nous examinons cela ; vous n'avez rien à faire. Notre \
+             examinons cela ; vous n'avez rien à faire. Notre \
              partenaire ne nous a encore rien dit.",
         ),
     ] {
@@ -812,7 +817,7 @@ proptest! {
             usable,
             who: given.clone(),
             tasks: vec![subject.clone()],
-            stuck: Some(given.clone()),
+            stuck: Some(stuck_by(&given)),
             ..Standing::default()
         };
         let explanation = texts().explain(&language, &standing, today());

@@ -1,5 +1,6 @@
 //! `requirements check`: what will be asked of a user, without any call.
 
+use onboarding::Product;
 use onboarding::requirements::{
     Alternative, Case, Certainty, Compiled, Diligence, Need, Obstacle, What, compile,
 };
@@ -58,13 +59,9 @@ pub(crate) async fn check(
 }
 
 fn exit(compiled: &Compiled) -> Exit {
-    let can_not_be_had = compiled.blocked.iter().any(|blocked| match blocked.obstacle {
-        Obstacle::Residence | Obstacle::Rejected => true,
-        Obstacle::UnknownProduct => false,
-    });
-    if can_not_be_had {
+    if !compiled.blocked.is_empty() {
         Exit::Rejected
-    } else if compiled.now.is_empty() && compiled.blocked.is_empty() {
+    } else if compiled.now.is_empty() {
         Exit::Done
     } else {
         Exit::PersonMustAct
@@ -86,11 +83,12 @@ fn page(subject: &Subject, compiled: &Compiled) -> String {
         Named::File(path) => path,
     };
     let mut text = format!("{}: wants {}\n", plain(named), listed(&subject.wanted, ", "));
+    let areas = listed(&compiled.areas, " or ");
     match (&compiled.area, &compiled.entity) {
-        (Some(area), Some(entity)) => {
-            text.push_str(&format!("lives in the area {area}, served by {entity}\n"));
+        (Some(_), Some(entity)) => {
+            text.push_str(&format!("lives in the area {areas}, served by {entity}\n"));
         }
-        (Some(area), None) => text.push_str(&format!("lives in the area {area}\n")),
+        (Some(_), None) => text.push_str(&format!("lives in the area {areas}\n")),
         (None, _) => text.push_str("lives in a country that is not known yet\n"),
     }
     if !compiled.blocked.is_empty() {
@@ -101,10 +99,12 @@ fn page(subject: &Subject, compiled: &Compiled) -> String {
         let (rule, why) = (rule.unwrap_or_default(), obstacle(blocked.obstacle));
         text.push_str(&format!("  {}: {why}{rule}\n", plain(blocked.product.as_str())));
     }
-    if compiled.now.is_empty() {
-        text.push_str("\nnothing is missing now\n");
-    } else {
+    let is_blocked =
+        |product: &Product| compiled.blocked.iter().any(|blocked| blocked.product == *product);
+    if !compiled.now.is_empty() {
         text.push_str("\nmissing now:\n");
+    } else if !subject.wanted.iter().all(is_blocked) {
+        text.push_str("\nnothing is missing now\n");
     }
     for need in &compiled.now {
         text.push_str(&format!("  {}\n", headline(need)));
@@ -165,7 +165,13 @@ fn lacks(need: &Need) -> Option<String> {
         What::Data { missing, .. } if missing.is_empty() => {
             Some("all that the table names is there, and it is asked for all the same".to_owned())
         }
-        What::Data { missing, .. } => Some(format!("lacks {}", listed(missing, ", "))),
+        What::Data { missing, unreadable, .. } => {
+            let lacking = missing.iter().map(|field| match unreadable.contains(field) {
+                true => format!("{field} (what is given there can't be understood)"),
+                false => field.to_string(),
+            });
+            Some(format!("lacks {}", listed(lacking, ", ")))
+        }
         What::Document { name, any_of } if is_named_by(any_of, name) => None,
         What::Document { any_of, .. } => Some(listed(any_of.iter().map(group), ", or ")),
         What::Consent => None,

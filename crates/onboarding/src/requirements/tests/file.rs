@@ -118,7 +118,7 @@ date = 2026-01-01
 
 fn expected_problems() -> &'static str {
     r#"error at /colour: is no key of this table; known are areas, accepts, rules, tiers, restricted
-error at /areas/0/countries/1: must be an ISO 3166-1 alpha-2 country code, such as DE or GB
+error at /areas/0/countries/1: must be a country by ISO 3166-1: two letters such as DE, three such as DEU, or a name
 error at /areas/0/states: goes with countries = ["US"] alone
 error at /areas/1/date: must be a day that exists, as YYYY-MM-DD
 error at /areas/2/source: is missing; say where this is stated, such as a page's address

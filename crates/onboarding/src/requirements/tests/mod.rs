@@ -105,10 +105,13 @@ fn short(need: &Need) -> String {
     let what = match &need.what {
         What::Consent => "consent".to_owned(),
         What::Operator { name } => format!("operator:{name}"),
-        What::Data { section, missing } => {
+        What::Data { section, missing, unreadable } => {
             let names: Vec<String> = missing
                 .iter()
-                .map(|it| it.to_string().rsplit_once('.').unwrap().1.to_owned())
+                .map(|it| {
+                    let mark = if unreadable.contains(it) { "?" } else { "" };
+                    format!("{}{mark}", it.to_string().rsplit_once('.').unwrap().1)
+                })
                 .collect();
             format!("{section}[{}]", names.join(" "))
         }

@@ -57,7 +57,7 @@ fn any_eligibility() -> impl Strategy<Value = Vec<Eligibility>> {
 /// A profile as JSON, as a profile has no `Debug`; empty for none.
 fn any_profile() -> impl Strategy<Value = Value> {
     let country = prop::sample::select(vec!["US", "DE", "ES", "BR", "RU", "CA"]);
-    let state = prop::option::of(prop::sample::select(vec!["NY", "FL", "Nowhere"]));
+    let state = prop::option::of(prop::sample::select(vec!["NY", "FL", "Nowhere", "N.Y."]));
     let sections = prop::collection::vec(any::<bool>(), 4);
     let likely = (country, state, sections).prop_map(|(country, state, sections)| {
         let mut profile = whole(country, state);
@@ -151,7 +151,7 @@ proptest! {
         let reader = Reader { requirements: &table, ..Reader::new(&policy, today().start()) };
         let user = "userId:ilse".parse().unwrap();
         let needs = reader.needs(&onboarding, profile.as_ref());
-        let status = Status::of(&user, &onboarding, Some(&needs), &reader);
+        let status = Status::of(&user, &onboarding, needs.as_ref(), &reader);
         let unread = Status::of(&user, &onboarding, None, &reader);
         let mut named = BTreeSet::new();
         for (task, general) in status.pending_tasks.iter().zip(&unread.pending_tasks) {
@@ -244,6 +244,33 @@ proptest! {
         let mut user = given(whole(country, state), &["onramp", "offramp", "onramp-light", "regulated-transfer"]);
         user.documents = PASSPORT;
         prop_assert_eq!(now(&user), Vec::<String>::new());
+    }
+
+    /// What a resident of any state would owe is told, unless the state is known.
+    #[test]
+    fn what_may_be_owed_in_the_us_is_told_unless_the_state_rules_it_out(
+        state in prop_oneof!["[A-Z]{2}", "[A-Za-z][A-Za-z ._-]{0,12}"],
+        left_out in prop::sample::subsequence(vec!["/dueDiligence", "/verificationHistory"], 0..3),
+        wanted in prop::sample::select(vec![BOTH, ONRAMP, LIGHT]),
+    ) {
+        let spoiled = |state| given(without(whole("US", Some(state)), &left_out), wanted);
+        let all = |user: &Given| -> BTreeSet<Field> {
+            let found = compiled(user);
+            let needs = found.now.into_iter().chain(found.later);
+            needs.flat_map(|need| match need.what {
+                What::Data { missing, .. } => missing,
+                What::Document { .. } | What::Consent | What::Operator { .. } => Vec::new(),
+            }).collect()
+        };
+        let told = all(&spoiled(&state));
+        if crate::profile::state("US", state.trim()).is_some() {
+            prop_assert!(told.iter().all(|field| !field.is_state()), "{:?}", told);
+            return Ok(());
+        }
+        prop_assert!(now(&spoiled(&state)).iter().any(|need| need.contains("stateOrRegion?")));
+        for known in ["NY", "FL"] {
+            prop_assert!(told.is_superset(&all(&spoiled(known))), "{} {:?}", known, told);
+        }
     }
 
     #[test]

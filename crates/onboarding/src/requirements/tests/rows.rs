@@ -167,12 +167,83 @@ fn in_the_us_enhanced_due_diligence_asks_for_passport_or_licence_and_the_proofs(
 }
 
 #[test]
+fn in_a_listed_state_enhanced_due_diligence_adds_the_same_to_due_diligence() {
+    let due = "due-diligence[employmentStatus sourceOfFunds industry estimatedYearlyIncome] \
+               onramp,offramp";
+    let id = "id(id-passport|id-idcard-front+id-idcard-back) onramp,offramp";
+    let proofs = [
+        "proof-of-address(proof-of-address) onramp,offramp",
+        "proof-of-income(proof-of-income) onramp,offramp",
+    ];
+    for state in ["NY", "NC", "TN", "TX", "VA", "VT"] {
+        let mut user = given(without(whole("US", Some(state)), &["/dueDiligence"]), BOTH);
+        user.diligence = Diligence::Enhanced;
+        check(state, now(&user), &[due, id, proofs[0], proofs[1]]);
+        user.documents = &["id-idcard-front"];
+        let other_side = "id(id-passport|id-idcard-back) onramp,offramp";
+        check("one side", now(&user), &[due, other_side, proofs[0], proofs[1]]);
+        user.documents = PASSPORT;
+        check("passport", now(&user), &[due, proofs[0], proofs[1]]);
+        user.profile = whole("US", Some(state));
+        user.documents = &["id-passport", "proof-of-address", "proof-of-income"];
+        check("enough", now(&user), &[]);
+    }
+}
+
+#[test]
+fn in_the_eea_enhanced_due_diligence_adds_the_proofs_to_the_document() {
+    let proofs = [
+        "proof-of-address(proof-of-address) onramp,offramp",
+        "proof-of-income(proof-of-income) onramp,offramp",
+    ];
+    for (country, id) in [
+        ("DE", "id(id-passport|id-idcard-front+id-idcard-back) onramp,offramp"),
+        ("NO", "id(id-passport|id-idcard-front+id-idcard-back) onramp,offramp"),
+        ("ES", "id(id-passport|id-idcard-front+id-idcard-back|id-residency-permit) onramp,offramp"),
+    ] {
+        let mut user = given(whole(country, None), BOTH);
+        user.diligence = Diligence::Enhanced;
+        check(country, now(&user), &[id, proofs[0], proofs[1]]);
+        user.documents = &["id-idcard-front", "id-idcard-back", "proof-of-income"];
+        check(country, now(&user), &proofs[..1]);
+    }
+}
+
+#[test]
 fn a_us_user_whose_state_is_not_known_may_owe_due_diligence() {
     let user = given(without(whole("US", None), &["/dueDiligence"]), ONRAMP);
     check("state", now(&user), &["kyc-data[stateOrRegion] onramp"]);
     let due = "by-residence: due-diligence[employmentStatus sourceOfFunds industry \
                estimatedYearlyIncome] onramp";
     assert!(later(&user).contains(&due.to_owned()), "{:?}", later(&user));
+}
+
+#[test]
+fn a_us_state_that_can_not_be_read_is_not_taken_for_one_that_is_not_listed() {
+    let due = "by-residence: due-diligence[employmentStatus sourceOfFunds industry \
+               estimatedYearlyIncome] onramp";
+    for state in ["N.Y.", "N.C.", "New York State", "NewYork", "Virgina", "US_NY", "Nowhere"] {
+        let user = given(without(whole("US", Some(state)), &["/dueDiligence"]), ONRAMP);
+        check(state, now(&user), &["kyc-data[stateOrRegion?] onramp"]);
+        assert!(later(&user).contains(&due.to_owned()), "{state}: {:?}", later(&user));
+        let areas = compiled(&user).areas;
+        assert_eq!(areas, ["us", "us-listed"].map(|name| Area(name.into())).into(), "{state}");
+    }
+    // No rule goes by a province, so that one that nobody knows is not asked for.
+    let mut abroad = given(whole("CA", Some("Narnia")), &["offramp"]);
+    abroad.documents = PASSPORT;
+    check("Canada", now(&abroad), &[]);
+    let asking = DEFAULT.replacen(
+        "fields = [\"kycData.nationality\"]",
+        "fields = [\"kycData.addressOfResidence.stateOrRegion\"]",
+        2,
+    );
+    let table = Requirements::parse(&asking).unwrap();
+    let of_table =
+        |user: &Given| -> Vec<String> { compiled_by(&table, user).now.iter().map(short).collect() };
+    check("Canada, where a rule does", of_table(&abroad), &["kyc-data[stateOrRegion?] offramp"]);
+    abroad.profile = whole("CA", Some("Ontario"));
+    check("Ontario", of_table(&abroad), &[]);
 }
 
 #[test]

@@ -54,6 +54,24 @@ fn a_404_while_the_first_trigger_is_in_doubt_says_that_it_had_no_effect() {
 }
 
 #[test]
+fn not_started_while_the_first_trigger_is_in_doubt_says_that_it_had_no_effect() {
+    let mut driver = asked();
+    driver.acknowledge_all().begin_trigger();
+    driver.check(&onramp(ProductStatus::NotStarted));
+    assert_eq!(driver.state(), State::DocumentsUploaded);
+    assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
+fn an_empty_list_while_the_first_trigger_is_in_doubt_says_that_it_had_no_effect() {
+    let mut driver = asked();
+    driver.acknowledge_all().begin_trigger();
+    driver.check(&[]);
+    assert_eq!(driver.state(), State::DocumentsUploaded);
+    assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
 fn a_404_while_a_later_trigger_is_in_doubt_says_that_the_user_is_lost() {
     let mut driver = polling();
     driver.happen(&profile_set(2, &KYC));
