@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn kinds_of_documents_stay_and_what_is_said_of_the_person_goes() {
-        let scrubbed = |body: serde_json::Value, message: &str| {
+        let scrubbed = |body: Value, message: &str| {
             let mut personal = Personal::default();
             personal.add_body(&body);
             personal.scrub(message)
