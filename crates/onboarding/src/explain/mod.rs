@@ -186,11 +186,11 @@ impl Case<'_> {
         let status = self.status(product);
         let tasks: Vec<&Task> = self.open_tasks(Some(product)).collect();
         let usable = self.usable(product, &status, &tasks);
-        let waiting_on = match self.waiting_on(&status, &tasks) {
-            // Whatever the user did, it would not be had.
-            WaitingOn::User if usable == Usable::NotOffered => WaitingOn::Operator,
-            waiting_on => waiting_on,
-        };
+        let mut waiting_on = self.waiting_on(&status, &tasks);
+        // Whatever the user did, it would not be had.
+        if waiting_on == WaitingOn::User && usable == Usable::NotOffered {
+            waiting_on = WaitingOn::Operator;
+        }
         let observed_at = self.observed_at();
         let standing = Standing {
             product: product.to_string(),
