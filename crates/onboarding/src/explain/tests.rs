@@ -233,7 +233,7 @@ fn what_is_lacking_is_told_to_the_user_and_to_staff() {
     let told = |profile: Option<&Profile>| {
         explain(&user, &onboarding, profile, &reader, &Surroundings::default())
     };
-    let lacking = told(None);
+    let lacking = told(Some(&Profile::default()));
     let named = "What we need from you: Your work and your funds (employment status, source of \
                  funds and industry).";
     assert!(lacking.paragraph.as_str().contains(named), "{}", lacking.paragraph);
@@ -393,7 +393,7 @@ fn what_is_not_offered_where_the_user_lives_is_not_asked_for() {
     let user = "userId:ada".parse().unwrap();
     let reader = Reader::new(&policy, after(1));
     let serbian: Profile =
-        serde_json::from_str(r#"{"userDetails":{"countryOfResidence":"RS"}}"#).unwrap();
+        serde_json::from_str(r#"{"userDetails":{"firstName":"Ada","lastName":"Ilić","dateOfBirth":"1990-01-31","countryOfResidence":"RS"}}"#).unwrap();
     let told = |onboarding: &Onboarding| {
         explain(&user, onboarding, Some(&serbian), &reader, &Surroundings::default())
     };
