@@ -13,13 +13,23 @@ const REFUSAL: &str =
 
 /// E.164, given that with spaces and brackets, or as it is dialled in the country of residence.
 pub(super) fn number(text: &str, residence: Option<&str>) -> Ruled {
-    let plain: String =
-        text.chars().filter(|c| !c.is_whitespace() && !"-()[]./".contains(*c)).collect();
+    let plain = plain(text);
     if plain.starts_with('+') {
         return if is_e164(&plain) { Ok(settled(plain)) } else { Err(REFUSAL) };
     }
     let completed = residence.and_then(|country| completed(&plain, country));
     completed.filter(|number| is_e164(number)).ok_or(REFUSAL)
+}
+
+/// Whether it may be a number as it is dialled within some country.
+pub(super) fn may_be_national(text: &str) -> bool {
+    let plain = plain(text);
+    !plain.is_empty() && plain.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Without what is written between the digits.
+fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && !"-()[]./".contains(*c)).collect()
 }
 
 /// Whether it can be a number of the country that its code names.

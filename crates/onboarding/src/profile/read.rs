@@ -78,7 +78,7 @@ fn kyc_data(mut fields: Fields<'_>, residence: &Residence) -> Option<KycData> {
 fn phone_number(text: &str, residence: &Residence) -> Result<Option<String>, &'static str> {
     match residence {
         Residence::In(country) => phone::number(text, Some(country)).map(Some),
-        Residence::Unclear if !text.starts_with('+') => Ok(None),
+        Residence::Unclear if phone::may_be_national(text) => Ok(None),
         Residence::Unclear | Residence::NotGiven => phone::number(text, None).map(Some),
     }
 }

@@ -602,7 +602,9 @@ fn a_country_that_is_wrong_is_one_problem_and_not_the_phones_as_well() {
                    a name";
     let refusal = format!("error at /userDetails/countryOfResidence: {country}");
     let mut profile = with("/userDetails/countryOfResidence", json!("Germoney"));
-    for (phone, is_refused) in [("030 111222", false), ("(312) 555-0100", false), ("+49", true)] {
+    for (phone, is_refused) in
+        [("030 111222", false), ("(312) 555-0100", false), ("+49", true), ("x", true)]
+    {
         profile["kycData"]["phoneNumber"] = phone.into();
         let refused = refuse(&profile);
         assert!(refused.starts_with(&refusal), "{refused}");
