@@ -121,8 +121,9 @@ fn a_wallet_of_the_users_file_is_linked_and_proved_and_no_verdict_waits_for_it()
     wait_for(&gangway, ILSE, &["verified"]);
     assert_nowhere(&gangway, ILSE, &[ADDRESS, PROOF, challenge]);
 
-    gangway.done(&["erase", ILSE, "--yes"]);
+    // While a worker reads, the log may be emptied a minute later.
     worker.stop();
+    gangway.done(&["erase", ILSE, "--yes"]);
     for entry in std::fs::read_dir(gangway.folder()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
