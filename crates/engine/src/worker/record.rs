@@ -94,6 +94,15 @@ impl<S: Store, P: Provider> Worker<S, P> {
                     }
                 }
                 Ok(None) => return None,
+                // Nobody mends it by waiting. Once it can be read again, its claim has run out, and
+                // what the provider said is asked for again.
+                Err(damaged @ StoreError::Damaged { .. }) => {
+                    error!(
+                        error = &damaged as &dyn std::error::Error,
+                        "an onboarding is damaged; its answer is dropped and asked for again"
+                    );
+                    return None;
+                }
                 Err(unusable) => {
                     error!(
                         error = &unusable as &dyn std::error::Error,

@@ -76,6 +76,11 @@ impl FailingStore {
         Self { inner: MemoryStore::new(policy), faults: Mutex::default() }
     }
 
+    /// Makes an onboarding unreadable.
+    pub fn damage(&self, id: OnboardingId) {
+        self.inner.damage(id);
+    }
+
     /// The next commits fail so.
     pub fn fail_commits(&self, faults: impl IntoIterator<Item = CommitFault>) {
         self.faults().commits.extend(faults);

@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use engine::Settings;
 use onboarding::{Event, FailureClass, Policy, State};
 use store::{ProviderGate, Store};
 
 use crate::failing_store::{CommitFault, FailingStore, Place, ReadFault};
 use crate::provider::{ACCEPT, Fault, REGISTER, TRIGGER, UPLOAD, failure, pending, verified};
 use crate::run::Running;
-use crate::world::{HOUR, MINUTE, SECOND, World, hourly_polls, in_time};
+use crate::world::{HOUR, MINUTE, SECOND, World, hourly_polls, id, in_time, settings};
 
 fn world() -> World<FailingStore> {
     World::on(FailingStore::new(Policy::default()))
@@ -35,6 +36,23 @@ async fn an_answer_is_recorded_once_when_the_store_comes_back() {
         assert_eq!(world.count(&user, "privacy-policy-accepted").await, 1, "{faults:?}");
         world.check_histories().await;
     }
+}
+
+/// Nobody mends it by waiting, and the place of its call is another user's.
+#[tokio::test]
+async fn an_answer_for_an_onboarding_that_was_damaged_meanwhile_keeps_nobody_waiting() {
+    let world = world();
+    let damaged = world.add_user(1).await;
+    world.store.fail_commits([CommitFault::NotStored]);
+    let one_at_a_time = Settings { concurrency: 1, ..settings() };
+    let running = Running::start(&world, world.worker_with(one_at_a_time).await);
+    until_commits_failed(&world).await;
+    world.store.damage(id(1));
+    world.clock.advance(MINUTE);
+    let other = world.add_user(2).await;
+    world.until_state(&other, State::Verified).await;
+    running.stop().await;
+    assert_eq!(world.provider.calls_of(&damaged), [ACCEPT]);
 }
 
 /// Waits until every commit that is to fail has failed.
