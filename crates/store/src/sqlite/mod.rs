@@ -56,6 +56,8 @@ pub struct SqliteStore {
     policy: Arc<Policy>,
     path: PathBuf,
     readers: SqlitePool,
+    /// The file that is read: of another one, nothing is told.
+    presence: Arc<Presence>,
     writes: mpsc::Sender<Box<dyn Job>>,
     commits_watched: Arc<WatchOfCommits>,
     /// The writer; it ends with the store.
@@ -102,7 +104,7 @@ impl SqliteStore {
             Role::Worker => Some(open::lock_for_worker(path).await?),
             Role::Beside => None,
         };
-        let presence = Presence::of(path)?;
+        let presence = Arc::new(Presence::of(path)?);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
@@ -114,7 +116,7 @@ impl SqliteStore {
         writer.spawn(
             Writer {
                 options: options.clone(),
-                presence,
+                presence: Arc::clone(&presence),
                 policy: Arc::clone(&policy),
                 conn: Some(conn),
                 rows_changed: None,
@@ -125,7 +127,8 @@ impl SqliteStore {
             .run(),
         );
         let path = path.to_owned();
-        Ok(Self { policy, path, readers, writes, commits_watched, _writer: writer, _lock: lock })
+        let (_writer, _lock) = (writer, lock);
+        Ok(Self { policy, path, readers, presence, writes, commits_watched, _writer, _lock })
     }
 
     /// Makes a row unreadable, as a bad disk does, until its next change replaces it.
@@ -163,12 +166,18 @@ impl SqliteStore {
 
     /// For one statement, which is a moment by itself.
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.check_presence()?;
         Ok(self.readers.acquire().await?)
     }
 
     /// One moment of the store: what is read from it fits together.
     async fn moment(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        self.check_presence()?;
         Ok(self.readers.begin().await?)
+    }
+
+    fn check_presence(&self) -> Result<(), StoreError> {
+        self.presence.check().map_err(|gone| StoreError::Unavailable(Box::new(gone)))
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::open::{self, OpenError};
 
@@ -13,23 +14,26 @@ pub(super) struct Presence {
     /// Device and number of the file.
     file: (u64, u64),
     /// SQLite never makes the file shorter.
-    bytes_min: u64,
+    bytes_min: AtomicU64,
 }
 
 impl Presence {
     /// The file as it is now.
     pub fn of(path: &Path) -> Result<Self, OpenError> {
         let file = metadata(path)?;
-        Ok(Self { path: path.to_owned(), file: (file.dev(), file.ino()), bytes_min: file.len() })
+        let bytes_min = AtomicU64::new(file.len());
+        Ok(Self { path: path.to_owned(), file: (file.dev(), file.ino()), bytes_min })
     }
 
     /// That it is still there, and whole as far as its length tells.
-    pub fn check(&mut self) -> Result<(), OpenError> {
+    pub fn check(&self) -> Result<(), OpenError> {
         let file = metadata(&self.path)?;
-        if (file.dev(), file.ino()) != self.file || file.len() < self.bytes_min {
+        if (file.dev(), file.ino()) != self.file
+            || file.len() < self.bytes_min.load(Ordering::Relaxed)
+        {
             return Err(OpenError::Gone { path: self.path.clone() });
         }
-        self.bytes_min = file.len();
+        self.bytes_min.fetch_max(file.len(), Ordering::Relaxed);
         Ok(())
     }
 }

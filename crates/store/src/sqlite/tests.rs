@@ -302,7 +302,7 @@ async fn writer(place: &Place, waiting: mpsc::Receiver<Box<dyn Job>>) -> Writer 
     let options = open::options(&place.path());
     Writer {
         conn: Some(open::connect(&options).await.unwrap()),
-        presence: Presence::of(&place.path()).unwrap(),
+        presence: Arc::new(Presence::of(&place.path()).unwrap()),
         options,
         policy: Arc::new(Policy::default()),
         rows_changed: None,

@@ -175,7 +175,7 @@ type Shared = Arc<dyn Error + Send + Sync>;
 pub(super) struct Writer {
     pub options: SqliteConnectOptions,
     /// The file that the store opened, and no other one, is written.
-    pub presence: Presence,
+    pub presence: Arc<Presence>,
     pub policy: Arc<Policy>,
     /// None after a failure, until the next transaction opens a new one.
     pub conn: Option<SqliteConnection>,
