@@ -451,17 +451,17 @@ impl<S: Store> Intake<S> {
             return None;
         }
         let brought = personal.iter().find_map(|personal| match personal {
-            PersonalData::Profile { json, .. } => Some(json.clone()),
+            PersonalData::Profile { json, .. } => Some(json),
             PersonalData::DocumentContent { .. }
             | PersonalData::DocumentDigest { .. }
             | PersonalData::Wallet { .. }
             | PersonalData::WalletChallenge { .. } => None,
         });
-        let json = match brought {
-            Some(json) => json,
-            None => self.store.profile(onboarding.id).await.ok()??.json,
-        };
-        serde_json::from_slice(&json).ok()
+        if let Some(json) = brought {
+            return serde_json::from_slice(json).ok();
+        }
+        let held = self.store.profile(onboarding.id).await.ok()??;
+        serde_json::from_slice(&held.json).ok()
     }
 
     /// Applies and commits a request. `None` when someone else was faster.
