@@ -1,8 +1,8 @@
 //! What others are told of, for whoever rather asks: as pages, and as a stream that goes on.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -18,6 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::{Notified, Store as _};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
 use crate::App;
@@ -25,6 +26,7 @@ use crate::access::{Client, Scope};
 use crate::extract::Asked;
 use crate::lists::{bad, limit_of};
 use crate::problem::{Code, Problem};
+use crate::shares::{Share, Shares};
 
 /// So many streams are open at once: each keeps a connection.
 const STREAMS_MAX: usize = 64;
@@ -73,43 +75,36 @@ pub(crate) struct EventsQuery {
     limit: Option<usize>,
 }
 
-/// The streams that are open, by who reads them.
-#[derive(Clone, Default)]
-pub(crate) struct Streams(Arc<Mutex<HashMap<String, usize>>>);
+/// The places of streams: so many in all, and so many of each key.
+#[derive(Clone)]
+pub(crate) struct Streams {
+    all: Arc<Semaphore>,
+    by_key: Shares<String>,
+}
 
-/// One of them, until it is dropped.
-struct Open(Streams, String);
+/// The place of one stream, until it is dropped.
+struct Open {
+    _permit: OwnedSemaphorePermit,
+    _share: Share<String>,
+}
 
-impl Streams {
-    fn open(&self, client: &Client) -> Result<Open, Problem> {
-        let mut all = self.0.lock().expect("nothing panics while it is locked");
-        let key = client.as_str().to_owned();
-        let own = all.get(&key).copied().unwrap_or(0);
-        let full = if own >= STREAMS_PER_KEY {
-            Some(format!("{STREAMS_PER_KEY} streams of this key are open"))
-        } else if all.values().sum::<usize>() >= STREAMS_MAX {
-            Some(format!("{STREAMS_MAX} streams are open"))
-        } else {
-            None
-        };
-        if let Some(full) = full {
-            let detail = format!("{full}; close one, or ask for pages");
-            let problem = Problem::new(Code::TooManyRequests, detail);
-            return Err(problem.after(SIGN_OF_LIFE_EVERY.as_secs()));
-        }
-        all.insert(key.clone(), own + 1);
-        Ok(Open(self.clone(), key))
+impl Default for Streams {
+    fn default() -> Self {
+        Self { all: Arc::new(Semaphore::new(STREAMS_MAX)), by_key: Shares::default() }
     }
 }
 
-impl Drop for Open {
-    fn drop(&mut self) {
-        let Self(Streams(all), key) = self;
-        let mut all = all.lock().expect("nothing panics while it is locked");
-        match all.get_mut(key) {
-            Some(own) if *own > 1 => *own -= 1,
-            Some(_) | None => drop(all.remove(key)),
-        }
+impl Streams {
+    fn open(&self, client: &Client) -> Result<Open, Problem> {
+        let full = |taken: String| {
+            let detail = format!("{taken} are open; close one, or ask for pages");
+            Problem::new(Code::TooManyRequests, detail).after(SIGN_OF_LIFE_EVERY.as_secs())
+        };
+        let share = self.by_key.take(client.as_str().to_owned(), STREAMS_PER_KEY);
+        let share = share.ok_or_else(|| full(format!("{STREAMS_PER_KEY} streams of this key")))?;
+        let permit = Arc::clone(&self.all).try_acquire_owned();
+        let permit = permit.map_err(|_| full(format!("{STREAMS_MAX} streams")))?;
+        Ok(Open { _permit: permit, _share: share })
     }
 }
 

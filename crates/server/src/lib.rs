@@ -22,6 +22,7 @@ mod page;
 mod problem;
 mod quickstart;
 mod routes;
+mod shares;
 mod users;
 mod wallets_api;
 mod webhooks;

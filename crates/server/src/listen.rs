@@ -1,11 +1,10 @@
 //! The listener: connections in, within limits, with TLS if there is a certificate, and an end
 //! that lets requests finish.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -29,6 +28,7 @@ use tower::ServiceExt as _;
 use tracing::{debug, warn};
 
 use crate::guard::Peer;
+use crate::shares::{Share, Shares};
 
 /// So many connections are served at once; what comes beyond them is closed.
 const CONNECTIONS_MAX: usize = 512;
@@ -108,21 +108,15 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
 pub(crate) struct Places {
     all: Arc<Semaphore>,
     kept: Arc<Semaphore>,
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    by_address: Shares<IpAddr>,
     per_address: usize,
 }
 
 /// The place of one connection, until it is dropped.
 struct Place {
     _permit: OwnedSemaphorePermit,
-    _share: Option<Share>,
+    _share: Option<Share<IpAddr>>,
     is_kept: bool,
-}
-
-/// What is counted of an address.
-struct Share {
-    taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
-    of: IpAddr,
 }
 
 impl Places {
@@ -135,7 +129,7 @@ impl Places {
         Self {
             all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             kept: Arc::new(Semaphore::new(KEPT_FOR_THIS_MACHINE)),
-            taken: Arc::default(),
+            by_address: Shares::default(),
             per_address,
         }
     }
@@ -144,7 +138,11 @@ impl Places {
     /// proxy on it comes for many, and there is one address for all.
     async fn take(&self, from: IpAddr) -> Option<Place> {
         let from = from.to_canonical();
-        let share = if from.is_loopback() { None } else { Some(self.share(from)?) };
+        let share = if from.is_loopback() {
+            None
+        } else {
+            Some(self.by_address.take(client_of(from), self.per_address)?)
+        };
         if let Ok(permit) = Arc::clone(&self.all).try_acquire_owned() {
             return Some(Place { _permit: permit, _share: share, is_kept: false });
         }
@@ -153,29 +151,6 @@ impl Places {
         }
         let permit = Arc::clone(&self.kept).acquire_owned().await.expect("nobody closes it");
         Some(Place { _permit: permit, _share: None, is_kept: true })
-    }
-
-    fn share(&self, from: IpAddr) -> Option<Share> {
-        let of = client_of(from);
-        let mut all = self.taken.lock().expect("nothing panics while it is locked");
-        let taken = all.entry(of).or_default();
-        if *taken >= self.per_address {
-            return None;
-        }
-        *taken += 1;
-        Some(Share { taken: Arc::clone(&self.taken), of })
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        let mut all = self.taken.lock().expect("nothing panics while it is locked");
-        if let Some(taken) = all.get_mut(&self.of) {
-            *taken -= 1;
-            if *taken == 0 {
-                all.remove(&self.of);
-            }
-        }
     }
 }
 
@@ -318,7 +293,7 @@ mod tests {
             assert!(places.take(at(same)).await.is_some(), "{one}: a place was given back");
         }
         assert_eq!(places.all.available_permits(), CONNECTIONS_MAX);
-        assert!(places.taken.lock().unwrap().is_empty());
+        assert!(places.by_address.is_empty());
     }
 
     #[tokio::test]
