@@ -2,6 +2,7 @@
 //! time. They decide nothing: the provider has not asked for anything yet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 
 use crate::apply::{Context, Reason};
 use crate::onboarding::{Document, Onboarding};
@@ -71,7 +72,7 @@ impl Onboarding {
             }
             let group = self.longest_lasting(policy, document_type);
             if group.contains(document_type) {
-                let (name, end) = self.first_to_end(&group);
+                let (name, end) = self.first_to_end(group);
                 running_out.insert(name.clone(), end);
             }
         }
@@ -80,7 +81,11 @@ impl Onboarding {
 
     /// Of the groups that may stand in a document's place, the one that is held and lasts longest;
     /// it alone if none is held whole.
-    fn longest_lasting(&self, policy: &Policy, document_type: &DocumentType) -> Vec<DocumentType> {
+    fn longest_lasting<'a>(
+        &self,
+        policy: &'a Policy,
+        document_type: &'a DocumentType,
+    ) -> &'a [DocumentType] {
         let alternatives = policy.accepts.alternatives(self.area(), document_type);
         let held = alternatives.into_iter().filter(|group| {
             let is_at_hand = |kind| self.documents.get(kind).is_some_and(Document::is_at_hand);
@@ -88,7 +93,7 @@ impl Onboarding {
         });
         // Of those that last as long, the first.
         let longest = held.rev().max_by_key(|group| self.first_to_end(group).1);
-        longest.unwrap_or_else(|| vec![document_type.clone()])
+        longest.unwrap_or_else(|| slice::from_ref(document_type))
     }
 
     /// When a group of documents ends to count, and the one of it by which that is known: the

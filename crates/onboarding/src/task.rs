@@ -82,7 +82,7 @@ impl Request {
     #[must_use]
     pub fn accepts(&self, policy: &Policy, area: Option<&Area>) -> Vec<Vec<String>> {
         let field = |name: &str| vec![vec![name.to_owned()]];
-        let words = |groups: Vec<Vec<DocumentType>>| {
+        let words = |groups: Vec<&[DocumentType]>| {
             groups.iter().map(|group| group.iter().map(ToString::to_string).collect()).collect()
         };
         match self {

@@ -244,11 +244,11 @@ fn relied_on(
                 (Some(end), Some(so_far)) => end > *so_far,
             });
             if is_longer {
-                longest = Some((group.clone(), end));
+                longest = Some((group.to_vec(), end));
             }
         }
         if longest.is_some() {
-            in_whole.extend(groups.into_iter().flatten());
+            in_whole.extend(groups.into_iter().flatten().cloned());
         }
         relied_on.extend(longest);
     }

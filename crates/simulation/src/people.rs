@@ -2,6 +2,7 @@
 //! through the intake and through nothing else.
 
 use std::collections::BTreeSet;
+use std::slice;
 use std::sync::Arc;
 
 use documents::{Limits, sample};
@@ -145,17 +146,22 @@ impl Person {
             Request::Consent | Request::RenewConsent => vec![Deed::Patch(self.consent())],
             Request::RenewTerms => vec![Deed::Patch(self.terms(chance))],
             Request::RenewDocument(kind) => {
-                let groups = Accepts::default().groups(None, "id");
-                let whole = groups.into_iter().find(|group| group.contains(kind));
-                let whole = whole.unwrap_or_else(|| vec![kind.clone()]);
-                whole.iter().map(|kind| self.document(kind, chance)).collect()
+                let accepts = Accepts::default();
+                let mut groups = accepts.groups(None, "id").into_iter();
+                let whole = groups.find(|group| group.contains(kind));
+                whole
+                    .unwrap_or(slice::from_ref(kind))
+                    .iter()
+                    .map(|kind| self.document(kind, chance))
+                    .collect()
             }
             Request::RenewVerification => {
                 vec![Deed::Patch(format!("{{{}}}", self.section(&Section::VerificationHistory)))]
             }
             Request::Data(section) => vec![Deed::Patch(format!("{{{}}}", self.section(section)))],
             Request::Document(name) => {
-                let group = chance.one_of(&Accepts::default().groups(None, name));
+                let accepts = Accepts::default();
+                let group = chance.one_of(&accepts.groups(None, name));
                 group.iter().map(|kind| self.document(kind, chance)).collect()
             }
             Request::Operator(_) => vec![Deed::Tell(Event::VerificationRequested)],

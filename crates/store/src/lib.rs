@@ -17,6 +17,7 @@ pub mod conformance;
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 
 use onboarding::{
     Call, DocumentType, Event, GivenWallet, HistoryEntry, Lane, LinkedWallet, Notification,
@@ -389,7 +390,7 @@ pub struct HistoryRow {
     /// Who made it happen: `worker`, `cli` or `api`.
     pub actor: Actor,
     /// The policy under which it was applied: with it, history can be replayed exactly.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
 }
 
 impl HistoryRow {

@@ -149,7 +149,7 @@ impl Row {
         &mut self,
         transition: Transition,
         actor: Actor,
-        policy: &Policy,
+        policy: &Arc<Policy>,
         across: &mut Across,
     ) {
         let Transition { event, at, from, onboarding, tasks, notifications } = transition;
@@ -179,7 +179,7 @@ impl Row {
             from,
             to: self.onboarding.state,
             actor,
-            policy: policy.clone(),
+            policy: Arc::clone(policy),
         });
     }
 
@@ -239,7 +239,7 @@ impl Tables {
         self.answered.get(&answered.request).is_some_and(|at| at >= forget_before)
     }
 
-    fn change(&mut self, commit: Commit, policy: &Policy) -> Option<usize> {
+    fn change(&mut self, commit: Commit, policy: &Arc<Policy>) -> Option<usize> {
         let stored = self.key_of(commit.id);
         let Some(first) = commit.transitions.first() else { return stored };
         let before = commit.version_before();
@@ -282,7 +282,7 @@ impl Tables {
         key: usize,
         worker: &Worker,
         now: Timestamp,
-        policy: &Policy,
+        policy: &Arc<Policy>,
     ) -> Result<Option<Claimed>, StoreError> {
         let row = &self.rows[key];
         if row.is_leased(now) {
@@ -300,7 +300,7 @@ impl Tables {
         ready: Ready,
         worker: &Worker,
         now: Timestamp,
-        policy: &Policy,
+        policy: &Arc<Policy>,
     ) -> Option<Claimed> {
         let lane = ready.call.lane();
         if !self.pace(lane, now).allows(now) {
@@ -322,7 +322,7 @@ impl Tables {
         pace
     }
 
-    fn claim(&mut self, request: &ClaimRequest, policy: &Policy) -> Vec<Claimed> {
+    fn claim(&mut self, request: &ClaimRequest, policy: &Arc<Policy>) -> Vec<Claimed> {
         let mut candidates: Vec<(Rank, Timestamp, usize, Lane)> = self
             .rows
             .iter()

@@ -215,7 +215,9 @@ fn wrapped(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use onboarding::{Policy, Product, Section, State, Timestamp};
+    use std::sync::Arc;
+
+    use onboarding::{Product, Section, State, Timestamp};
     use store::Actor;
 
     use super::*;
@@ -228,7 +230,7 @@ mod tests {
             from: State::VerificationTriggered,
             to: State::RequiresData,
             actor: Actor::Worker,
-            policy: Policy::default(),
+            policy: Arc::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 //! machine needs. It is stored with the policy.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,16 +34,16 @@ impl Accepts {
     /// in no area, or in one that is not listed, every group that is taken anywhere. Empty for
     /// a requirement that is not listed: what is meant is never guessed.
     #[must_use]
-    pub fn groups(&self, area: Option<&Area>, requirement: &str) -> Vec<Vec<DocumentType>> {
+    pub fn groups(&self, area: Option<&Area>, requirement: &str) -> Vec<&[DocumentType]> {
         let Some(entries) = self.0.get(requirement) else { return Vec::new() };
         let of = |area: Option<&Area>| entries.iter().find(|entry| entry.area.as_ref() == area);
         if let Some(entry) = area.and_then(|area| of(Some(area)).or_else(|| of(None))) {
-            return entry.groups.clone();
+            return entry.groups.iter().map(Vec::as_slice).collect();
         }
-        let mut union: Vec<Vec<DocumentType>> = Vec::new();
+        let mut union: Vec<&[DocumentType]> = Vec::new();
         for group in entries.iter().flat_map(|entry| &entry.groups) {
-            if !union.contains(group) {
-                union.push(group.clone());
+            if !union.contains(&group.as_slice()) {
+                union.push(group);
             }
         }
         union
@@ -53,18 +54,18 @@ impl Accepts {
     /// The groups of the requirement that a document of this type meets, alone or with others,
     /// where the user lives: what may stand in its place. It alone if there is none.
     #[must_use]
-    pub fn alternatives(
-        &self,
+    pub fn alternatives<'a>(
+        &'a self,
         area: Option<&Area>,
-        document_type: &DocumentType,
-    ) -> Vec<Vec<DocumentType>> {
-        let meets = |groups: &Vec<Vec<DocumentType>>| {
+        document_type: &'a DocumentType,
+    ) -> Vec<&'a [DocumentType]> {
+        let meets = |groups: &Vec<&[DocumentType]>| {
             groups.iter().any(|group| group.contains(document_type))
         };
         // The provider may also ask for the type by its own name.
         let names = self.0.keys().filter(|name| *name != document_type.as_str());
         let found = names.map(|name| self.groups(area, name)).find(meets);
-        found.unwrap_or_else(|| vec![vec![document_type.clone()]])
+        found.unwrap_or_else(|| vec![slice::from_ref(document_type)])
     }
 }
 

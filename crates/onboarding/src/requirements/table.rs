@@ -228,13 +228,6 @@ impl Requirements {
         self.areas.iter().find(|known| known.name == *area)?.entity.as_deref()
     }
 
-    /// The document types that meet a requirement: any one group, each of it whole. Without
-    /// an area, all that is taken anywhere; empty for an unknown requirement.
-    #[must_use]
-    pub fn accepted(&self, area: Option<&Area>, requirement: &str) -> Vec<Vec<DocumentType>> {
-        self.accepts().groups(area, requirement)
-    }
-
     /// What the state machine needs of the table.
     #[must_use]
     pub fn accepts(&self) -> Accepts {

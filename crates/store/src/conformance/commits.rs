@@ -104,7 +104,7 @@ pub async fn history_replayed_gives_what_is_stored(backend: &impl Backend) {
 
     let rows = store.history(id(1), 0, 1_000).await.unwrap();
     assert_eq!(replay(&rows), stored(&store, 1).await.onboarding);
-    let policies: Vec<&Policy> = rows.iter().map(|row| &row.policy).collect();
+    let policies: Vec<&Policy> = rows.iter().map(|row| &*row.policy).collect();
     assert!(policies.contains(&&keep) && policies.contains(&&Policy::default()));
     let actors: Vec<Actor> = rows.iter().map(|row| row.actor).collect();
     assert_eq!(actors[..4], [Actor::Cli; 4]);

@@ -1,11 +1,13 @@
 //! Rows without personal data: onboardings, their history and their tasks.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use onboarding::{
-    Lane, Onboarding, OnboardingId, Revision, State, Task, TaskState, Timestamp, Transition,
-    UserLocator,
+    Lane, Onboarding, OnboardingId, Policy, Revision, State, Task, TaskState, Timestamp,
+    Transition, UserLocator,
 };
 use sqlx::SqliteConnection;
 use tracing::error;
@@ -248,24 +250,53 @@ pub(super) async fn history(
     row_limit: usize,
 ) -> Result<Vec<HistoryRow>, StoreError> {
     let rows: Vec<HistoryColumns> = sqlx::query_as(
-        "select h.version, h.happened_at, h.event, h.from_state, h.to_state, h.actor, p.policy \
-         from history h join policies p on p.key = h.policy_key \
-         where h.onboarding_key = ?1 and h.version > ?2 order by h.version limit ?3",
+        "select version, happened_at, event, from_state, to_state, actor, policy_key \
+         from history where onboarding_key = ?1 and version > ?2 order by version limit ?3",
     )
     .bind(key)
     .bind(column(after_version))
     .bind(limit(row_limit))
-    .fetch_all(conn)
+    .fetch_all(&mut *conn)
     .await?;
-    rows.into_iter().map(|row| read_history(id, row)).collect()
+    let mut policies: BTreeMap<i64, Arc<Policy>> = BTreeMap::new();
+    let mut history = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (version, .., policy_key) = row;
+        let policy = match policies.entry(policy_key) {
+            Entry::Occupied(known) => Arc::clone(known.get()),
+            Entry::Vacant(unknown) => {
+                let of_version = |what: String| damaged(id, format!("version {version}: {what}"));
+                let read = policy(conn, policy_key).await?.map_err(of_version)?;
+                Arc::clone(unknown.insert(Arc::new(read)))
+            }
+        };
+        history.push(read_history(id, row, policy)?);
+    }
+    Ok(history)
 }
 
-/// The columns of a row of history: version, time, event, states before and after, actor, policy.
-type HistoryColumns = (i64, i64, String, String, String, String, String);
+/// A policy, or why it can't be read.
+async fn policy(
+    conn: &mut SqliteConnection,
+    key: i64,
+) -> Result<Result<Policy, String>, StoreError> {
+    let text: Option<String> = sqlx::query_scalar("select policy from policies where key = ?1")
+        .bind(key)
+        .fetch_optional(conn)
+        .await?;
+    Ok(text
+        .ok_or_else(|| "its policy is missing".to_owned())
+        .and_then(|text| snapshot::read(&text)))
+}
+
+/// The columns of a row of history: version, time, event, states before and after, actor, and the
+/// key of the policy.
+type HistoryColumns = (i64, i64, String, String, String, String, i64);
 
 fn read_history(
     id: OnboardingId,
-    (version, at, event, from, to, actor, policy): HistoryColumns,
+    (version, at, event, from, to, actor, _): HistoryColumns,
+    policy: Arc<Policy>,
 ) -> Result<HistoryRow, StoreError> {
     let of_version = |what: String| damaged(id, format!("version {version}: {what}"));
     Ok(HistoryRow {
@@ -276,7 +307,7 @@ fn read_history(
         to: state(id, &to)?,
         actor: Actor::from_word(&actor)
             .ok_or_else(|| of_version(format!("there is no actor {actor}")))?,
-        policy: snapshot::read(&policy).map_err(of_version)?,
+        policy,
     })
 }
 

@@ -6,12 +6,12 @@ use super::*;
 fn the_built_in_file_reads_and_says_what_the_state_machine_needs() {
     let table = Requirements::parse(DEFAULT).map_err(|problems| problems.to_string()).unwrap();
     assert_eq!(table, Requirements::default());
+    let accepts = table.accepts();
     let groups = |area: Option<&str>, word: &str| {
         let area = area.map(|area| Area(area.to_owned()));
-        let groups = table.accepted(area.as_ref(), word);
-        let groups = groups
-            .iter()
-            .map(|group| group.iter().map(ToString::to_string).collect::<Vec<_>>().join("+"));
+        let groups = accepts.groups(area.as_ref(), word).into_iter();
+        let groups =
+            groups.map(|group| group.iter().map(ToString::to_string).collect::<Vec<_>>().join("+"));
         groups.collect::<Vec<_>>().join("|")
     };
     let card = "id-passport|id-idcard-front+id-idcard-back";

@@ -131,7 +131,7 @@ async fn row(
         found.add("its state or its times are not those of its snapshot", RESTORE);
     }
     // A policy that was changed since may say otherwise, until the worker has come by.
-    let policies = [Some(policy), replay.and_then(|replay| replay.policy.as_ref())];
+    let policies = [Some(policy), replay.and_then(|replay| replay.policy.as_deref())];
     let must_be_due =
         policies.into_iter().flatten().all(|policy| due::due(onboarding, policy).is_some());
     if must_be_due && !is_due {

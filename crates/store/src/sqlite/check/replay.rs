@@ -1,6 +1,7 @@
 //! History replayed through the rules: what the row and the tasks of an onboarding must be.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use onboarding::{
     Context, Onboarding, OnboardingId, Outcome, Policy, Task, TaskState, Timestamp, apply,
@@ -15,7 +16,7 @@ pub(super) struct Replay {
     /// Every task there ever was, with the time when it was closed.
     pub tasks: BTreeMap<u32, (Task, Option<Timestamp>)>,
     /// The policy of the last row.
-    pub policy: Option<Policy>,
+    pub policy: Option<Arc<Policy>>,
     id: OnboardingId,
 }
 
