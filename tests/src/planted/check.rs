@@ -32,6 +32,8 @@ pub enum Check {
     Engine,
     /// Of what tells others, against receivers that fail.
     Notifications,
+    /// Of the API's own parts: its limits, its places, its document.
+    Server,
     /// Of the binary's settings, and of the commands that need no provider.
     Gangway,
     /// The fixed set of histories.
@@ -53,7 +55,7 @@ pub enum Outcome {
 }
 
 impl Check {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Onboarding,
         Self::Exploration,
         Self::Documents,
@@ -61,6 +63,7 @@ impl Check {
         Self::Store,
         Self::Engine,
         Self::Notifications,
+        Self::Server,
         Self::Gangway,
         Self::Simulation,
         Self::EndToEnd,
@@ -76,6 +79,7 @@ impl Check {
             Self::Store => "store",
             Self::Engine => "engine",
             Self::Notifications => "notifications",
+            Self::Server => "server",
             Self::Gangway => "gangway",
             Self::Simulation => "simulation",
             Self::EndToEnd => "end-to-end",
@@ -97,6 +101,7 @@ impl Check {
             Self::Store => (&["--package", "store"], &[]),
             Self::Engine => (&["--package", "engine"], &[]),
             Self::Notifications => (&["--package", "notifications"], &[]),
+            Self::Server => (&["--package", "server"], &[]),
             Self::Gangway => (&["--package", "gangway"], &[]),
             // Its other tests plant faults of their own.
             Self::Simulation => {
