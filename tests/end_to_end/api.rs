@@ -124,6 +124,13 @@ fn a_user_is_onboarded_over_http_alone() {
         (&known["acknowledged"], &known["createdAt"]),
         (&json!(true), &document["createdAt"])
     );
+    let again = api.json("POST", "/v1/documents", &upload("userId:ada", "id-passport"));
+    let again = again.expect(200).value();
+    assert_eq!(
+        (&again["revision"], &again["createdAt"]),
+        (&json!(1), &document["createdAt"]),
+        "the same file is no edit"
+    );
 
     let history = api.get(&format!("{ADA}/history?limit=3")).expect(200).value();
     let rows = history["history"].as_array().unwrap();

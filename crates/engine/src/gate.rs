@@ -18,6 +18,8 @@ use store::{Closed, Probe, ProviderGate};
 const PROBE_FIRST_MS: u64 = 5_000;
 /// The longest time between two probes.
 const PROBE_LONGEST_MS: u64 = 300_000;
+/// How often it is looked whether a probe that is under way has ended: it may take minutes.
+const PROBE_LOOK_MS: u64 = 250;
 /// At most this many who were refused are remembered; the oldest are forgotten.
 const REMEMBERED_MAX: usize = 64;
 /// When more than this many are refused, it is not because of them.
@@ -115,7 +117,7 @@ impl Gate {
         // A clock that was set back must not put off the probe until that time comes again.
         closed.probe_at = closed.probe_at.min(now.plus_ms(PROBE_LONGEST_MS));
         if self.probing {
-            return Passage::Shut(now.max(closed.probe_at).plus_ms(1));
+            return Passage::Shut(now.max(closed.probe_at).plus_ms(PROBE_LOOK_MS));
         }
         if closed.probe_at > now {
             return Passage::Shut(closed.probe_at);
@@ -297,7 +299,8 @@ mod tests {
         let first = Probe { first: Lane::Read, avoid: ids([1]) };
         assert_eq!(gate.passage(later), Passage::Probe(first));
         gate.probe_begun();
-        assert!(matches!(gate.passage(later), Passage::Shut(_)));
+        let Passage::Shut(next_look) = gate.passage(later) else { panic!("one at a time") };
+        assert!(next_look.ms_since(later) >= PROBE_LOOK_MS, "nobody spins while it is under way");
     }
 
     #[test]

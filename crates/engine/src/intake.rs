@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ::documents::Limits;
+pub use documents::GoodDocument;
 use onboarding::{
     Context, Ended, Event, Onboarding, OnboardingId, Outcome, Problems, Product, Profile, Reason,
     Requirements, Revision, Section, Timestamp, Transition, UserFile, UserLocator, WalletNumber,

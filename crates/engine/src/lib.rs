@@ -15,8 +15,8 @@ pub mod views;
 mod worker;
 
 pub use intake::{
-    Added, Edit, Expected, Intake, IntakeError, OldVerifications, Remembering, Settled,
-    linked_wallets,
+    Added, Edit, Expected, GoodDocument, Intake, IntakeError, OldVerifications, Remembering,
+    Settled, linked_wallets,
 };
 pub use observer::{Called, Observer};
 pub use provider::{Linked, Provider, Upload};

@@ -37,7 +37,7 @@ pub struct Status {
     /// Each wanted product, and each other one that the provider named.
     pub products: Vec<ProductView>,
     /// What a person has to supply, and what was supplied but not judged yet; then what has to
-    /// be renewed.
+    /// be renewed. Nothing of an onboarding that was ended.
     pub pending_tasks: Vec<TaskView>,
     /// Who acts next.
     pub waiting_on: WaitingOn,
@@ -370,6 +370,7 @@ impl Status {
             products: products(onboarding),
             pending_tasks: onboarding
                 .all_tasks()
+                .filter(|_| onboarding.ended.is_none())
                 .map(|task| TaskView::of(user, onboarding, task, needs, reader))
                 .collect(),
             waiting_on,

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -15,13 +16,14 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
 use documents::Given;
-use engine::Settled;
+use engine::{GoodDocument, IntakeError, Settled};
 use onboarding::{
-    Date, DocumentType, Event, Onboarding, OnboardingId, Problems, Revision, UserLocator,
+    Date, DocumentType, Event, Onboarding, OnboardingId, Problems, Revision, Timestamp, UserLocator,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Store as _, StoreError};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::extract::{Id, Raw, media_type, media_type_of, object};
@@ -99,6 +101,7 @@ pub(crate) struct DocumentView {
 }
 
 /// A document as it came, in either form.
+#[derive(Clone)]
 struct Read {
     user: UserLocator,
     document_type: DocumentType,
@@ -121,9 +124,13 @@ pub(crate) async fn post(
     };
     let now = (app.config.now)();
     let (user, kind) = (read.user.as_str().to_owned(), read.document_type.clone());
+    // Of a file that is held already, what was before.
+    let given_before = Arc::new(OnceLock::new());
+    let given_at = Arc::clone(&given_before);
     let answer = move |settled: &Settled| {
         let onboarding = &settled.stored.onboarding;
-        let view = view(onboarding, &kind, now.to_string(), settled.warnings.0.clone());
+        let given_at = given_at.get().cloned().unwrap_or_else(|| now.to_string());
+        let view = view(onboarding, &kind, given_at, settled.warnings.0.clone());
         let view = view.ok_or_else(Problem::internal)?;
         let is_new = settled.unchanged.is_none() && view.revision == Revision::following(None);
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -136,13 +143,17 @@ pub(crate) async fn post(
             ..Answer::new(status, &view)
         })
     };
-    let given = Given {
-        document_type: &read.document_type,
-        bytes: &read.bytes,
-        file_name: read.file_name.as_deref(),
-        expires_at: read.expires_at,
+    let act = async |intake: Intake| {
+        let good = look_at(&app, read.clone(), now).await?;
+        let settled = intake.add_good_document(&read.user, &good, now).await?;
+        if settled.unchanged.is_some()
+            && let Some(before) =
+                created_at(&app, &settled.stored.onboarding, &read.document_type).await?
+        {
+            let _ = given_before.set(before);
+        }
+        Ok(settled)
     };
-    let act = async |intake: Intake| Ok(intake.add_document(&read.user, &given, now).await?);
     // What a form says can be written in many ways: each repetition has another boundary.
     let expires_at = read.expires_at.map(|day| day.to_string()).unwrap_or_default();
     let said: [&[u8]; 5] = [
@@ -154,6 +165,25 @@ pub(crate) async fn post(
     ];
     let request = Repeatable { said: said.to_vec(), ..change.of(Some(&read.user), &[]) };
     once(&app, request, answer, act).await
+}
+
+/// Looks at a document on a thread beside, so that nobody waits for a large picture but its sender.
+async fn look_at(app: &App, read: Read, now: Timestamp) -> Result<GoodDocument, Problem> {
+    let place = Arc::clone(&app.looks_at_documents).acquire_owned().await;
+    let place = place.map_err(|_| Problem::internal())?;
+    let (limits, digest_key) = (app.config.documents, app.digest_key);
+    let looked_at = spawn_blocking(move || {
+        let _place = place;
+        let given = Given {
+            document_type: &read.document_type,
+            bytes: &read.bytes,
+            file_name: read.file_name.as_deref(),
+            expires_at: read.expires_at,
+        };
+        GoodDocument::of(&given, &limits, &digest_key, now)
+    });
+    let looked_at = looked_at.await.map_err(|_| Problem::internal())?;
+    Ok(looked_at.map_err(IntakeError::Refused)?)
 }
 
 fn view(

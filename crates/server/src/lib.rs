@@ -47,6 +47,7 @@ use onboarding::{
 };
 use store::{Actor, SqliteStore, Store as _, StoreError};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
@@ -65,6 +66,9 @@ use idempotency::InProgress;
 use listen::Places;
 use metrics::Watch;
 use routes::Rule;
+
+/// So many documents are looked at at once. What comes beyond them waits its turn.
+const LOOKS_AT_DOCUMENTS_MAX: usize = 2;
 
 /// What the API is told.
 pub struct Config {
@@ -132,6 +136,8 @@ struct Inner {
     document: String,
     page: String,
     streams: Streams,
+    /// The places of documents that are looked at: each takes a thread, and a picture's memory.
+    looks_at_documents: Arc<Semaphore>,
     store_check: StoreCheck,
     stop: CancellationToken,
 }
@@ -163,7 +169,6 @@ impl App {
     fn intake(&self) -> Intake {
         Intake::new(Arc::clone(&self.store), Actor::Api)
             .with_requirements(Arc::clone(&self.config.requirements))
-            .with_limits(self.config.documents)
             .with_old_verifications(self.config.old_verifications)
     }
 
@@ -269,6 +274,7 @@ fn router(
         watch,
         digest_key,
         streams: Streams::default(),
+        looks_at_documents: Arc::new(Semaphore::new(LOOKS_AT_DOCUMENTS_MAX)),
         store_check: StoreCheck::default(),
         stop,
     }));

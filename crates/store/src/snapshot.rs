@@ -67,8 +67,8 @@ pub fn write<T: Snapshot>(snapshot: &T) -> String {
 ///
 /// # Errors
 /// When it is no snapshot of this kind, or of a schema that a newer release wrote.
-pub fn read<T: Snapshot>(json: &str) -> Result<T, String> {
-    let mut tagged: Value = serde_json::from_str(json).map_err(|error| error.to_string())?;
+pub fn read<T: Snapshot>(json: &[u8]) -> Result<T, String> {
+    let mut tagged: Value = serde_json::from_slice(json).map_err(|error| error.to_string())?;
     let schema = tagged.get("schema").and_then(Value::as_u64).ok_or("it has no schema number")?;
     let upgrades = upgrades::<T>(schema)?;
     let mut fields = tagged
@@ -115,9 +115,9 @@ mod tests {
             assert!(!stored.is_empty());
             for stored in stored {
                 assert_eq!(stored["schema"], schema);
-                let snapshot: T = read(&stored.to_string()).unwrap();
+                let snapshot: T = read(stored.to_string().as_bytes()).unwrap();
                 let written = write(&snapshot);
-                assert_eq!(read(&written), Ok(snapshot));
+                assert_eq!(read(written.as_bytes()), Ok(snapshot));
                 if schema == T::SCHEMA {
                     let written: Value = serde_json::from_str(&written).unwrap();
                     assert_eq!(written, stored, "a changed schema gets an upgrade and a sample");
@@ -189,7 +189,7 @@ mod tests {
             (r#"{"schema":2,"parcel":{"weight_kg":3,"is_fragile":true}}"#, 3_000, true),
             (r#"{"schema":3,"parcel":{"weight_g":4,"is_fragile":true}}"#, 4, true),
         ] {
-            assert_eq!(read(stored), Ok(Parcel { weight_g, is_fragile }));
+            assert_eq!(read(stored.as_bytes()), Ok(Parcel { weight_g, is_fragile }));
         }
     }
 
@@ -205,7 +205,7 @@ mod tests {
             (r#"{"schema":0,"parcel":{}}"#, "reads 1 to 3; install the version that wrote it"),
             (r#"{"schema":4,"parcel":{}}"#, "reads 1 to 3; install the version that wrote it"),
         ] {
-            let error = read::<Parcel>(json).unwrap_err();
+            let error = read::<Parcel>(json.as_bytes()).unwrap_err();
             assert!(error.contains(what), "{error}");
         }
     }

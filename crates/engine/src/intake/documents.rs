@@ -2,14 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use documents::{CheckedDocument, Given, check_beside, check_document};
+use documents::{CheckedDocument, Given, Limits, check_beside, check_document};
 use onboarding::{
-    Checked, Document, DocumentType, Event, Onboarding, OnboardingId, Problems, Revision,
+    Checked, Date, Document, DocumentType, Event, Onboarding, OnboardingId, Problems, Revision,
     TaskState, Timestamp, UserLocator,
 };
 use store::{DocumentDigest, PersonalData, Store, StoreError};
 
 use super::{CONFLICTS_MAX, Intake, IntakeError, Request, Settled};
+
+/// A document that was looked at and found good. It holds a person's document and has no `Debug`.
+pub struct GoodDocument {
+    document_type: DocumentType,
+    expires_at: Option<Date>,
+    checked: Checked<CheckedDocument>,
+    digest: DocumentDigest,
+}
+
+impl GoodDocument {
+    /// Looks at what is given. A large picture takes a second and more, so whoever has others to
+    /// serve meanwhile has this done on a thread beside.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn of(
+        given: &Given<'_>,
+        limits: &Limits,
+        digest_key: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<Self, Problems> {
+        Ok(Self {
+            document_type: given.document_type.clone(),
+            expires_at: given.expires_at,
+            checked: check_document(given, limits, now.date())?,
+            digest: DocumentDigest(documents::digest(digest_key, given.bytes)),
+        })
+    }
+}
 
 impl<S: Store> Intake<S> {
     /// Adds a document; it replaces one of the same type.
@@ -22,17 +51,29 @@ impl<S: Store> Intake<S> {
         given: &Given<'_>,
         now: Timestamp,
     ) -> Result<Settled, IntakeError> {
-        let checked =
-            check_document(given, &self.limits, now.date()).map_err(IntakeError::Refused)?;
-        let digest = documents::digest(&self.store.digest_key().await?, given.bytes);
-        let digest = DocumentDigest(digest);
+        let key = self.store.digest_key().await?;
+        let good =
+            GoodDocument::of(given, &self.limits, &key, now).map_err(IntakeError::Refused)?;
+        self.add_good_document(user, &good, now).await
+    }
+
+    /// The same for one that was looked at before.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn add_good_document(
+        &self,
+        user: &UserLocator,
+        good: &GoodDocument,
+        now: Timestamp,
+    ) -> Result<Settled, IntakeError> {
         for _ in 0..CONFLICTS_MAX {
             let stored = self.existing(user).await?;
-            let mut beside = self.compare(&stored.onboarding, given, digest).await?;
+            let mut beside = self.compare(&stored.onboarding, good).await?;
             if beside.is_held {
-                beside.is_held = self.holds(&stored.onboarding, given, &checked.value).await?;
+                beside.is_held = self.holds(&stored.onboarding, good).await?;
             }
-            let request = document_request(&stored.onboarding, given, digest, &checked, beside);
+            let request = document_request(&stored.onboarding, good, beside);
             if let Some(settled) = self.settle(stored, request, now).await? {
                 return Ok(settled);
             }
@@ -45,18 +86,17 @@ impl<S: Store> Intake<S> {
     async fn holds(
         &self,
         onboarding: &Onboarding,
-        given: &Given<'_>,
-        checked: &CheckedDocument,
+        good: &GoodDocument,
     ) -> Result<bool, IntakeError> {
-        let Some(document) = onboarding.documents.get(given.document_type) else {
+        let Some(document) = onboarding.documents.get(&good.document_type) else {
             return Ok(false);
         };
         if !document.content_held {
             return Ok(true);
         }
-        match self.store.document_content(onboarding.id, given.document_type).await {
+        match self.store.document_content(onboarding.id, &good.document_type).await {
             Ok(content) => Ok(content.is_some_and(|content| {
-                content.revision == document.revision && content.bytes == checked.content
+                content.revision == document.revision && content.bytes == good.checked.value.content
             })),
             Err(StoreError::Damaged { .. }) => Ok(false),
             Err(error) => Err(error.into()),
@@ -68,14 +108,14 @@ impl<S: Store> Intake<S> {
     async fn compare(
         &self,
         onboarding: &Onboarding,
-        given: &Given<'_>,
-        digest: DocumentDigest,
+        good: &GoodDocument,
     ) -> Result<Beside, IntakeError> {
+        let (document_type, digest) = (&good.document_type, good.digest);
         let digests = self.store.document_digests(onboarding.id).await?;
         let held = onboarding.documents.iter().filter(|(_, document)| document.is_at_hand());
         let held: BTreeMap<DocumentType, Option<DocumentDigest>> =
             held.map(|(kind, _)| (kind.clone(), digests.get(kind).copied())).collect();
-        let mut problems = check_beside(given.document_type, digest, &held);
+        let mut problems = check_beside(document_type, digest, &held);
         if problems.has_errors() {
             return Err(IntakeError::Refused(problems));
         }
@@ -86,7 +126,7 @@ impl<S: Store> Intake<S> {
             let others = others.join(", ");
             problems.warn("/data", format!("was given for others, too ({others}); {remedy}"));
         }
-        let is_held = held.get(given.document_type) == Some(&Some(digest));
+        let is_held = held.get(document_type) == Some(&Some(digest));
         Ok(Beside { is_held, warnings: problems, duplicates: others })
     }
 }
@@ -100,19 +140,13 @@ struct Beside {
     duplicates: Vec<OnboardingId>,
 }
 
-fn document_request(
-    onboarding: &Onboarding,
-    given: &Given<'_>,
-    digest: DocumentDigest,
-    checked: &Checked<CheckedDocument>,
-    beside: Beside,
-) -> Request {
+fn document_request(onboarding: &Onboarding, good: &GoodDocument, beside: Beside) -> Request {
+    let GoodDocument { document_type, expires_at, checked, digest } = good;
     let mut warnings = checked.warnings.clone();
     warnings.0.extend(beside.warnings.0);
-    if beside.is_held && adds_nothing(onboarding, given) {
+    if beside.is_held && adds_nothing(onboarding, good) {
         return Request { warnings, ..Request::default() };
     }
-    let document_type = given.document_type;
     let before =
         onboarding.documents.get(document_type).map(|document: &Document| document.revision);
     let revision = Revision::following(before);
@@ -120,7 +154,7 @@ fn document_request(
         events: vec![Event::DocumentAdded {
             document_type: document_type.clone(),
             revision,
-            expires_at: given.expires_at,
+            expires_at: *expires_at,
             duplicates: beside.duplicates,
         }],
         personal: vec![
@@ -130,7 +164,7 @@ fn document_request(
                 media_type: checked.value.media_type.as_str().to_owned(),
                 bytes: checked.value.content.clone(),
             },
-            PersonalData::DocumentDigest { document_type: document_type.clone(), digest },
+            PersonalData::DocumentDigest { document_type: document_type.clone(), digest: *digest },
         ],
         warnings,
         wallet: None,
@@ -139,9 +173,9 @@ fn document_request(
 
 /// Whether a file that is held already says nothing by being given again. Where something is asked
 /// for or refused, it does: that this is all that there is, or that it is to be sent once more.
-fn adds_nothing(onboarding: &Onboarding, given: &Given<'_>) -> bool {
-    let held = onboarding.documents.get(given.document_type);
-    held.is_some_and(|held| held.expires_at == given.expires_at)
+fn adds_nothing(onboarding: &Onboarding, good: &GoodDocument) -> bool {
+    let held = onboarding.documents.get(&good.document_type);
+    held.is_some_and(|held| held.expires_at == good.expires_at)
         && onboarding.hold.is_none()
         && onboarding.all_tasks().all(|task| task.state != TaskState::Open)
 }

@@ -248,6 +248,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
     /// What the provider may repeat; `None` if not all of it can be read.
     async fn given(&self, onboarding: &Onboarding) -> Result<Option<Given>, StoreError> {
         let profile = self.profile(onboarding.id).await?.map(|(_, profile)| profile);
+        if onboarding.profile.is_some() && profile.is_none() {
+            return Ok(None);
+        }
         let held = self.store.wallets(onboarding.id).await?;
         let is_held = |number: &WalletNumber| held.iter().any(|held| held.number == *number);
         if !onboarding.wallets.keys().all(is_held) {

@@ -55,6 +55,7 @@ async fn without_the_profile_to_check_it_against_a_message_is_not_kept() {
     for (fault, said) in [
         (ReadFault::Unavailable, "the provider answered with HTTP status 422"),
         (ReadFault::Damaged, "the provider answered with HTTP status 422"),
+        (ReadFault::Missing, "the provider answered with HTTP status 422"),
     ] {
         let world = World::on(FailingStore::new(Policy::default()));
         let user = world.add_user(1).await;

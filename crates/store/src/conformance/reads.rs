@@ -77,6 +77,12 @@ pub async fn tasks_are_listed_until_they_are_closed(backend: &impl Backend) {
     put(&store, answered(&trigger, verified, go_on, at(400), store.policy())).await;
     assert_eq!(states(&store, 1).await, []);
     assert_eq!(states(&store, 2).await, [TaskState::Open]);
+    let reason = || "they asked".to_owned();
+    more(&store, 2, &[Event::Cancelled { reason: reason() }], at(500)).await;
+    assert_eq!(states(&store, 2).await, [], "of who was ended nobody has anything to do");
+    assert_eq!(store.tasks(TaskRequest::first(None, 10)).await.unwrap(), []);
+    more(&store, 2, &[Event::Resumed { reason: reason() }], at(600)).await;
+    assert_eq!(states(&store, 2).await, [TaskState::Open]);
 }
 
 /// Whatever the order in which their onboardings were created.

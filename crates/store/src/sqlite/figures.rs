@@ -1,12 +1,11 @@
 //! What is counted for whoever watches over it. Nothing here is personal data, and nothing writes.
 
-use std::path::Path;
 use std::time::Duration;
 
 use onboarding::{Event, Lane, Onboarding, State, Timestamp};
 use sqlx::SqliteConnection;
 
-use super::{SqliteStore, rows};
+use super::{SqliteStore, open, rows};
 use crate::due::Queue;
 use crate::{StoreError, snapshot};
 
@@ -122,8 +121,8 @@ impl SqliteStore {
             slowdowns: slowdowns.collect::<Result<_, StoreError>>()?,
             deliveries_pending: rows::number("deliveries", pending)?,
             delivery_oldest_at: oldest.map(Timestamp),
-            database_bytes: size(&self.path),
-            log_bytes: size(&with_suffix(&self.path, "-wal")),
+            database_bytes: self.path.metadata().map_or(0, |file| file.len()),
+            log_bytes: open::log_bytes(&self.path),
         })
     }
 
@@ -132,7 +131,7 @@ impl SqliteStore {
     /// # Errors
     /// When they can't be read.
     pub async fn census_page(&self, after: i64, limit: usize) -> Result<CensusPage, StoreError> {
-        let found: Vec<(i64, String)> = sqlx::query_as(
+        let found: Vec<(i64, Vec<u8>)> = sqlx::query_as(
             "select key, snapshot from onboardings where key > ?1 order by key limit ?2",
         )
         .bind(after)
@@ -180,7 +179,7 @@ impl SqliteStore {
 
 /// The columns of a change: key, version, time, event, states before and after, and, where the
 /// state changed, when the one before began and when verification was last begun.
-type ChangeColumns = (i64, i64, i64, String, String, String, Option<i64>, Option<i64>);
+type ChangeColumns = (i64, i64, i64, Vec<u8>, Vec<u8>, Vec<u8>, Option<i64>, Option<i64>);
 
 /// A state begins with the first row or with one that changes it, and verification with its state.
 /// Each is the newest such row of the onboarding, found by the index of its versions.
@@ -240,15 +239,4 @@ async fn queue_figures(
         wanted: rows::number("wanted", wanted)?,
         oldest_at: oldest.map(Timestamp).filter(|at| *at <= now),
     })
-}
-
-/// The size of a file; of one that is not there, 0.
-fn size(path: &Path) -> u64 {
-    path.metadata().map_or(0, |file| file.len())
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> std::path::PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

@@ -43,7 +43,7 @@ pub(super) enum Whose<'a> {
 }
 
 /// [`OnboardingColumns`], and the locator.
-type ColumnsAndUser = (i64, Vec<u8>, i64, String, Option<String>);
+type ColumnsAndUser = (i64, Vec<u8>, i64, Vec<u8>, Option<Vec<u8>>);
 
 /// The columns of an onboarding, and its user unless that one can't be read, by one statement:
 /// most of what a read takes is the way to its connection and back.
@@ -67,7 +67,7 @@ pub(super) async fn onboarding(
     };
     let row: Option<ColumnsAndUser> = query.fetch_optional(conn).await?;
     Ok(row.map(|(key, id, version, snapshot, locator)| {
-        let user = locator.and_then(|locator| locator.parse().ok());
+        let user = locator.and_then(|locator| user_of(&locator));
         ((key, id, version, snapshot), user)
     }))
 }
@@ -78,14 +78,18 @@ pub(super) async fn users(
     keys: &[i64],
 ) -> Result<BTreeMap<i64, UserLocator>, sqlx::Error> {
     let keys = serde_json::to_string(keys).expect("a list of numbers has a JSON form");
-    let rows: Vec<(i64, String)> = sqlx::query_as(
+    let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
         "select onboarding_key, locator from users \
          where onboarding_key in (select value from json_each(?1))",
     )
     .bind(keys)
     .fetch_all(conn)
     .await?;
-    Ok(rows.into_iter().filter_map(|(key, locator)| Some((key, locator.parse().ok()?))).collect())
+    Ok(rows.into_iter().filter_map(|(key, locator)| Some((key, user_of(&locator)?))).collect())
+}
+
+fn user_of(locator: &[u8]) -> Option<UserLocator> {
+    str::from_utf8(locator).ok()?.parse().ok()
 }
 
 /// Notes whose a new onboarding is.

@@ -27,13 +27,13 @@ impl Presence {
 
     /// That it is still there, and whole as far as its length tells.
     pub fn check(&self) -> Result<(), OpenError> {
+        // Before the look: of a longer file that another looks at meanwhile, this one knows nothing.
+        let bytes_min = self.bytes_min.load(Ordering::Acquire);
         let file = metadata(&self.path)?;
-        if (file.dev(), file.ino()) != self.file
-            || file.len() < self.bytes_min.load(Ordering::Relaxed)
-        {
+        if (file.dev(), file.ino()) != self.file || file.len() < bytes_min {
             return Err(OpenError::Gone { path: self.path.clone() });
         }
-        self.bytes_min.fetch_max(file.len(), Ordering::Relaxed);
+        self.bytes_min.fetch_max(file.len(), Ordering::AcqRel);
         Ok(())
     }
 }

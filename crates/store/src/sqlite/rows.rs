@@ -20,8 +20,10 @@ use crate::due::{self, Due};
 use crate::snapshot::{self, Snapshot};
 use crate::{Actor, HistoryRow, ListRequest, StoreError, Stored, StoredTask, TaskRequest};
 
-/// The columns of an onboarding that are read back: key, id, version, snapshot.
-pub(super) type OnboardingColumns = (i64, Vec<u8>, i64, String);
+/// The columns of an onboarding that are read back: key, id, version, snapshot. Text that is no
+/// UTF-8 is damage of its row, and must not fail the statement that reads others as well, so it
+/// is read as bytes here and below.
+pub(super) type OnboardingColumns = (i64, Vec<u8>, i64, Vec<u8>);
 
 fn read_stored(
     (_, id, version, json): OnboardingColumns,
@@ -141,22 +143,28 @@ async fn rows_after(
     state: Option<State>,
     row_limit: usize,
 ) -> Result<Vec<OnboardingColumns>, sqlx::Error> {
-    sqlx::query_as(
-        "select key, id, version, snapshot from onboardings \
-         where key > ?1 and (?2 is null or state = ?2) order by key limit ?3",
-    )
-    .bind(key)
-    .bind(state.map(State::as_str))
-    .bind(limit(row_limit))
-    .fetch_all(conn)
-    .await
+    let query = match state {
+        None => sqlx::query_as(ALL_ROWS).bind(key).bind(limit(row_limit)),
+        Some(state) => {
+            sqlx::query_as(ROWS_OF_STATE).bind(key).bind(limit(row_limit)).bind(state.as_str())
+        }
+    };
+    query.fetch_all(conn).await
 }
+
+const ALL_ROWS: &str =
+    "select key, id, version, snapshot from onboardings where key > ?1 order by key limit ?2";
+
+/// A statement of its own, which goes by the index: one for both would read every row.
+pub(super) const ROWS_OF_STATE: &str = "\
+    select key, id, version, snapshot from onboardings \
+    where state = ?3 and key > ?1 order by key limit ?2";
 
 /// How many onboardings there are in each state.
 pub(super) async fn counts(
     conn: &mut SqliteConnection,
 ) -> Result<BTreeMap<State, u64>, StoreError> {
-    let rows: Vec<(String, i64)> =
+    let rows: Vec<(Vec<u8>, i64)> =
         sqlx::query_as("select state, count(*) from onboardings group by state")
             .fetch_all(conn)
             .await?;
@@ -177,10 +185,17 @@ pub(super) async fn tasks(
             None => return Ok(Vec::new()),
         },
     };
+    let key = match id {
+        None => None,
+        Some(id) => match key_of(conn, id).await? {
+            Some(key) => Some(key),
+            None => return Ok(Vec::new()),
+        },
+    };
     let mut tasks = Vec::new();
     // Once, unless there is a damaged row.
     while tasks.len() < task_limit {
-        let rows = tasks_after(conn, after, id, task_limit - tasks.len()).await?;
+        let rows = tasks_after(conn, after, key, task_limit - tasks.len()).await?;
         let Some((opened_at, task_key, ..)) = rows.last() else { break };
         after = (*opened_at, *task_key);
         let keys: Vec<i64> = rows.iter().map(|(_, _, _, key, ..)| *key).collect();
@@ -210,7 +225,7 @@ async fn place_of_task(
 
 /// The columns of a task that are read back: when it was opened, its key, snapshot, and those of
 /// its onboarding.
-type TaskColumns = (i64, i64, String, i64, Vec<u8>, i64, String);
+type TaskColumns = (i64, i64, Vec<u8>, i64, Vec<u8>, i64, Vec<u8>);
 
 fn read_task(
     (_, _, json, key, id, version, snapshot): TaskColumns,
@@ -224,23 +239,27 @@ fn read_task(
 
 async fn tasks_after(
     conn: &mut SqliteConnection,
-    (opened_at, key): (i64, i64),
-    id: Option<OnboardingId>,
+    (opened_at, task_key): (i64, i64),
+    of: Option<i64>,
     row_limit: usize,
 ) -> Result<Vec<TaskColumns>, sqlx::Error> {
-    sqlx::query_as(
-        "select t.opened_at, t.key, t.snapshot, o.key, o.id, o.version, o.snapshot \
-         from tasks t join onboardings o on o.key = t.onboarding_key \
-         where t.closed_at is null and (t.opened_at, t.key) > (?1, ?2) \
-         and (?3 is null or o.id = ?3) order by t.opened_at, t.key limit ?4",
-    )
-    .bind(opened_at)
-    .bind(key)
-    .bind(id.as_ref().map(id_bytes))
-    .bind(limit(row_limit))
-    .fetch_all(conn)
-    .await
+    let query = sqlx::query_as(if of.is_some() { TASKS_OF_ONE } else { TASKS_OF_ALL });
+    query.bind(opened_at).bind(task_key).bind(limit(row_limit)).bind(of).fetch_all(conn).await
 }
+
+/// Of who was ended nobody has anything to do; resumed, they have it again.
+pub(super) const TASKS_OF_ALL: &str = "\
+    select t.opened_at, t.key, t.snapshot, o.key, o.id, o.version, o.snapshot \
+    from tasks t join onboardings o on o.key = t.onboarding_key \
+    where t.closed_at is null and (t.opened_at, t.key) > (?1, ?2) and o.state not in ('cancelled', 'erased') \
+    order by t.opened_at, t.key limit ?3";
+
+/// A statement of its own, which goes by the onboarding's index.
+pub(super) const TASKS_OF_ONE: &str = "\
+    select t.opened_at, t.key, t.snapshot, o.key, o.id, o.version, o.snapshot \
+    from tasks t join onboardings o on o.key = t.onboarding_key \
+    where t.onboarding_key = ?4 and t.closed_at is null and (t.opened_at, t.key) > (?1, ?2) \
+    and o.state not in ('cancelled', 'erased') order by t.opened_at, t.key limit ?3";
 
 /// The history of an onboarding after a version.
 pub(super) async fn history(
@@ -280,7 +299,7 @@ async fn policy(
     conn: &mut SqliteConnection,
     key: i64,
 ) -> Result<Result<Policy, String>, StoreError> {
-    let text: Option<String> = sqlx::query_scalar("select policy from policies where key = ?1")
+    let text: Option<Vec<u8>> = sqlx::query_scalar("select policy from policies where key = ?1")
         .bind(key)
         .fetch_optional(conn)
         .await?;
@@ -291,7 +310,7 @@ async fn policy(
 
 /// The columns of a row of history: version, time, event, states before and after, actor, and the
 /// key of the policy.
-type HistoryColumns = (i64, i64, String, String, String, String, i64);
+type HistoryColumns = (i64, i64, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, i64);
 
 fn read_history(
     id: OnboardingId,
@@ -305,8 +324,10 @@ fn read_history(
         event: snapshot::read(&event).map_err(of_version)?,
         from: state(id, &from)?,
         to: state(id, &to)?,
-        actor: Actor::from_word(&actor)
-            .ok_or_else(|| of_version(format!("there is no actor {actor}")))?,
+        actor: str::from_utf8(&actor)
+            .ok()
+            .and_then(Actor::from_word)
+            .ok_or_else(|| of_version("its actor is none that there is".to_owned()))?,
         policy,
     })
 }
@@ -438,12 +459,13 @@ pub(super) fn damaged(id: impl Display, what: impl Display) -> StoreError {
     StoreError::Damaged { id: id.to_string(), what: what.to_string() }
 }
 
-fn read<T: Snapshot>(id: OnboardingId, json: &str) -> Result<T, StoreError> {
+fn read<T: Snapshot>(id: OnboardingId, json: &[u8]) -> Result<T, StoreError> {
     snapshot::read(json).map_err(|what| damaged(id, what))
 }
 
-pub(super) fn state(id: impl Display, word: &str) -> Result<State, StoreError> {
-    State::from_word(word).ok_or_else(|| damaged(id, format!("there is no state {word}")))
+pub(super) fn state(id: impl Display, word: &[u8]) -> Result<State, StoreError> {
+    let state = str::from_utf8(word).ok().and_then(State::from_word);
+    state.ok_or_else(|| damaged(id, "its state is none that there is"))
 }
 
 /// A lane from its column.

@@ -515,6 +515,23 @@ async fn a_claim_reads_due_rows_by_index() {
 }
 
 #[tokio::test]
+async fn a_list_of_one_state_or_of_one_users_tasks_reads_no_others() {
+    let place = Place::new();
+    drop(place.open().await);
+    let mut conn = place.raw().await;
+    for (sql, index) in [
+        (rows::ROWS_OF_STATE, "USING INDEX onboardings_by_state (state=? AND rowid>?)"),
+        (rows::TASKS_OF_ALL, "USING INDEX tasks_pending"),
+        (rows::TASKS_OF_ONE, "(onboarding_key=?"),
+    ] {
+        let sql = AssertSqlSafe(format!("explain query plan {sql}"));
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap();
+        assert!(plan.iter().any(|(.., step)| step.contains(index)), "{plan:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_database_refuses_impossible_rows() {
     let place = Place::new();
     let store = place.open().await;

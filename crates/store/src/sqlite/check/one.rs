@@ -150,7 +150,8 @@ async fn tasks(
     replay: &Replay,
     found: &mut Findings,
 ) -> Result<(), StoreError> {
-    let rows: Vec<(u32, String, Option<i64>, String)> = sqlx::query_as(
+    type Columns = (u32, Vec<u8>, Option<i64>, Vec<u8>);
+    let rows: Vec<Columns> = sqlx::query_as(
         "select number, state, closed_at, snapshot from tasks \
          where onboarding_key = ?1 order by number",
     )
@@ -170,7 +171,9 @@ async fn tasks(
             }
         };
         let is_it = replay.tasks.get(&number).is_none_or(|(task, at)| {
-            *task == stored && task.state.as_str() == state && *at == closed_at.map(Timestamp)
+            *task == stored
+                && task.state.as_str().as_bytes() == state
+                && *at == closed_at.map(Timestamp)
         });
         if !is_it {
             found.add(format!("its task {number} is not what its history says"), RESTORE);

@@ -15,18 +15,25 @@ use crate::conformance::{answered, begin_to_trigger};
 async fn a_damaged_row_stops_no_claim_of_another() {
     let place = Place::new();
     let store = place.open().await;
-    for number in 1..=3 {
+    for number in 1..=5 {
         begin(&store, number, NOW).await;
     }
     place
         .run(
             r#"update onboardings set snapshot = '{"schema":1,"onboarding":{}}' where key = 1;
-            update onboardings set snapshot = json_set(snapshot, '$.schema', 999) where key = 2;"#,
+            update onboardings set snapshot = json_set(snapshot, '$.schema', 999) where key = 2;
+            update onboardings set snapshot = '{"a":"' || cast(x'ff' as text) || '"}' where key = 3;
+            update users set locator = 'userId:' || cast(x'ff' as text) where onboarding_key = 4;"#,
         )
         .await;
     let claims = claim(&store, NOW).await;
-    assert_eq!(ids(&claims), [id(3)]);
-    for (number, what) in [(1, "missing field"), (2, "its schema is 999")] {
+    assert_eq!(ids(&claims), [id(5)]);
+    for (number, what) in [
+        (1, "missing field"),
+        (2, "its schema is 999"),
+        (3, "invalid unicode code point"),
+        (4, "it has no user that can be read"),
+    ] {
         let error = store.load(id(number)).await.unwrap_err();
         assert!(
             matches!(&error, StoreError::Damaged { id: whose, what: found }
@@ -34,7 +41,7 @@ async fn a_damaged_row_stops_no_claim_of_another() {
             "{error}"
         );
     }
-    assert_eq!(ids(&claim(&store, at(WORKER.lease_ms)).await), [id(3)], "it is not tried at once");
+    assert_eq!(ids(&claim(&store, at(WORKER.lease_ms)).await), [id(5)], "it is not tried at once");
 }
 
 /// Three users with one open task each, of whom the second's rows are damaged.
@@ -56,7 +63,9 @@ async fn a_damaged_row_is_passed_over_in_lists_with_an_error_that_names_it() {
     for damage in [
         "update onboardings set snapshot = '{}' where key = 2",
         "update onboardings set version = version + 1 where key = 2",
+        "update onboardings set snapshot = '{\"a\":\"' || cast(x'ff' as text) || '\"}' where key = 2",
         "update users set locator = 'no:one' where onboarding_key = 2",
+        "update users set locator = 'userId:' || cast(x'ff' as text) where onboarding_key = 2",
         "delete from users where onboarding_key = 2",
     ] {
         let place = Place::new();
@@ -84,6 +93,7 @@ async fn a_damaged_row_is_passed_over_in_lists_with_an_error_that_names_it() {
 async fn a_damaged_task_is_passed_over_with_an_error_that_names_its_onboarding() {
     for damage in [
         "update tasks set snapshot = '{}' where onboarding_key = 2",
+        "update tasks set snapshot = '{\"a\":\"' || cast(x'ff' as text) || '\"}' where onboarding_key = 2",
         "update onboardings set snapshot = '{}' where key = 2",
         "delete from users where onboarding_key = 2",
     ] {
@@ -99,6 +109,30 @@ async fn a_damaged_task_is_passed_over_with_an_error_that_names_its_onboarding()
         assert_eq!(store.tasks(TaskRequest::first(Some(id(2)), 10)).await.unwrap(), []);
         assert_eq!(log.errors_that_name(id(2)), 3, "{damage}: {log:?}");
     }
+}
+
+#[tokio::test]
+async fn a_row_of_history_that_is_no_text_is_passed_over_by_whoever_follows_all() {
+    let place = Place::new();
+    let store = with_a_damaged_one(
+        &place,
+        "update history set event = '{\"a\":\"' || cast(x'ff' as text) || '\"}' where key = 2",
+    )
+    .await;
+    let end = store.history_end().await.unwrap();
+    let changes = store.changes_after(0, 100).await.unwrap();
+    assert_eq!((changes.cursor, changes.rows.len()), (end, usize::try_from(end).unwrap() - 1));
+    let (mut sound, mut damaged) = (0, 0);
+    for number in 1..=3 {
+        match store.history(id(number), 0, 100).await {
+            Ok(rows) if !rows.is_empty() => sound += 1,
+            Err(StoreError::Damaged { id: whose, .. }) if whose == id(number).to_string() => {
+                damaged += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((sound, damaged), (2, 1));
 }
 
 #[tokio::test]
