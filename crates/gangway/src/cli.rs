@@ -483,6 +483,9 @@ pub(crate) struct Tasks {
     /// At most so many, oldest first
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: u32,
+    /// Only those after this one: the id of the last one of the page before
+    #[arg(long, value_name = "ID", value_parser = task_id)]
+    pub(crate) after: Option<(OnboardingId, u32)>,
     #[command(flatten)]
     pub(crate) lang: Lang,
     #[command(flatten)]
@@ -602,6 +605,14 @@ pub(crate) fn word(text: &str) -> Result<&str, &'static str> {
 fn onboarding_id(text: &str) -> Result<OnboardingId, &'static str> {
     let id = text.parse().map(OnboardingId);
     id.map_err(|_| "write the id of a user as `gangway users --json` shows it, not the locator")
+}
+
+fn task_id(text: &str) -> Result<(OnboardingId, u32), &'static str> {
+    let read = || {
+        let (id, number) = text.rsplit_once('-')?;
+        Some((OnboardingId(id.parse().ok()?), number.parse().ok()?))
+    };
+    read().ok_or("write the id of a task as `gangway tasks --json` shows it")
 }
 
 fn date(text: &str) -> Result<Date, &'static str> {

@@ -52,7 +52,7 @@ Exit codes:
   2   wrong usage of the command line
   3   no such user
   5   conflict: it can't be done to the onboarding as it is
- `status`, `status --watch` and `verify --wait` answer with the user's standing:
+ `status`, `status --watch`, `explain` and `verify --wait` answer with the user's standing:
   10  a person must act: supply what is asked for, or ask for verification
   11  in verification: Gangway or the provider is at work
   12  rejected

@@ -155,7 +155,8 @@ fn parameters(route: &Route, generator: &mut SchemaGenerator) -> Vec<Value> {
             "schema": { "type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX,
                         "pattern": "^[!-~]+$" } }));
         parameters.push(json!({ "name": "If-Match", "in": "header", "required": false,
-            "description": "The ETag of the status that the request is made for, or several, or *.",
+            "description": "The ETag of the status that the request is made for, or several, or *. \
+                `If-None-Match: *`, in its place, demands that there is no such user yet.",
             "schema": { "type": "string", "pattern": "^([*]|(W/)?\"[0-9]{1,18}\"( ?, ?(W/)?\"[0-9]{1,18}\")*)$", "examples": ["*"] } }));
     }
     parameters

@@ -234,11 +234,12 @@ impl Tables {
         self.rows.iter().find(|row| row.onboarding.id == id)
     }
 
-    /// Stores the change, and answers the key of its row; `None` is a conflict.
+    /// Whether a request was answered before, and its answer is kept still.
     fn knows(&self, Remember { answered, forget_before }: &Remember) -> bool {
         self.answered.get(&answered.request).is_some_and(|at| at >= forget_before)
     }
 
+    /// Stores the change, and answers the key of its row; `None` is a conflict.
     fn change(&mut self, commit: Commit, policy: &Arc<Policy>) -> Option<usize> {
         let stored = self.key_of(commit.id);
         let Some(first) = commit.transitions.first() else { return stored };

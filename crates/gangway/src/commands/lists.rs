@@ -64,22 +64,23 @@ pub(super) async fn tasks(settings: &Settings, args: cli::Tasks) -> Result<Exit,
     };
     let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let now = clock::now();
-    let stored = store.tasks(TaskRequest::first(id, limit)).await?;
+    let stored = store.tasks(TaskRequest { of: id, after: args.after, limit }).await?;
     let reader = settings.reader(&args.lang.or(&settings.texts), now);
     let tasks = views::tasks(&*store, &stored, &reader).await?;
     if args.output.json {
         print_json(&tasks)?;
-        return Ok(Exit::Done);
-    }
-    if tasks.is_empty() {
+    } else if tasks.is_empty() {
         note("none");
-        return Ok(Exit::Done);
+    } else {
+        let mut table = Table::new(&[&["USER"][..], &view::TASK_COLUMNS].concat());
+        for UserTask { user, task } in &tasks {
+            table.row([user.clone()].into_iter().chain(view::task_cells(task, now)));
+        }
+        print(&table.render())?;
     }
-    let mut table = Table::new(&[&["USER"][..], &view::TASK_COLUMNS].concat());
-    for UserTask { user, task } in &tasks {
-        table.row([user.clone()].into_iter().chain(view::task_cells(task, now)));
+    if let Some(last) = tasks.last().filter(|_| tasks.len() == limit) {
+        note(&format!("there may be more: --after {}", last.task.id));
     }
-    print(&table.render())?;
     Ok(Exit::Done)
 }
 

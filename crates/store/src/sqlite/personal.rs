@@ -297,7 +297,7 @@ pub(super) async fn wallets(
     let content = rows.iter().filter_map(|row| {
         let content = wallet(key, row);
         if content.is_none() {
-            error!(number = key, "a wallet can't be read; run `gangway doctor --check-store`");
+            error!(row = key, "a wallet can't be read; run `gangway doctor --check-store`");
         }
         content
     });

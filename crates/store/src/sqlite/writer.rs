@@ -29,7 +29,8 @@ pub(super) const BATCH_WRITES_MAX: usize = 256;
 const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// After so many transactions the writer looks whether the log holds destroyed data. An idle
-/// worker looks for work once a second, so it comes to this about once a minute.
+/// worker looks for work four times a second, so it comes to this about four times a minute; one
+/// that waits for a closed provider comes to it with whatever else is written.
 pub(super) const TRANSACTIONS_A_LOOK: u32 = 64;
 
 /// Something to be written, whole or not at all. It may be run again after a failed
