@@ -96,14 +96,19 @@ impl SqliteStore {
     ) -> Result<Self, OpenError> {
         let path = options.get_filename();
         presence::refuse_to_replace(path)?;
+        // An older worker has to be gone before the schema is changed. Who holds the lock has a
+        // database, though, so one that is empty was cut off: a new one is locked later.
+        let is_new = path.metadata().map_or(true, |file| file.len() == 0);
+        let mut lock = match role {
+            Role::Worker if !is_new => Some(open::lock_for_worker(path).await?),
+            Role::Worker | Role::Beside => None,
+        };
         open::create_file(path)?;
         let mut conn = open::connect(options).await?;
-        open::migrate(&mut conn, path).await?;
-        // Not before: who holds the lock has a database, so one that is empty was cut off.
-        let lock = match role {
-            Role::Worker => Some(open::lock_for_worker(path).await?),
-            Role::Beside => None,
-        };
+        open::migrate(&mut conn, path, role).await?;
+        if role == Role::Worker && lock.is_none() {
+            lock = Some(open::lock_for_worker(path).await?);
+        }
         let presence = Arc::new(Presence::of(path)?);
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -185,6 +190,7 @@ impl SqliteStore {
 type WatchOfCommits = OnceLock<Box<dyn Fn(GroupCommit) + Send + Sync>>;
 
 /// What a process is to the store.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// The one that makes the calls.
     Worker,

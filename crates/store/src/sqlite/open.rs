@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 use tracing::warn;
 
+use super::Role;
 #[cfg(feature = "break-points")]
 use crate::break_point;
 
@@ -68,6 +69,15 @@ pub enum OpenError {
     )]
     Newer {
         /// The file.
+        path: PathBuf,
+    },
+    /// An older worker runs on it, which would not understand what is written from then on.
+    #[error(
+        "{path} is to be brought to this release's schema, and a `gangway serve` of an older \
+         release runs on it; stop that one first, then start this release's"
+    )]
+    OlderWorkerRunning {
+        /// The database.
         path: PathBuf,
     },
     /// Another worker runs on it.
@@ -312,10 +322,19 @@ fn is_sound(version: &str) -> bool {
 }
 
 /// Brings the schema up to date. A database that is up to date is not written, so that one on
-/// a read-only disk can still be read.
-pub(super) async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    if pending_migrations(conn, path).await?.is_empty() {
+/// a read-only disk can still be read; nor, by who is beside it, one that an older worker has.
+pub(super) async fn migrate(
+    conn: &mut SqliteConnection,
+    path: &Path,
+    role: Role,
+) -> Result<(), OpenError> {
+    let pending = pending_migrations(conn, path).await?;
+    if pending.is_empty() {
         return Ok(());
+    }
+    let is_new = pending.len() == migrations().len();
+    if role == Role::Beside && !is_new && is_locked_by_worker(path) {
+        return Err(OpenError::OlderWorkerRunning { path: path.to_owned() });
     }
     // The write lock comes first: of two processes that find a new file, one waits.
     let begun = conn.begin_with("begin immediate").await;

@@ -477,6 +477,20 @@ async fn a_database_that_was_removed_under_a_worker_is_not_made_anew_beside_it()
 }
 
 #[tokio::test]
+async fn a_schema_is_not_changed_under_an_older_worker() {
+    let place = Place::new();
+    let older = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.unwrap();
+    place
+        .run("delete from _sqlx_migrations where version = (select max(version) from _sqlx_migrations)")
+        .await;
+    let beside = SqliteStore::open(&place.url(), Policy::default()).await.err();
+    assert!(matches!(beside, Some(OpenError::OlderWorkerRunning { .. })), "{beside:?}");
+    let worker = SqliteStore::open_for_worker(&place.url(), Policy::default()).await.err();
+    assert!(matches!(worker, Some(OpenError::WorkerRunning { .. })), "{worker:?}");
+    drop(older);
+}
+
+#[tokio::test]
 async fn readers_see_nothing_half_written() {
     let place = Place::new();
     let store = place.open().await;
