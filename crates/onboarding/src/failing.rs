@@ -81,7 +81,7 @@ impl Onboarding {
                 self.verification.in_doubt.as_ref().is_some_and(|doubt| doubt.trigger == *trigger)
                     || self.next_call().as_ref() == Some(call)
             }
-            Call::ReadUser { epoch } => *epoch == self.epoch && self.registration.is_unconfirmed,
+            Call::ReadUser { epoch } => *epoch == self.epoch && self.is_to_be_read(),
             Call::CheckStatus { epoch } => *epoch == self.epoch,
             Call::LinkWallet { number, revision } => self.awaits_wallet(*number, *revision),
         }
@@ -123,6 +123,7 @@ impl Onboarding {
             profile.acknowledged = None;
         }
         self.registration.is_unconfirmed = false;
+        self.registration.texts_due = false;
         for consent in [&mut self.consent, &mut self.terms].into_iter().flatten() {
             consent.acknowledged = None;
         }

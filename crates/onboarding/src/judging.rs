@@ -80,6 +80,7 @@ impl Onboarding {
         self.observe(epoch, eligibility, cx);
         // Whoever can be asked about is not forgotten.
         self.forgotten = 0;
+        self.read_now_and_then(cx);
         Ok(())
     }
 

@@ -72,7 +72,7 @@ pub struct Policy {
 /// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds. Edition 1
 /// took what was waived for supplied, an older consent for a newer one, and each document for one
 /// that nothing else stands in for.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 3;
 
 /// So many reminders of one round of a task may be configured.
 pub const REMINDERS_MAX: usize = 8;
@@ -179,6 +179,11 @@ impl Policy {
     /// newer one, and a document that is needed from one that another stands in for.
     pub(crate) const fn tells_apart(&self) -> bool {
         self.rules >= 2
+    }
+
+    /// Whether the provider's texts are watched for who is verified.
+    pub(crate) const fn watches_texts(&self) -> bool {
+        self.rules >= 3 && self.confirm_registration
     }
 
     /// By when a person has to supply what is asked for at `now`.

@@ -212,7 +212,7 @@ impl Onboarding {
         if profile.acknowledged != Some(profile.revision) {
             return Some(Call::RegisterUser { revision: profile.revision });
         }
-        if self.registration.is_unconfirmed {
+        if self.is_to_be_read() {
             return Some(Call::ReadUser { epoch: self.epoch });
         }
         let (document_type, revision) = self.document_to_upload()?;

@@ -112,6 +112,8 @@ pub(crate) enum Sight {
     SectionSentAgain,
     /// It was sent often enough, and is held.
     SectionNotShown,
+    /// Who stays verified is read for the provider's texts.
+    TextsRead,
     /// What was to be renewed was, or need not be any more.
     RenewalClosed,
     /// What was renewed has to be renewed again.
@@ -125,9 +127,10 @@ pub(crate) enum Sight {
 }
 
 impl Sight {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::SectionSentAgain,
         Self::SectionNotShown,
+        Self::TextsRead,
         Self::RenewalClosed,
         Self::RenewalAskedAgain,
         Self::RefusedLookedAt,
@@ -139,6 +142,7 @@ impl Sight {
         match self {
             Self::SectionSentAgain => "a section that is not shown is sent again",
             Self::SectionNotShown => "a section that is not shown is held",
+            Self::TextsRead => "a verified user is read for the texts",
             Self::RenewalClosed => "a renewal is closed",
             Self::RenewalAskedAgain => "a renewal is asked for again",
             Self::RefusedLookedAt => "a refused user is looked at",

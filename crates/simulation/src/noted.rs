@@ -329,6 +329,12 @@ pub(crate) fn follow_registration(
         return is_asked.then_some(None).ok_or("a registration that nobody looks at");
     }
     let Event::UserRead { shown, .. } = event else { return Ok(None) };
+    if !before.registration.is_unconfirmed {
+        let is_left_alone = after.profile == before.profile && after.state == before.state;
+        return is_left_alone
+            .then_some(Some(Sight::TextsRead))
+            .ok_or("more than the texts is read");
+    }
     let sections = before.profile.iter().flat_map(|profile| profile.sections.keys());
     let said: Vec<Option<bool>> =
         sections.map(|section| shown.sections.get(section).copied()).collect();

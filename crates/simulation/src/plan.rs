@@ -242,6 +242,11 @@ impl Times {
             consent_valid_ms: self.consent_valid_ms,
             rejected_recheck_ms: self.rejected_recheck_ms,
             resends_max: self.resends_max,
+            // Often enough, in a third of the histories, that what comes with some looks comes.
+            recheck_ms: match self.rejected_recheck_ms {
+                DAY_MS => DAY_MS,
+                _ => policy.recheck_ms,
+            },
             ..policy
         }
     }

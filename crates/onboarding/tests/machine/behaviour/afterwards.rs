@@ -1,8 +1,8 @@
 //! What comes after a verdict, and what people may let pass.
 
 use onboarding::{
-    Date, DocumentType, DueSource, Event, Policy, ProductStatus, Reason, Request, Section, Shown,
-    State, TaskState, next_note,
+    Call, Date, DocumentType, DueSource, Event, Policy, ProductStatus, Reason, Request, Section,
+    Shown, State, TaskState, next_note,
 };
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, tasks, verified};
@@ -252,6 +252,36 @@ fn a_changed_privacy_policy_asks_for_a_new_consent_until_it_is_given() {
     driver.happen(&consent_given(2));
     driver.acknowledge_all();
     assert!(driver.onboarding.renewals.is_empty());
+}
+
+#[test]
+fn a_change_of_the_texts_is_seen_of_who_stays_verified() {
+    let mut driver = Driver::wanting_onramp();
+    driver.policy.confirm_registration = true;
+    driver.happen(&consent_given(1));
+    driver.happen(&profile_set(1, &KYC));
+    driver.happen(&Event::VerificationRequested);
+    driver.trigger(&onramp(ProductStatus::Verified));
+    let verified = onramp(ProductStatus::Verified);
+    let mut looks = 0;
+    let epoch = loop {
+        driver.check(&verified);
+        looks += 1;
+        if let (Call::ReadUser { epoch }, _) = driver.due_call() {
+            break epoch;
+        }
+        assert!(looks < 10, "nobody reads the user");
+    };
+    assert_eq!(driver.onboarding.state, State::Verified);
+    // What is not kept any more of who was judged is not sent again.
+    let sections = [(Section::UserDetails, false), (Section::KycData, false)].into();
+    let shown = Shown { privacy_policy: Some(false), sections, ..Shown::default() };
+    driver.happen(&Event::UserRead { epoch, shown });
+    assert_eq!(driver.onboarding.state, State::Verified);
+    assert_eq!(note_all(&mut driver), ["renewal-opened"]);
+    assert_eq!(driver.onboarding.renewals[0].request, Request::RenewConsent);
+    driver.check(&verified);
+    assert!(matches!(driver.due_call(), (Call::CheckStatus { .. }, _)), "not at every look");
 }
 
 #[test]
