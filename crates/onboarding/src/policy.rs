@@ -71,8 +71,9 @@ pub struct Policy {
 
 /// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds. Edition 1
 /// took what was waived for supplied, an older consent for a newer one, and each document for one
-/// that nothing else stands in for.
-pub const RULES: u32 = 2;
+/// that nothing else stands in for. Edition 2 took any look for a verdict on what was waived, and
+/// counted a task's rounds from 1 again once a hold was left.
+pub const RULES: u32 = 3;
 
 /// So many reminders of one round of a task may be configured.
 pub const REMINDERS_MAX: usize = 8;
@@ -179,6 +180,12 @@ impl Policy {
     /// newer one, and a document that is needed from one that another stands in for.
     pub(crate) const fn tells_apart(&self) -> bool {
         self.rules >= 2
+    }
+
+    /// Whether what was waived stays so until a verification that was triggered after it, and a
+    /// task's rounds go on counting after a hold.
+    pub(crate) const fn remembers(&self) -> bool {
+        self.rules >= 3
     }
 
     /// By when a person has to supply what is asked for at `now`.

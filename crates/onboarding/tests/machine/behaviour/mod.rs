@@ -7,6 +7,7 @@ mod overtaken;
 mod stopping;
 mod supplying;
 mod telling;
+mod waiving;
 mod wallets;
 
 use onboarding::{DocumentType, Eligibility, Event, ProductStatus, Section, Task, TaskState};
