@@ -137,7 +137,7 @@ pub fn apply(onboarding: &Onboarding, event: &Event, cx: &Context<'_>) -> Outcom
     after.version += 1;
     after.updated_at = cx.now;
     let from = onboarding.state;
-    after.state = after.derived_state();
+    after.state = after.derived_state(cx.policy);
     if after.state != from || after.version == 1 {
         after.state_since = cx.now;
     }
@@ -251,7 +251,7 @@ impl Onboarding {
                 self.is_of_this_epoch(Some(*epoch))?;
                 self.wallet_linked(*number, *revision, *ownership, cx)?;
             }
-            Event::TriggerBegun { trigger } => self.begin_trigger(*trigger)?,
+            Event::TriggerBegun { trigger } => self.begin_trigger(*trigger, cx)?,
             Event::VerificationTriggered { trigger, eligibility } => {
                 self.take_trigger_answer(*trigger, eligibility, cx)?;
             }

@@ -3,7 +3,7 @@
 use crate::apply::{Context, Reason};
 use crate::onboarding::{HoldCause, LastError, Onboarding, Retry};
 use crate::step::Call;
-use crate::{Effect, Failure, FailureClass};
+use crate::{Effect, Failure, FailureClass, Policy};
 
 impl Onboarding {
     pub(crate) fn take_failure(
@@ -15,7 +15,7 @@ impl Onboarding {
         if let Call::LinkWallet { number, revision } = call {
             return self.take_wallet_failure(*number, *revision, failure, cx);
         }
-        if !self.awaits(call) {
+        if !self.awaits(call, cx.policy) {
             return Err(Reason::NotTheAwaitedCall);
         }
         let class = self.class_for(call, failure);
@@ -59,7 +59,7 @@ impl Onboarding {
     }
 
     /// Whether a failure of `call` still says something about what is to be done.
-    fn awaits(&self, call: &Call) -> bool {
+    fn awaits(&self, call: &Call, policy: &Policy) -> bool {
         match call {
             Call::AcceptPrivacyPolicy { revision } => self.consent.as_ref().is_some_and(|held| {
                 held.revision == *revision && held.acknowledged != Some(*revision)
@@ -79,7 +79,7 @@ impl Onboarding {
             }
             Call::TriggerVerification { trigger } => {
                 self.verification.in_doubt.as_ref().is_some_and(|doubt| doubt.trigger == *trigger)
-                    || self.next_call().as_ref() == Some(call)
+                    || self.next_call(policy).as_ref() == Some(call)
             }
             Call::ReadUser { epoch } => *epoch == self.epoch && self.registration.is_unconfirmed,
             Call::CheckStatus { epoch } => *epoch == self.epoch,

@@ -9,18 +9,19 @@ use crate::task::{Task, TaskState};
 use crate::{Eligibility, Product, ProductStatus};
 
 impl Onboarding {
-    pub(crate) fn begin_trigger(&mut self, trigger: u32) -> Result<(), Reason> {
+    pub(crate) fn begin_trigger(&mut self, trigger: u32, cx: &Context<'_>) -> Result<(), Reason> {
         if self.verification.in_doubt.is_some() {
             return Err(Reason::TriggerInDoubt);
         }
-        if self.hold.is_some() || self.next_call() != Some(Call::TriggerVerification { trigger }) {
+        let is_next = self.next_call(cx.policy) == Some(Call::TriggerVerification { trigger });
+        if self.hold.is_some() || !is_next {
             return Err(Reason::NothingToTrigger);
         }
         self.epoch += 1;
         self.verification.triggers = trigger;
         self.verification.in_doubt = Some(TriggerInDoubt {
             trigger,
-            sent: self.acknowledged_revisions(),
+            sent: self.judged_revisions(cx.policy),
             epoch: self.epoch,
             requested_again: false,
         });

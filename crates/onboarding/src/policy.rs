@@ -64,6 +64,10 @@ pub struct Policy {
     /// Whether the provider is asked after each registration which sections it holds.
     #[serde(default)]
     pub confirm_registration: bool,
+    /// Whether the provider has no calls for its legal texts: what a user accepted is kept here as
+    /// evidence, never sent, and nothing waits for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_consents: bool,
     /// How often a section is sent again that the provider does not show, before it is held.
     #[serde(default)]
     pub resends_max: u32,
@@ -136,6 +140,7 @@ impl Default for Policy {
             consent_valid_ms: 0,
             rejected_recheck_ms: 30 * DAY_MS,
             confirm_registration: false,
+            keeps_consents: false,
             resends_max: 1,
         }
     }

@@ -1,6 +1,7 @@
 //! The rules of the state machine, one behaviour a test.
 
 mod afterwards;
+mod consents;
 mod failing;
 mod judging;
 mod overtaken;
