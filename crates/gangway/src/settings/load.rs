@@ -454,6 +454,10 @@ mod tests {
                 "products.wanted (file FILE): expected a list of products, such as onramp and offramp",
             ),
             (
+                "[products]\nwanted = ['Ada Lovelace']",
+                "products.wanted (file FILE): expected a list of products, such as onramp and offramp",
+            ),
+            (
                 "[crossmint]\napi_key = 5",
                 "crossmint.api_key (file FILE): expected a text that is not empty",
             ),
