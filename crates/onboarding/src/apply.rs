@@ -259,6 +259,7 @@ impl Onboarding {
                 self.take_status(*epoch, eligibility, cx)?
             }
             Event::CallFailed { call, failure } => self.take_failure(call, failure, cx)?,
+            Event::RefusedAlone { call, reason } => self.refused_alone(call, reason, cx)?,
             Event::ProductRegressed(regression) => self.tell_regression(regression)?,
             Event::TaskReminded { number, passed } => self.remind(*number, *passed)?,
             Event::RenewalOpened { request } => self.open_renewal(request, cx)?,

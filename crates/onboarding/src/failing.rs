@@ -27,15 +27,35 @@ impl Onboarding {
             FailureClass::Transient | FailureClass::RateLimited => {
                 self.retry = Some(Retry::after(self.retry, failure, cx.now));
             }
-            FailureClass::Refused => {
-                let message = format!("the provider refused {}: {}", call.name(), failure.message);
-                self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
-            }
+            FailureClass::Refused => self.refuse(call, &failure.message, cx),
             FailureClass::NotFound => self.not_found(call, failure, cx),
             // Not this user's fault: no attempt is lost, and the worker stops calling.
             FailureClass::ProviderClosed => {}
         }
         Ok(())
+    }
+
+    /// A look may be refused without meaning anything for the user's data, so that it is no failure
+    /// that stops anyone; but it does when others' looks succeed.
+    pub(crate) fn refused_alone(
+        &mut self,
+        call: &Call,
+        reason: &str,
+        cx: &Context<'_>,
+    ) -> Result<(), Reason> {
+        if !self.awaits(call, cx.policy) {
+            return Err(Reason::NotTheAwaitedCall);
+        }
+        if self.hold.is_some() {
+            return Err(Reason::AlreadySo);
+        }
+        self.refuse(call, reason, cx);
+        Ok(())
+    }
+
+    fn refuse(&mut self, call: &Call, reason: &str, cx: &Context<'_>) {
+        let message = format!("the provider refused {}: {reason}", call.name());
+        self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
     }
 
     /// What the failure means for this call. Some providers say 400 of a user that they do not

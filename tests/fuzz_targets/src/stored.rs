@@ -2,9 +2,9 @@
 //! read must stop nobody.
 
 use onboarding::{
-    Context, DocumentType, Event, Evidence, LegalText, Onboarding, Outcome, Ownership, Policy,
-    Product, ProductStatus, Reader, Region, Regression, Request, Revision, Section, Shown, Status,
-    Step, Task, TaskView, Timestamp, WalletNumber, apply, next_note, next_step,
+    Call, Context, DocumentType, Event, Evidence, LegalText, Onboarding, Outcome, Ownership,
+    Policy, Product, ProductStatus, Reader, Region, Regression, Request, Revision, Section, Shown,
+    Status, Step, Task, TaskView, Timestamp, WalletNumber, apply, next_note, next_step,
 };
 use store::{Snapshot, read_snapshot, write_snapshot};
 
@@ -183,6 +183,7 @@ fn happenings(onboarding: &Onboarding) -> Vec<Event> {
         Event::TriggerBegun { trigger: trigger.saturating_add(1) },
         Event::VerificationTriggered { trigger, eligibility: words.clone() },
         Event::StatusChecked { epoch, eligibility: words },
+        Event::RefusedAlone { call: Call::CheckStatus { epoch }, reason: reason() },
         Event::ProductRegressed(regression),
         Event::TaskReminded { number: 1, passed: 1 },
         Event::RenewalOpened { request: Request::RenewDocument(DocumentType::IdPassport) },

@@ -9,8 +9,8 @@ use super::{KYC, PASSPORT, answered, asked, hold_cause, polling};
 use crate::driver::Driver;
 use crate::events::{
     accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn, erased,
-    failed, held, onramp, onramp_lacking, profile_set, registered, resumed, retried, triggered,
-    uploaded,
+    failed, held, onramp, onramp_lacking, profile_set, refused_alone, registered, resumed, retried,
+    triggered, uploaded,
 };
 
 #[test]
@@ -55,6 +55,30 @@ fn a_refusal_of_each_call_holds_and_a_retry_tries_the_same_call_again() {
     assert_eq!(driver.state(), State::Held);
     driver.happen(&retried());
     assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
+fn a_look_that_is_refused_to_one_user_alone_holds_as_other_refusals_do() {
+    let mut driver = polling();
+    let (call, _) = driver.due_call();
+    driver.happen(&refused_alone(call.clone()));
+    let hold = driver.onboarding.hold.clone().unwrap();
+    assert_eq!(
+        (driver.state(), &hold.cause),
+        (State::Held, &HoldCause::Refused { call: call.clone() })
+    );
+    assert_eq!(hold.message, "the provider refused check-status: the key may not");
+    assert_eq!(driver.ignored(&refused_alone(call.clone())), Reason::AlreadySo);
+    driver.happen(&retried());
+    assert_eq!(driver.next_call_name(), "check-status");
+    driver.check(&onramp(ProductStatus::Verified));
+    driver.happen(&profile_set(2, &KYC));
+    driver.happen(&registered(2));
+    assert_eq!(
+        driver.ignored(&refused_alone(call)),
+        Reason::NotTheAwaitedCall,
+        "of an earlier epoch"
+    );
 }
 
 #[test]
