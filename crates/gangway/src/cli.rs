@@ -7,7 +7,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use onboarding::texts::Language;
-use onboarding::{Date, DocumentType, OnboardingId, Product, State, Timestamp, reason};
+use onboarding::{Date, DocumentType, OnboardingId, Product, State, Timestamp, is_word, reason};
 
 use crate::commands::events::Events;
 use crate::commands::key::KeyCommand;
@@ -39,9 +39,6 @@ Examples:
   gangway status userId:ada --watch
 
 Every command documents itself: `gangway help COMMAND`.";
-
-/// The longest product or document type that is taken.
-const WORD_CHARS_MAX: usize = 64;
 
 /// What every command takes.
 #[derive(Args)]
@@ -597,9 +594,7 @@ fn document_type(text: &str) -> Result<DocumentType, &'static str> {
 
 /// Open sets take words that are not known yet, but none that can't be a word at all.
 pub(crate) fn word(text: &str) -> Result<&str, &'static str> {
-    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let fits = (1..=WORD_CHARS_MAX).contains(&text.len()) && text.chars().all(is_word);
-    fits.then_some(text).ok_or("write a word of lower-case letters, digits and dashes")
+    is_word(text).then_some(text).ok_or("write a word of lower-case letters, digits and dashes")
 }
 
 fn onboarding_id(text: &str) -> Result<OnboardingId, &'static str> {

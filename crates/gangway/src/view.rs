@@ -383,6 +383,7 @@ mod tests {
             state: TaskState::Open,
             opened_at: Timestamp(0),
             rounds: 1,
+            rounds_forgiven: 0,
             known: Revisions::default(),
             due: Some(Due {
                 at: Timestamp(0).plus_ms(due_day * DAY_MS),
@@ -394,7 +395,7 @@ mod tests {
             waived: None,
         };
         let id = Task { rounds: 2, ..task(2, Request::Document("id".into()), 18) };
-        let waived = Some(Waived { reason: "known".into(), at: now });
+        let waived = Some(Waived { reason: "known".into(), at: now, triggers: 0 });
         let waived = Task {
             state: TaskState::Supplied,
             waived,

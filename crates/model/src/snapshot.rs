@@ -136,6 +136,7 @@ fn normalised(mut onboarding: Onboarding) -> Onboarding {
         observation.epoch = is_current(observation.epoch);
         observation.polls = 0;
     }
+    let begun = onboarding.verification.in_doubt.as_ref().map(|doubt| doubt.trigger);
     if let Some(doubt) = &mut onboarding.verification.in_doubt {
         doubt.epoch = is_current(doubt.epoch);
         doubt.trigger = 1;
@@ -160,6 +161,13 @@ fn normalised(mut onboarding: Onboarding) -> Onboarding {
         task.number = number;
         // They only tell when a reminder is due, and time stands still.
         task.past_rounds.clear();
+        // Rounds are only compared with those that were forgiven.
+        (task.rounds, task.rounds_forgiven) = (task.rounds - task.rounds_forgiven, 0);
+        if let Some(waived) = &mut task.waived {
+            // The trigger in doubt, which is 1 here, judges it or does not; each later one does.
+            let is_too_late = begun.is_some_and(|trigger| trigger <= waived.triggers);
+            waived.triggers = u32::from(is_too_late);
+        }
     }
     for wallet in onboarding.wallets.values_mut() {
         if let Some(retry) = &mut wallet.retry {
@@ -171,6 +179,7 @@ fn normalised(mut onboarding: Onboarding) -> Onboarding {
         if let Some(task) = &mut wallet.task {
             (task.number, task.rounds) = (u32::MAX, 1);
             task.past_rounds.clear();
+            task.waived.iter_mut().for_each(|waived| waived.triggers = 0);
         }
     }
     // What is noted decides nothing, and no note comes due.

@@ -130,11 +130,14 @@ pub fn apply(onboarding: &Onboarding, event: &Event, cx: &Context<'_>) -> Outcom
         return Outcome::Ignored(reason);
     }
     after.mark_supplied(cx);
+    if cx.policy.remembers() {
+        after.ask_to_judge_waived();
+    }
     after.reconcile_renewals(cx);
     after.version += 1;
     after.updated_at = cx.now;
     let from = onboarding.state;
-    after.state = after.derived_state();
+    after.state = after.derived_state(cx.policy);
     if after.state != from || after.version == 1 {
         after.state_since = cx.now;
     }
@@ -182,11 +185,11 @@ impl Onboarding {
                     area: area.clone(),
                     verified_on: *verified_on,
                 })?;
-                self.edited();
+                self.edited(cx);
             }
             Event::WantedProductsSet { products } => {
                 self.set_wanted(products, cx)?;
-                self.edited();
+                self.edited(cx);
             }
             Event::ConsentGiven { text, revision, accepted_at, region, evidence } => {
                 let consent = Consent {
@@ -197,7 +200,7 @@ impl Onboarding {
                     evidence: evidence.clone(),
                 };
                 self.give_consent(*text, consent, cx)?;
-                self.edited();
+                self.edited(cx);
             }
             Event::DocumentAdded { document_type, revision, expires_at, duplicates } => {
                 let document = Document {
@@ -209,11 +212,11 @@ impl Onboarding {
                     duplicates: duplicates.clone(),
                 };
                 self.add_document(document_type, document)?;
-                self.edited();
+                self.edited(cx);
             }
             Event::DocumentWithdrawn { document_type } => {
-                self.withdraw_document(document_type)?;
-                self.edited();
+                self.withdraw_document(document_type, cx)?;
+                self.edited(cx);
             }
             Event::WalletGiven { number, revision } => self.give_wallet(*number, *revision, cx)?,
             Event::WalletWithdrawn { number } => self.withdraw_wallet(*number)?,
@@ -248,7 +251,7 @@ impl Onboarding {
                 self.is_of_this_epoch(Some(*epoch))?;
                 self.wallet_linked(*number, *revision, *ownership, cx)?;
             }
-            Event::TriggerBegun { trigger } => self.begin_trigger(*trigger)?,
+            Event::TriggerBegun { trigger } => self.begin_trigger(*trigger, cx)?,
             Event::VerificationTriggered { trigger, eligibility } => {
                 self.take_trigger_answer(*trigger, eligibility, cx)?;
             }
@@ -256,13 +259,14 @@ impl Onboarding {
                 self.take_status(*epoch, eligibility, cx)?
             }
             Event::CallFailed { call, failure } => self.take_failure(call, failure, cx)?,
+            Event::RefusedAlone { call, reason } => self.refused_alone(call, reason, cx)?,
             Event::ProductRegressed(regression) => self.tell_regression(regression)?,
             Event::TaskReminded { number, passed } => self.remind(*number, *passed)?,
             Event::RenewalOpened { request } => self.open_renewal(request, cx)?,
             Event::TaskWaived { number, reason } => self.waive(*number, reason, cx)?,
-            Event::Reopened { .. } => self.reopen()?,
+            Event::Reopened { .. } => self.reopen(cx)?,
             Event::Held { reason } => self.hold_for_operator(reason, cx)?,
-            Event::Resumed { .. } => self.resume()?,
+            Event::Resumed { .. } => self.resume(cx)?,
             Event::Retried { .. } => self.retry_now(cx)?,
             Event::Cancelled { .. } => self.ended = Some(Ended::Cancelled),
             Event::Erased { .. } => self.erase()?,
@@ -374,20 +378,24 @@ impl Onboarding {
     }
 
     /// The record of it stays, so that its revisions go on counting; its bytes do not.
-    fn withdraw_document(&mut self, document_type: &DocumentType) -> Result<(), Reason> {
+    fn withdraw_document(
+        &mut self,
+        document_type: &DocumentType,
+        cx: &Context<'_>,
+    ) -> Result<(), Reason> {
         let held = self.documents.get_mut(document_type).filter(|document| document.is_at_hand());
         let document = held.ok_or(Reason::NeverHeld)?;
         if document.acknowledged == Some(document.revision) {
             return Err(Reason::AlreadyAcknowledged);
         }
         document.content_held = false;
-        self.take_back_request();
+        self.take_back_request(cx);
         Ok(())
     }
 
     /// Verification that was asked for with what was then taken back would be of the same data
     /// as the last one.
-    fn take_back_request(&mut self) {
+    fn take_back_request(&mut self, cx: &Context<'_>) {
         let held = self.held_revisions();
         let verification = &mut self.verification;
         if let Some(doubt) = &mut verification.in_doubt {
@@ -395,8 +403,12 @@ impl Onboarding {
             return;
         }
         let is_judged = verification.triggered_with.as_ref() == Some(&held) && !verification.renew;
+        // What was waived asks anew, if nothing is open after this.
         let is_a_persons_word = |task: &Task| {
-            let said = matches!(task.request, Request::Operator(_)) || task.waived.is_some();
+            let said = match &task.waived {
+                Some(_) => !cx.policy.remembers(),
+                None => matches!(task.request, Request::Operator(_)),
+            };
             said && task.state == TaskState::Supplied
         };
         if is_judged && !self.tasks.iter().any(is_a_persons_word) {
@@ -415,7 +427,7 @@ impl Onboarding {
         self.wanted.clone_from(products);
         if self.observation.is_some() {
             self.verification.renew |= grown;
-            self.reconcile_tasks(cx);
+            self.reconcile_tasks(None, cx);
         }
         Ok(())
     }
@@ -468,12 +480,13 @@ impl Onboarding {
     /// What is waived counts as supplied, until the provider judged and asks for it again. When
     /// nothing else is open, it is asked to judge.
     fn waive(&mut self, number: u32, reason: &str, cx: &Context<'_>) -> Result<(), Reason> {
-        let waived = Waived { reason: reason.to_owned(), at: cx.now };
+        let triggers = if cx.policy.remembers() { self.verification.triggers } else { 0 };
+        let waived = Waived { reason: reason.to_owned(), at: cx.now, triggers };
         self.open_task(number)?.settle(Some(waived), cx);
         let is_asked_for = self.tasks.iter().any(|task| task.number == number);
-        if is_asked_for && !self.has_open_task() && self.verification.asked {
-            self.verification.requested = true;
-        }
+        let is_last = is_asked_for && !self.has_open_task() && self.verification.asked;
+        // Since edition 3 it is looked for after every event.
+        self.verification.requested |= is_last && !cx.policy.remembers();
         Ok(())
     }
 
@@ -485,11 +498,11 @@ impl Onboarding {
     }
 
     /// Nothing that we hold changed, so only a person's word lets the provider judge again.
-    fn reopen(&mut self) -> Result<(), Reason> {
+    fn reopen(&mut self, cx: &Context<'_>) -> Result<(), Reason> {
         if self.state != State::Rejected || self.standing() != Standing::Rejected {
             return Err(Reason::NotRejected);
         }
-        self.edited();
+        self.edited(cx);
         self.verification.asked = true;
         self.verification.requested = true;
         Ok(())
@@ -497,11 +510,11 @@ impl Onboarding {
 
     /// Someone gave new data: what was refused may be mended, and is tried at once, or as soon
     /// as the provider said that it may be called again.
-    fn edited(&mut self) {
+    fn edited(&mut self, cx: &Context<'_>) {
         self.retry = Retry::mended(self.retry);
         let mended = self.hold.as_ref().is_some_and(|hold| hold.cause != HoldCause::Operator);
         if mended {
-            self.release();
+            self.release(cx);
         }
     }
 
@@ -540,19 +553,19 @@ impl Onboarding {
         Ok(())
     }
 
-    fn resume(&mut self) -> Result<(), Reason> {
+    fn resume(&mut self, cx: &Context<'_>) -> Result<(), Reason> {
         match self.ended {
             Some(Ended::Erased) => return Err(Reason::Ended),
             Some(Ended::Cancelled) => self.ended = None,
             None if self.hold.is_none() => return Err(Reason::NotHeld),
             None => {}
         }
-        self.release();
+        self.release(cx);
         Ok(())
     }
 
     /// Lets it go on, with all its patience restored.
-    fn release(&mut self) {
+    fn release(&mut self, cx: &Context<'_>) {
         if self.hold.take().is_none() {
             return;
         }
@@ -563,7 +576,7 @@ impl Onboarding {
         }
         self.registration.resends = 0;
         for task in &mut self.tasks {
-            task.rounds = 1;
+            task.forgive_rounds(cx);
         }
     }
 
@@ -571,7 +584,7 @@ impl Onboarding {
         if self.hold.as_ref().is_some_and(|hold| hold.cause == HoldCause::Operator) {
             return Err(Reason::HeldByOperator);
         }
-        self.release();
+        self.release(cx);
         self.retry = None;
         self.retry_wallets(cx);
         self.look = self.verification.triggered_with.is_some();

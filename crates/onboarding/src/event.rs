@@ -185,6 +185,14 @@ pub enum Event {
         /// What went wrong.
         failure: Failure,
     },
+    /// A call is refused to this user alone, while others' calls succeed. The worker stops it, so
+    /// that it does not keep the provider closed for all.
+    RefusedAlone {
+        /// The call.
+        call: Call,
+        /// A sentence for staff, as in [`Failure::message`].
+        reason: String,
+    },
     /// A wanted product was verified and is no longer.
     ProductRegressed(Regression),
     /// A time passed at which a person is reminded of an open task.
@@ -285,6 +293,7 @@ impl Event {
             Self::VerificationTriggered { .. } => "verification-triggered",
             Self::StatusChecked { .. } => "status-checked",
             Self::CallFailed { .. } => "call-failed",
+            Self::RefusedAlone { .. } => "refused-alone",
             Self::ProductRegressed(_) => "product-regressed",
             Self::TaskReminded { .. } => "task-reminded",
             Self::RenewalOpened { .. } => "renewal-opened",

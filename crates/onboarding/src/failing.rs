@@ -3,7 +3,7 @@
 use crate::apply::{Context, Reason};
 use crate::onboarding::{HoldCause, LastError, Onboarding, Retry};
 use crate::step::Call;
-use crate::{Effect, Failure, FailureClass};
+use crate::{Effect, Failure, FailureClass, Policy};
 
 impl Onboarding {
     pub(crate) fn take_failure(
@@ -15,7 +15,7 @@ impl Onboarding {
         if let Call::LinkWallet { number, revision } = call {
             return self.take_wallet_failure(*number, *revision, failure, cx);
         }
-        if !self.awaits(call) {
+        if !self.awaits(call, cx.policy) {
             return Err(Reason::NotTheAwaitedCall);
         }
         let class = self.class_for(call, failure);
@@ -27,15 +27,35 @@ impl Onboarding {
             FailureClass::Transient | FailureClass::RateLimited => {
                 self.retry = Some(Retry::after(self.retry, failure, cx.now));
             }
-            FailureClass::Refused => {
-                let message = format!("the provider refused {}: {}", call.name(), failure.message);
-                self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
-            }
+            FailureClass::Refused => self.refuse(call, &failure.message, cx),
             FailureClass::NotFound => self.not_found(call, failure, cx),
             // Not this user's fault: no attempt is lost, and the worker stops calling.
             FailureClass::ProviderClosed => {}
         }
         Ok(())
+    }
+
+    /// A look may be refused without meaning anything for the user's data, so that it is no failure
+    /// that stops anyone; but it does when others' looks succeed.
+    pub(crate) fn refused_alone(
+        &mut self,
+        call: &Call,
+        reason: &str,
+        cx: &Context<'_>,
+    ) -> Result<(), Reason> {
+        if !self.awaits(call, cx.policy) {
+            return Err(Reason::NotTheAwaitedCall);
+        }
+        if self.hold.is_some() {
+            return Err(Reason::AlreadySo);
+        }
+        self.refuse(call, reason, cx);
+        Ok(())
+    }
+
+    fn refuse(&mut self, call: &Call, reason: &str, cx: &Context<'_>) {
+        let message = format!("the provider refused {}: {reason}", call.name());
+        self.stop(HoldCause::Refused { call: call.clone() }, message, cx);
     }
 
     /// What the failure means for this call. Some providers say 400 of a user that they do not
@@ -59,7 +79,7 @@ impl Onboarding {
     }
 
     /// Whether a failure of `call` still says something about what is to be done.
-    fn awaits(&self, call: &Call) -> bool {
+    fn awaits(&self, call: &Call, policy: &Policy) -> bool {
         match call {
             Call::AcceptPrivacyPolicy { revision } => self.consent.as_ref().is_some_and(|held| {
                 held.revision == *revision && held.acknowledged != Some(*revision)
@@ -79,7 +99,7 @@ impl Onboarding {
             }
             Call::TriggerVerification { trigger } => {
                 self.verification.in_doubt.as_ref().is_some_and(|doubt| doubt.trigger == *trigger)
-                    || self.next_call().as_ref() == Some(call)
+                    || self.next_call(policy).as_ref() == Some(call)
             }
             Call::ReadUser { epoch } => *epoch == self.epoch && self.is_to_be_read(),
             Call::CheckStatus { epoch } => *epoch == self.epoch,

@@ -9,18 +9,19 @@ use crate::task::{Task, TaskState};
 use crate::{Eligibility, Product, ProductStatus};
 
 impl Onboarding {
-    pub(crate) fn begin_trigger(&mut self, trigger: u32) -> Result<(), Reason> {
+    pub(crate) fn begin_trigger(&mut self, trigger: u32, cx: &Context<'_>) -> Result<(), Reason> {
         if self.verification.in_doubt.is_some() {
             return Err(Reason::TriggerInDoubt);
         }
-        if self.hold.is_some() || self.next_call() != Some(Call::TriggerVerification { trigger }) {
+        let is_next = self.next_call(cx.policy) == Some(Call::TriggerVerification { trigger });
+        if self.hold.is_some() || !is_next {
             return Err(Reason::NothingToTrigger);
         }
         self.epoch += 1;
         self.verification.triggers = trigger;
         self.verification.in_doubt = Some(TriggerInDoubt {
             trigger,
-            sent: self.acknowledged_revisions(),
+            sent: self.judged_revisions(cx.policy),
             epoch: self.epoch,
             requested_again: false,
         });
@@ -38,18 +39,19 @@ impl Onboarding {
             .filter(|doubt| doubt.trigger == trigger)
             .map(|doubt| doubt.epoch)
             .ok_or(Reason::NotTheTriggerInDoubt)?;
-        self.trigger_took_effect();
-        self.observe(epoch, eligibility, cx);
+        let judged_by = self.trigger_took_effect();
+        self.observe(epoch, eligibility, judged_by, cx);
         Ok(())
     }
 
-    fn trigger_took_effect(&mut self) {
-        if let Some(doubt) = self.verification.in_doubt.take() {
-            self.verification.triggered_with = Some(doubt.sent);
-            self.verification.requested = doubt.requested_again;
-            self.verification.renew = false;
-            self.observation = None;
-        }
+    /// Answers the number of the trigger, if one was in doubt.
+    fn trigger_took_effect(&mut self) -> Option<u32> {
+        let doubt = self.verification.in_doubt.take()?;
+        self.verification.triggered_with = Some(doubt.sent);
+        self.verification.requested = doubt.requested_again;
+        self.verification.renew = false;
+        self.observation = None;
+        Some(doubt.trigger)
     }
 
     pub(crate) fn trigger_had_no_effect(&mut self) {
@@ -67,17 +69,15 @@ impl Onboarding {
         if epoch != self.epoch {
             return Err(Reason::StaleObservation);
         }
-        if self.verification.in_doubt.is_some() {
-            if !self.shows_effect(eligibility) {
-                self.trigger_had_no_effect();
-                // The same answer, come twice, has nothing more to say. The failures that led
-                // to the doubt still count: the next trigger waits as its attempt says.
-                self.epoch += 1;
-                return Ok(());
-            }
-            self.trigger_took_effect();
+        if self.verification.in_doubt.is_some() && !self.shows_effect(eligibility) {
+            self.trigger_had_no_effect();
+            // The same answer, come twice, has nothing more to say. The failures that led
+            // to the doubt still count: the next trigger waits as its attempt says.
+            self.epoch += 1;
+            return Ok(());
         }
-        self.observe(epoch, eligibility, cx);
+        let judged_by = self.trigger_took_effect();
+        self.observe(epoch, eligibility, judged_by, cx);
         // Whoever can be asked about is not forgotten.
         self.forgotten = 0;
         self.read_now_and_then(cx);
@@ -93,8 +93,15 @@ impl Onboarding {
         started.any(|word| self.status_of(&word.product) != Some(&word.status))
     }
 
-    /// Takes in the provider's word on each product, for which it was asked in `epoch`.
-    fn observe(&mut self, epoch: u32, eligibility: &[Eligibility], cx: &Context<'_>) {
+    /// Takes in the provider's word on each product, for which it was asked in `epoch`: the first
+    /// after the trigger `judged_by`, or that of another look.
+    fn observe(
+        &mut self,
+        epoch: u32,
+        eligibility: &[Eligibility],
+        judged_by: Option<u32>,
+        cx: &Context<'_>,
+    ) {
         self.succeeded();
         self.look = false;
         let before = self.observation.take();
@@ -114,14 +121,15 @@ impl Onboarding {
             polls: if same_look { polls } else { 0 },
             unclear,
         });
-        self.reconcile_tasks(cx);
+        self.reconcile_tasks(judged_by, cx);
         self.hold_if_rounds_are_spent(cx);
         self.hold_if_unclear(cx);
     }
 
     fn hold_if_rounds_are_spent(&mut self, cx: &Context<'_>) {
-        let spent =
-            |task: &&Task| task.state == TaskState::Open && task.rounds > cx.policy.rounds_max;
+        let spent = |task: &&Task| {
+            task.state == TaskState::Open && task.rounds_that_count() > cx.policy.rounds_max
+        };
         if let Some(task) = self.tasks.iter().find(spent) {
             let was_waived = task.past_rounds.iter().any(|round| round.waived_at.is_some());
             let message = format!(

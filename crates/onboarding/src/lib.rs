@@ -68,6 +68,7 @@ pub use onboarding::{
     Document, Ended, Hold, HoldCause, LastError, Observation, Onboarding, OnboardingId,
     ProfileRecord, Retry, TriggerInDoubt, Verification,
 };
+pub use open_enum::is_word;
 pub use policy::{Curve, Policy, REMINDERS_MAX, RULES, TaskTimes};
 pub use problem::{Checked, Problem, Problems, Severity};
 pub use product::{Eligibility, Product, ProductStatus, Section};

@@ -12,8 +12,8 @@ use crate::step::Call;
 use crate::task::{Task, TaskState};
 use crate::wallet::{Wallet, WalletNumber};
 use crate::{
-    Area, Consent, Date, DocumentType, Eligibility, Failure, FailureClass, Policy, Product,
-    ProductStatus, Revision, Revisions, Section, State, Timestamp,
+    Area, Consent, Date, DocumentType, Eligibility, Failure, FailureClass, LegalText, Policy,
+    Product, ProductStatus, Revision, Revisions, Section, State, Timestamp,
 };
 
 /// Our own id of an onboarding, a UUID v7: what logs and metrics name it by.
@@ -430,6 +430,29 @@ impl Onboarding {
         }
     }
 
+    /// What the provider judges by when it is triggered now: what it has acknowledged, and the
+    /// consents that are never sent to it.
+    pub(crate) fn judged_revisions(&self, policy: &Policy) -> Revisions {
+        let acknowledged = self.acknowledged_revisions();
+        if !policy.keeps_consents {
+            return acknowledged;
+        }
+        let Revisions { consent, terms, .. } = self.held_revisions();
+        Revisions { consent, terms, ..acknowledged }
+    }
+
+    /// The acceptance of a legal text that the provider is to be told of next.
+    pub(crate) fn consent_to_send(&self, policy: &Policy) -> Option<(LegalText, Revision)> {
+        if policy.keeps_consents {
+            return None;
+        }
+        let mut texts = [LegalText::PrivacyPolicy, LegalText::TermsOfService].into_iter();
+        texts.find_map(|text| {
+            let held = self.accepted(text).filter(|held| !held.is_acknowledged())?;
+            Some((text, held.revision))
+        })
+    }
+
     /// The provider's last word on the wanted products that it named.
     pub(crate) fn observed_wanted(&self) -> impl Iterator<Item = &Eligibility> {
         let products = self.observation.as_ref().map(|observation| &observation.products);
@@ -497,7 +520,7 @@ impl Onboarding {
     }
 
     /// Where the facts put it.
-    pub(crate) fn derived_state(&self) -> State {
+    pub(crate) fn derived_state(&self, policy: &Policy) -> State {
         match self.ended {
             Some(Ended::Cancelled) => return State::Cancelled,
             Some(Ended::Erased) => return State::Erased,
@@ -513,15 +536,12 @@ impl Onboarding {
             .profile
             .as_ref()
             .is_none_or(|profile| profile.acknowledged != Some(profile.revision))
-            || [&self.consent, &self.terms]
-                .into_iter()
-                .flatten()
-                .any(|consent| !consent.is_acknowledged())
+            || self.consent_to_send(policy).is_some()
         {
             State::Registering
         } else if self.document_to_upload().is_some() {
             State::Registered
-        } else if self.is_observation_stale() || self.has_reason_to_trigger() {
+        } else if self.is_observation_stale() || self.has_reason_to_trigger(policy) {
             State::DocumentsUploaded
         } else {
             match self.standing() {
@@ -545,13 +565,13 @@ impl Onboarding {
 
     /// Whether the provider has to judge anew: it was told something since it last did, or
     /// it has to be asked again for another reason.
-    pub(crate) fn has_news_to_judge(&self) -> bool {
+    pub(crate) fn has_news_to_judge(&self, policy: &Policy) -> bool {
         self.verification.renew
-            || self.verification.triggered_with.as_ref() != Some(&self.acknowledged_revisions())
+            || self.verification.triggered_with.as_ref() != Some(&self.judged_revisions(policy))
     }
 
     /// Whether verification is to be triggered once everything is acknowledged.
-    pub(crate) fn has_reason_to_trigger(&self) -> bool {
+    pub(crate) fn has_reason_to_trigger(&self, policy: &Policy) -> bool {
         if self.wanted.is_empty() || self.profile.is_none() {
             return false;
         }
@@ -559,7 +579,7 @@ impl Onboarding {
             return true;
         }
         self.verification.asked
-            && self.has_news_to_judge()
+            && self.has_news_to_judge(policy)
             && !self.has_open_task()
             && match self.standing() {
                 Standing::Unobserved | Standing::Asking | Standing::Pending => true,

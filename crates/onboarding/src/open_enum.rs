@@ -1,5 +1,17 @@
 //! Enums whose values the provider may add to at any time.
 
+/// The longest word that is taken for one of an open set, in characters.
+const WORD_CHARS_MAX: usize = 64;
+
+/// Whether a person's `text` can be a word of an open set. These take words that are not known
+/// yet, but none that can't be one at all: they are shown, told to others, and kept for ever, so
+/// that nobody's name may get there by a slip.
+#[must_use]
+pub fn is_word(text: &str) -> bool {
+    let is_of_words = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=WORD_CHARS_MAX).contains(&text.len()) && text.chars().all(is_of_words)
+}
+
 /// Declares an open enum: the values known today, and `Other` for the rest.
 /// It reads from and writes to the wire word; reading never fails.
 macro_rules! open_enum {

@@ -64,6 +64,10 @@ pub struct Policy {
     /// Whether the provider is asked after each registration which sections it holds.
     #[serde(default)]
     pub confirm_registration: bool,
+    /// Whether the provider has no calls for its legal texts: what a user accepted is kept here as
+    /// evidence, never sent, and nothing waits for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeps_consents: bool,
     /// How often a section is sent again that the provider does not show, before it is held.
     #[serde(default)]
     pub resends_max: u32,
@@ -71,7 +75,8 @@ pub struct Policy {
 
 /// The edition of the rules. Edition 0 knew no regressions, and kept no times of rounds. Edition 1
 /// took what was waived for supplied, an older consent for a newer one, and each document for one
-/// that nothing else stands in for.
+/// that nothing else stands in for. Edition 2 took any look for a verdict on what was waived,
+/// counted a task's rounds from 1 again once a hold was left, and never read who stays verified.
 pub const RULES: u32 = 3;
 
 /// So many reminders of one round of a task may be configured.
@@ -135,6 +140,7 @@ impl Default for Policy {
             consent_valid_ms: 0,
             rejected_recheck_ms: 30 * DAY_MS,
             confirm_registration: false,
+            keeps_consents: false,
             resends_max: 1,
         }
     }
@@ -184,6 +190,12 @@ impl Policy {
     /// Whether the provider's texts are watched for who is verified.
     pub(crate) const fn watches_texts(&self) -> bool {
         self.rules >= 3 && self.confirm_registration
+    }
+
+    /// Whether what was waived stays so until a verification that was triggered after it, and a
+    /// task's rounds go on counting after a hold.
+    pub(crate) const fn remembers(&self) -> bool {
+        self.rules >= 3
     }
 
     /// By when a person has to supply what is asked for at `now`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::open_enum::open_enum;
+use crate::open_enum::{is_word, open_enum};
 
 open_enum! {
     /// What a user may become allowed to do. The wire calls it the eligibility's `type`.
@@ -15,6 +15,15 @@ open_enum! {
         Onramp = "onramp",
         /// Selling.
         Offramp = "offramp",
+    }
+}
+
+impl Product {
+    /// The product that a person names, be it one that is not known yet; `None` if it can't be a
+    /// product's word at all.
+    #[must_use]
+    pub fn from_word(text: &str) -> Option<Self> {
+        is_word(text).then(|| Self::from(text))
     }
 }
 

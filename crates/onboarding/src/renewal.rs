@@ -27,7 +27,8 @@ impl Onboarding {
             (self.registration.terms_outdated_since, Request::RenewTerms),
         ];
         for (since, request) in outdated {
-            if let Some(opens_at) = since {
+            // A text that nobody can be told to have been accepted is not asked for again.
+            if let Some(opens_at) = since.filter(|_| !policy.keeps_consents) {
                 let due = policy.due_of(&request, opens_at);
                 ahead.insert(request, Ahead { opens_at, due });
             }
@@ -192,20 +193,19 @@ impl Onboarding {
             return;
         }
         let ahead = self.renewals_ahead(cx.policy);
-        let (held, acknowledged) = (self.held_revisions(), self.acknowledged_revisions());
+        let is_sent = self.held_revisions() == self.judged_revisions(cx.policy);
         let stake = self.products_at_stake();
         let mut renewals = std::mem::take(&mut self.renewals);
         renewals.retain_mut(|task| {
             let supplied = self.is_renewed(task, cx);
             task.set_supplied(supplied, cx);
             task.products.clone_from(&stake);
-            let is_sent = held == acknowledged;
             let next = ahead.get(&task.request).filter(|ahead| ahead.opens_at <= cx.now);
             match next {
                 None => supplied && !is_sent,
                 Some(next) => {
                     if supplied && is_sent && task.waived.is_none() {
-                        task.known.clone_from(&held);
+                        task.known = self.held_revisions();
                         task.ask_again(next.due, cx);
                     } else if task.state == TaskState::Open {
                         task.due = next.due;

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::consent::LegalText;
 use crate::onboarding::{Onboarding, Standing};
 use crate::wallet::WalletNumber;
 use crate::{DocumentType, Policy, Revision, State, Timestamp};
@@ -170,7 +171,7 @@ pub fn next_verification_step(onboarding: &Onboarding, policy: &Policy) -> Step 
     if onboarding.ended.is_some() || onboarding.hold.is_some() {
         return Step::Nothing;
     }
-    match onboarding.next_call() {
+    match onboarding.next_call(policy) {
         Some(Call::CheckStatus { .. }) if is_never_looked_at(onboarding, policy) => {
             Step::WaitForPerson
         }
@@ -181,15 +182,15 @@ pub fn next_verification_step(onboarding: &Onboarding, policy: &Policy) -> Step 
 
 impl Onboarding {
     /// The next call, were nothing held.
-    pub(crate) fn next_call(&self) -> Option<Call> {
-        if let Some(call) = self.call_to_acknowledge() {
+    pub(crate) fn next_call(&self, policy: &Policy) -> Option<Call> {
+        if let Some(call) = self.call_to_acknowledge(policy) {
             return Some(call);
         }
         let check_status = Call::CheckStatus { epoch: self.epoch };
         if self.verification.in_doubt.is_some() {
             return Some(check_status);
         }
-        if self.has_reason_to_trigger() {
+        if self.has_reason_to_trigger(policy) {
             return Some(Call::TriggerVerification { trigger: self.verification.triggers + 1 });
         }
         let judged = matches!(self.standing(), Standing::Verified | Standing::Rejected);
@@ -197,16 +198,12 @@ impl Onboarding {
     }
 
     /// The call that tells the provider what it has not acknowledged yet.
-    fn call_to_acknowledge(&self) -> Option<Call> {
-        if let Some(consent) = &self.consent
-            && consent.acknowledged != Some(consent.revision)
-        {
-            return Some(Call::AcceptPrivacyPolicy { revision: consent.revision });
-        }
-        if let Some(terms) = &self.terms
-            && !terms.is_acknowledged()
-        {
-            return Some(Call::AcceptTerms { revision: terms.revision });
+    fn call_to_acknowledge(&self, policy: &Policy) -> Option<Call> {
+        if let Some((text, revision)) = self.consent_to_send(policy) {
+            return Some(match text {
+                LegalText::PrivacyPolicy => Call::AcceptPrivacyPolicy { revision },
+                LegalText::TermsOfService => Call::AcceptTerms { revision },
+            });
         }
         let profile = self.profile.as_ref()?;
         if profile.acknowledged != Some(profile.revision) {

@@ -163,6 +163,10 @@ pub struct Task {
     /// How often it was asked for: 1 at first, one more each time that what was supplied
     /// did not do.
     pub rounds: u32,
+    /// How many of its rounds were over when a person last let the onboarding go on after a hold:
+    /// only those after them count against [`Policy::rounds_max`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rounds_forgiven: u32,
     /// What the provider had when it last asked: only something newer supplies the task.
     pub known: Revisions,
     /// By when it has to be supplied, and who says so.
@@ -245,6 +249,9 @@ pub struct Waived {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+    /// How many triggers were begun by then: none of them asked the provider to judge without it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub triggers: u32,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -269,6 +276,7 @@ impl Task {
             state: TaskState::Open,
             opened_at,
             rounds: 1,
+            rounds_forgiven: 0,
             known,
             due,
             reminders: 0,
@@ -282,6 +290,20 @@ impl Task {
     #[must_use]
     pub fn asked_at(&self) -> Timestamp {
         self.past_rounds.last().map_or(self.opened_at, |round| round.asked_again_at)
+    }
+
+    /// How many rounds count against the limit.
+    pub(crate) const fn rounds_that_count(&self) -> u32 {
+        self.rounds.saturating_sub(self.rounds_forgiven)
+    }
+
+    /// A person let the onboarding go on after a hold: the present round is the first that counts.
+    pub(crate) const fn forgive_rounds(&mut self, cx: &Context<'_>) {
+        if cx.policy.remembers() {
+            self.rounds_forgiven = self.rounds.saturating_sub(1);
+        } else {
+            self.rounds = 1;
+        }
     }
 
     /// Whether a person was to have supplied it by now. It is reckoned when it is read.
@@ -353,8 +375,9 @@ impl Task {
 }
 
 impl Onboarding {
-    /// Brings the tasks in line with what the wanted products ask for by the last observation.
-    pub(crate) fn reconcile_tasks(&mut self, cx: &Context<'_>) {
+    /// Brings the tasks in line with what the wanted products ask for by the last observation,
+    /// which is the verdict of the trigger `judged_by` or of none.
+    pub(crate) fn reconcile_tasks(&mut self, judged_by: Option<u32>, cx: &Context<'_>) {
         let asked = self.asked(cx.policy);
         self.tasks.retain(|task| asked.contains_key(&task.request));
         let known = self.verification.triggered_with.clone().unwrap_or_default();
@@ -369,17 +392,16 @@ impl Onboarding {
                 }
             }
         }
-        self.ask_again(&known, cx);
+        self.ask_again(&known, judged_by, cx);
         self.mark_supplied(cx);
     }
 
     /// Reopens what was supplied, sent, judged, and is asked for all the same.
-    fn ask_again(&mut self, known: &Revisions, cx: &Context<'_>) {
-        let judged: Vec<bool> = self
-            .tasks
-            .iter()
-            .map(|task| task.state == TaskState::Supplied && self.was_judged(task, known, cx))
-            .collect();
+    fn ask_again(&mut self, known: &Revisions, judged_by: Option<u32>, cx: &Context<'_>) {
+        let is_judged = |task: &Task| {
+            task.state == TaskState::Supplied && self.was_judged(task, known, judged_by, cx)
+        };
+        let judged: Vec<bool> = self.tasks.iter().map(is_judged).collect();
         for (task, judged) in self.tasks.iter_mut().zip(judged) {
             if judged {
                 task.ask_again(cx.policy.due_of(&task.request, cx.now), cx);
@@ -388,12 +410,39 @@ impl Onboarding {
         }
     }
 
-    /// Whether what was supplied was part of what the provider judged, which had `known`.
-    fn was_judged(&self, task: &Task, known: &Revisions, cx: &Context<'_>) -> bool {
-        if task.waived.is_some() || matches!(task.request, Request::Operator(_)) {
-            !self.verification.requested
-        } else {
-            !self.is_supplied(&task.request, known, cx.policy)
+    /// Whether what was supplied was part of what the provider judged, which had `known`. What was
+    /// waived was, if the trigger was begun after that.
+    fn was_judged(
+        &self,
+        task: &Task,
+        known: &Revisions,
+        judged_by: Option<u32>,
+        cx: &Context<'_>,
+    ) -> bool {
+        match &task.waived {
+            Some(waived) if cx.policy.remembers() => {
+                judged_by.is_some_and(|trigger| trigger > waived.triggers)
+            }
+            Some(_) => !self.verification.requested,
+            None if matches!(task.request, Request::Operator(_)) => !self.verification.requested,
+            None => !self.is_supplied(&task.request, known, cx.policy),
+        }
+    }
+
+    /// Once nothing is open, the provider is asked to judge what was waived: there may be nothing
+    /// to send that would bring a trigger. One that is in doubt judges it if it was begun later.
+    pub(crate) fn ask_to_judge_waived(&mut self) {
+        let begun = self.verification.in_doubt.as_ref().map(|doubt| doubt.trigger);
+        let is_unjudged = |task: &Task| {
+            let waived = task.waived.as_ref();
+            waived.is_some_and(|waived| begun.is_none_or(|trigger| trigger <= waived.triggers))
+        };
+        if self.has_open_task() || !self.verification.asked || !self.tasks.iter().any(is_unjudged) {
+            return;
+        }
+        match &mut self.verification.in_doubt {
+            Some(doubt) => doubt.requested_again = true,
+            None => self.verification.requested = true,
         }
     }
 

@@ -119,7 +119,9 @@ fn read(whole: &Value, given: &Value, now: Timestamp, problems: &mut Problems) -
 }
 
 fn wanted(fields: &mut Fields<'_>) -> Option<BTreeSet<Product>> {
-    let products = fields.list(WANTED_PRODUCTS, |word| Ok(Product::from(word)))?;
+    const NO_WORD: &str = "must be a word of lower-case letters, digits and dashes, such as onramp";
+    let product = |text: &str| Product::from_word(text).ok_or(NO_WORD);
+    let products = fields.list(WANTED_PRODUCTS, product)?;
     if products.is_empty() {
         fields.error(WANTED_PRODUCTS, "must not be empty; leave it out for the configured ones");
     }
@@ -313,6 +315,23 @@ mod tests {
     fn a_file_need_not_hold_a_profile() {
         let user = parse(r#"{"wantedProducts":["onramp"]}"#).ok().unwrap().value;
         assert!(user.profile.is_none());
+    }
+
+    #[test]
+    fn what_can_not_be_a_products_word_is_refused_without_being_repeated() {
+        let long = "a".repeat(65);
+        for slip in ["Ilse Brandt", "ilse@example.org", "ONRAMP", "on_ramp", &long] {
+            let refused = parse(&format!(r#"{{"wantedProducts":["onramp","{slip}"]}}"#)).err();
+            assert_eq!(
+                refused.as_deref(),
+                Some(
+                    "error at /wantedProducts/1: must be a word of lower-case letters, digits and \
+                     dashes, such as onramp"
+                ),
+                "{slip}"
+            );
+        }
+        assert!(parse(&format!(r#"{{"wantedProducts":["{}"]}}"#, &long[1..])).is_ok());
     }
 
     #[test]

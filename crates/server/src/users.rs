@@ -26,7 +26,7 @@ use crate::guard::About;
 use crate::idempotency::{Answer, Repeatable, once, percent_encoded};
 use crate::long_poll::{self, WaitFor};
 use crate::operate::Why;
-use crate::problem::{Problem, no_such_user, not_now};
+use crate::problem::{Code, Problem, no_such_user, not_now};
 use crate::wallets_api::WalletBody;
 use crate::{App, Intake};
 
@@ -354,7 +354,7 @@ pub(crate) async fn requirements(
         .map_err(|_| Problem::from(IntakeError::DamagedProfile))?;
     let mut case = Case::of(onboarding, profile.as_ref(), (app.config.now)().date());
     if let Some(words) = &query.want {
-        case.wanted = words.split(',').map(Product::from).collect();
+        case.wanted = named(words)?;
     }
     if query.edd == Some(true) {
         case.diligence = Diligence::Enhanced;
@@ -363,6 +363,14 @@ pub(crate) async fn requirements(
     let user = stored.user.as_str().to_owned();
     let view = RequirementsView { user, wanted_products: case.wanted, compiled };
     Ok(with_version(onboarding, &view))
+}
+
+/// The products that `words` name, with commas between them.
+fn named(words: &str) -> Result<BTreeSet<Product>, Problem> {
+    let products: Option<_> = words.split(',').map(Product::from_word).collect();
+    let detail = "want takes products with commas between them, each a word of lower-case letters, \
+                  digits and dashes, such as onramp,offramp";
+    products.ok_or_else(|| Problem::new(Code::BadRequest, detail))
 }
 
 /// `DELETE`: erases.
@@ -380,4 +388,18 @@ pub(crate) async fn erase(
     let act =
         async |intake: Intake| allowed(intake.tell(&user, Event::Erased { reason }, now).await?);
     once(&app, request, answer, act).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_asked_about_by_words_that_can_be_theirs() {
+        let read = named("onramp,on-ramp").ok();
+        assert_eq!(read, Some([Product::Onramp, Product::from("on-ramp")].into()));
+        for slip in ["", "onramp,", "Ilse Brandt", "ilse@example.org"] {
+            assert!(named(slip).is_err(), "{slip:?}");
+        }
+    }
 }

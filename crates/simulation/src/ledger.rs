@@ -294,6 +294,7 @@ impl Watched {
             | Event::WalletGiven { .. }
             | Event::WalletWithdrawn { .. }
             | Event::WalletLinked { .. }
+            | Event::RefusedAlone { .. }
             | Event::ProductRegressed(_)
             | Event::TaskReminded { .. }
             | Event::RenewalOpened { .. }

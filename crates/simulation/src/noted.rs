@@ -73,6 +73,7 @@ impl Noted {
             | Event::TriggerBegun { .. }
             | Event::StatusChecked { .. }
             | Event::CallFailed { .. }
+            | Event::RefusedAlone { .. }
             | Event::TaskWaived { .. }
             | Event::Reopened { .. }
             | Event::Held { .. }

@@ -48,6 +48,10 @@ fn an_operator_holds_resumes_retries_cancels_reopens_and_waives() {
 
     register("edd", "onramp");
     let edd = "/v1/users/userId:edd";
+    for slip in ["", "onramp,", "Ilse%20Brandt"] {
+        let refused = api.get(&format!("{edd}/requirements?want={slip}"));
+        assert_eq!(refused.problem(400), "bad-request", "{slip:?}");
+    }
     let asked = api.get(&format!("{edd}/requirements?want=onramp,offramp&edd=true")).expect(200);
     let asked = asked.value();
     assert_eq!(

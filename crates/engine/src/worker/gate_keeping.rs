@@ -107,11 +107,11 @@ impl<S: Store, P: Provider> Worker<S, P> {
     }
 }
 
-/// What holds an onboarding for a call that is refused to it alone. Data that is refused can be
-/// corrected; a look holds no data, and only an operator can find out why it is refused.
+/// What holds an onboarding for a call that is refused to it alone. Of a look, which holds no data,
+/// a refusal by itself would stop nobody.
 fn held_for_it(call: Call, reason: String) -> Event {
     match call {
-        Call::ReadUser { .. } | Call::CheckStatus { .. } => Event::Held { reason },
+        Call::ReadUser { .. } | Call::CheckStatus { .. } => Event::RefusedAlone { call, reason },
         Call::AcceptPrivacyPolicy { .. }
         | Call::AcceptTerms { .. }
         | Call::RegisterUser { .. }

@@ -1,6 +1,8 @@
 //! A provider that refuses everyone, or seems to.
 
-use onboarding::{Event, FailureClass, State, UserLocator};
+use onboarding::{
+    Event, FailureClass, Policy, State, StuckCause, Surroundings, UserLocator, stuck_cause,
+};
 use store::{ProviderGate, Store};
 
 use engine::Worker;
@@ -105,6 +107,15 @@ async fn a_few_whose_status_alone_is_refused_are_held_and_the_others_are_polled(
         let closed_ms = closed_ms(&world, &world.worker().await, DAY).await;
         assert!(closed_ms <= 10 * MINUTE * refused.len() as u64, "{closed_ms} ms closed");
         assert_eq!(held(&world, &users).await, refused.iter().collect::<Vec<_>>());
+        for user in refused {
+            let onboarding = world.onboarding(user).await;
+            let hold = onboarding.hold.clone().unwrap();
+            assert_eq!(hold.cause.as_str(), "refused", "no operator did it");
+            assert!(hold.message.contains("other users' calls succeed"), "{}", hold.message);
+            let (around, now) = (Surroundings::default(), world.clock.time());
+            let stuck = stuck_cause(&onboarding, &Policy::default(), &around, now);
+            assert_eq!(stuck, Some(StuckCause::RefusedData));
+        }
     }
 }
 
@@ -157,7 +168,7 @@ async fn nobody_is_held_for_a_provider_that_was_closed_for_a_day() {
             assert_eq!(world.store.provider_gate().await.unwrap(), ProviderGate::Open);
         }
         for user in &all {
-            assert_eq!(world.count(user, "held").await, 0, "{users} users");
+            assert_eq!(world.count(user, "refused-alone").await, 0, "{users} users");
         }
         assert_eq!(held(&world, &all).await.len(), 0, "{users} users");
     }

@@ -143,11 +143,7 @@ impl Key {
 const DURATION_MS_MAX: u64 = 366 * 86_400_000;
 
 fn products(text: &str) -> Option<BTreeSet<Product>> {
-    let words: Vec<&str> = text.split(',').map(str::trim).collect();
-    if words.iter().any(|word| word.is_empty()) {
-        return None;
-    }
-    Some(words.into_iter().map(Product::from).collect())
+    text.split(',').map(|word| Product::from_word(word.trim())).collect()
 }
 
 /// Durations up to the longest, and 0 among them.

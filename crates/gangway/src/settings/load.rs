@@ -313,9 +313,15 @@ mod tests {
         assert_eq!(settings.policy, current);
         let set = vec![("--set", "crossmint.api".to_owned(), "quickstart".to_owned())];
         let quickstart = load(Inputs { flags: set, ..Inputs::default() }).ok().unwrap().settings;
-        let oldest =
-            onboarding::Policy { verification_valid_ms: 0, ..onboarding::Policy::default() };
+        let oldest = onboarding::Policy {
+            verification_valid_ms: 0,
+            keeps_consents: true,
+            ..onboarding::Policy::default()
+        };
         assert_eq!(quickstart.policy, oldest);
+        assert!(settings.requirements.rules.iter().any(|rule| rule.consent));
+        assert!(quickstart.requirements.rules.iter().all(|rule| !rule.consent));
+        assert_eq!(quickstart.requirements.rules.len(), settings.requirements.rules.len());
         let client = crossmint::Settings::new("", crossmint::ApiKey::new(""));
         assert_eq!(settings.crossmint.api, client.api);
         assert_eq!(settings.crossmint.document_reference, client.document_reference);
@@ -445,6 +451,10 @@ mod tests {
             ("[log]\nformat = 'xml'", "log.format (file FILE): expected human or json"),
             (
                 "[products]\nwanted = []",
+                "products.wanted (file FILE): expected a list of products, such as onramp and offramp",
+            ),
+            (
+                "[products]\nwanted = ['Ada Lovelace']",
                 "products.wanted (file FILE): expected a list of products, such as onramp and offramp",
             ),
             (

@@ -25,9 +25,11 @@ impl Settings {
         let accepts = is_current.then(|| self.requirements.accepts());
         self.policy.accepts = accepts.unwrap_or_else(Accepts::default);
         self.policy.confirm_registration = is_current;
+        self.policy.keeps_consents = !is_current;
         if !is_current {
             // That page takes verifications of any age.
             self.policy.verification_valid_ms = 0;
+            self.requirements = Arc::new(self.requirements.without_consents());
         }
         Vec::new()
     }

@@ -59,6 +59,12 @@ pub fn is_kind_of_document(field: &str, word: &str) -> bool {
     }
 }
 
+/// A kind of identity document as the provider spells it, if it is known but for its case.
+pub(super) fn known_kind(word: String) -> String {
+    let known = IDENTITY_DOCUMENTS.iter().find(|known| known.eq_ignore_ascii_case(&word));
+    known.map_or(word, |known| (*known).to_owned())
+}
+
 /// Adds a warning for each thing in `profile` that the provider may not take.
 /// What was refused is absent from `profile`, so gaps show only where nothing was.
 pub(super) fn find(profile: &Profile, today: Date, problems: &mut Problems) {

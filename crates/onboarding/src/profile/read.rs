@@ -93,7 +93,7 @@ fn address(mut fields: Fields<'_>) -> Option<Address> {
 }
 
 fn identity_document(mut fields: Fields<'_>) -> Option<IdentityDocument> {
-    let kind = fields.required("type", rules::any);
+    let kind = fields.required("type", |text| rules::any(text).map(doubts::known_kind));
     let number = fields.required("number", rules::any);
     let issuing_country_code = fields.optional("issuingCountryCode", places::country);
     let (kind, number) = (kind?, number?);

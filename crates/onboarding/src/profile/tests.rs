@@ -110,6 +110,8 @@ fn what_is_given_loosely_is_brought_to_its_normal_form() {
         ("/kycData/phoneNumber", "(312) 555-0100", "+13125550100"),
         ("/kycData/addressOfResidence/stateOrRegion", "new york", "NY"),
         ("/kycData/addressOfResidence/stateOrRegion", "tx", "TX"),
+        ("/kycData/identityDocument/type", "SSN", "ssn"),
+        ("/kycData/identityDocument/type", "Passport", "passport"),
         ("/kycData/identityDocument/number", "123456789", "123-45-6789"),
         ("/kycData/identityDocument/number", "123 45 6789", "123-45-6789"),
         ("/kycData/identityDocument/issuingCountryCode", "us", "US"),
@@ -119,6 +121,14 @@ fn what_is_given_loosely_is_brought_to_its_normal_form() {
         assert_eq!(value.pointer(pointer), Some(&expected.into()), "{pointer}");
         assert_eq!(checked.warnings, Problems::default(), "{pointer}");
     }
+}
+
+#[test]
+fn a_number_of_social_security_gets_its_dashes_whatever_the_case_of_its_type() {
+    let mut profile = with("/kycData/identityDocument/type", "Ssn".into());
+    *profile.pointer_mut("/kycData/identityDocument/number").unwrap() = "123456789".into();
+    let document = accept(&profile).value.kyc_data.unwrap().identity_document.unwrap();
+    assert_eq!((&*document.kind, &*document.number), ("ssn", "123-45-6789"));
 }
 
 #[test]

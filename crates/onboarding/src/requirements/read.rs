@@ -9,12 +9,10 @@ use super::table::{
 };
 use super::{Area, Field};
 use crate::problem::Problems;
-use crate::{DocumentType, Product, Section, names, profile};
+use crate::{DocumentType, Product, Section, is_word, names, profile};
 
 /// The longest text that the table takes, in characters.
 const TEXT_CHARS_MAX: usize = 500;
-/// The longest name.
-const WORD_CHARS_MAX: usize = 64;
 
 pub(super) fn read(text: &str) -> Result<Requirements, Problems> {
     let mut problems = Problems::default();
@@ -296,11 +294,8 @@ fn one_of<T: Clone>(text: &str, all: &[T], word: fn(&T) -> &str, what: &str) -> 
 }
 
 pub(super) fn word(text: &str) -> Read<String> {
-    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if (1..=WORD_CHARS_MAX).contains(&text.len()) && text.chars().all(is_word) {
-        return Ok(text.to_owned());
-    }
-    Err("must be a word of lower-case letters, digits and dashes".to_owned())
+    let read = is_word(text).then(|| text.to_owned());
+    read.ok_or_else(|| "must be a word of lower-case letters, digits and dashes".to_owned())
 }
 
 pub(super) fn free(text: &str) -> Read<String> {

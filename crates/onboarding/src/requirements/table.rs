@@ -192,6 +192,14 @@ impl Requirements {
         read::read(text)
     }
 
+    /// The same of a provider that has no call to accept its privacy policy: nobody is asked for
+    /// that ahead. A rule that asks for nothing else stays, so that its products are known.
+    #[must_use]
+    pub fn without_consents(&self) -> Self {
+        let ask_less = |rule: &Rule| Rule { consent: false, ..rule.clone() };
+        Self { rules: self.rules.iter().map(ask_less).collect(), ..self.clone() }
+    }
+
     /// Where the user lives; `None` while the country is not known. A US user whose state is
     /// not known, or can't be read, is in the area of the states that are not listed.
     #[must_use]

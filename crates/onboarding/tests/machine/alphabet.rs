@@ -8,9 +8,9 @@ use onboarding::{
 
 use crate::events::{
     START, accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn,
-    erased, failed, held, in_epoch, linked, older_consent_given, profile_set, registered, reminded,
-    renewal_opened, reopened, resumed, retried, terms_accepted, terms_given, triggered, uploaded,
-    user_read, waived, wallet_given, wallet_withdrawn, wanted,
+    erased, failed, held, in_epoch, linked, older_consent_given, profile_set, refused_alone,
+    registered, reminded, renewal_opened, reopened, resumed, retried, terms_accepted, terms_given,
+    triggered, uploaded, user_read, waived, wallet_given, wallet_withdrawn, wanted,
 };
 use crate::provider::Verdict;
 
@@ -120,6 +120,8 @@ fn acknowledgements(onboarding: &Onboarding) -> Vec<Event> {
             user_read(onboarding.epoch, &[Section::KycData]),
             user_read(onboarding.epoch.wrapping_sub(1), &[]),
             renewal_opened(Request::RenewConsent),
+            refused_alone(Call::CheckStatus { epoch: onboarding.epoch }),
+            refused_alone(Call::ReadUser { epoch: onboarding.epoch.wrapping_sub(1) }),
             begun(onboarding.verification.triggers),
             begun(onboarding.verification.triggers + 1),
         ])

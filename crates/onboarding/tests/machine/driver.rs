@@ -43,10 +43,21 @@ impl Driver {
             self.onboarding = transition.onboarding.clone();
             self.history.push((self.now, event.clone()));
         }
-        if let Err(violation) = check_invariants(&self.onboarding) {
+        if let Err(violation) = check_invariants(&self.as_told()) {
             panic!("{violation}\nafter {event:?}\n{:#?}", self.onboarding);
         }
         outcome
+    }
+
+    /// What is never sent to the provider counts as told.
+    fn as_told(&self) -> Onboarding {
+        let mut told = self.onboarding.clone();
+        if self.policy.keeps_consents {
+            for consent in [&mut told.consent, &mut told.terms].into_iter().flatten() {
+                consent.acknowledged = Some(consent.revision);
+            }
+        }
+        told
     }
 
     /// Applies an event that has to change something.

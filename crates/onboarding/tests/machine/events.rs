@@ -165,6 +165,10 @@ pub fn failure(class: FailureClass, effect: Effect) -> Failure {
     }
 }
 
+pub fn refused_alone(call: Call) -> Event {
+    Event::RefusedAlone { call, reason: "the key may not".to_owned() }
+}
+
 pub fn held() -> Event {
     Event::Held { reason: "to be looked at".to_owned() }
 }

@@ -95,6 +95,7 @@ pub fn word(event: &Event) -> String {
         | Event::PrivacyPolicyAccepted { .. }
         | Event::TermsAccepted { .. }
         | Event::UserRead { .. }
+        | Event::RefusedAlone { .. }
         | Event::ProductRegressed(_)
         | Event::TaskReminded { .. }
         | Event::RenewalOpened { .. }

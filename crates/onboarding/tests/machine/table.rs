@@ -14,7 +14,7 @@ use crate::exploration::{Cell, exploration};
 use crate::page::REASONS;
 
 /// Every event, and a failure once for each class.
-const EVENTS: [&str; 32] = [
+const EVENTS: [&str; 33] = [
     "call-failed (not-found)",
     "call-failed (provider-closed)",
     "call-failed (rate-limited)",
@@ -30,6 +30,7 @@ const EVENTS: [&str; 32] = [
     "privacy-policy-accepted",
     "product-regressed",
     "profile-set",
+    "refused-alone",
     "renewal-opened",
     "reopened",
     "resumed",

@@ -271,6 +271,7 @@ impl World {
             | Event::PrivacyPolicyAccepted { .. }
             | Event::TermsAccepted { .. }
             | Event::UserRead { .. }
+            | Event::RefusedAlone { .. }
             | Event::ProductRegressed(_)
             | Event::TaskReminded { .. }
             | Event::RenewalOpened { .. }

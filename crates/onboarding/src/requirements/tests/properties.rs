@@ -128,7 +128,7 @@ fn asked_onboarding(
         polls: 0,
         unclear: 0,
     });
-    onboarding.reconcile_tasks(&Context { policy, now: Timestamp(0) });
+    onboarding.reconcile_tasks(None, &Context { policy, now: Timestamp(0) });
     onboarding
 }
 

@@ -1,12 +1,14 @@
 //! The rules of the state machine, one behaviour a test.
 
 mod afterwards;
+mod consents;
 mod failing;
 mod judging;
 mod overtaken;
 mod stopping;
 mod supplying;
 mod telling;
+mod waiving;
 mod wallets;
 
 use onboarding::{DocumentType, Eligibility, Event, ProductStatus, Section, Task, TaskState};

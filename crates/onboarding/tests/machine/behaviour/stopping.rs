@@ -1,15 +1,16 @@
 //! What holds or ends an onboarding, and what lets it go on.
 
 use onboarding::{
-    Call, Effect, Event, FailureClass, HoldCause, ProductStatus, Reason, Revision, State, Step,
-    TaskState,
+    Call, Effect, Event, FailureClass, HoldCause, Notification, NotificationKind, ProductStatus,
+    Reason, Revision, State, Step, TaskState, Transition,
 };
 
 use super::{KYC, PASSPORT, answered, asked, hold_cause, polling};
+use crate::driver::Driver;
 use crate::events::{
     accepted, begun, cancelled, checked, consent_given, document_added, document_withdrawn, erased,
-    failed, held, onramp, onramp_lacking, profile_set, registered, resumed, retried, triggered,
-    uploaded,
+    failed, held, onramp, onramp_lacking, profile_set, refused_alone, registered, resumed, retried,
+    triggered, uploaded,
 };
 
 #[test]
@@ -54,6 +55,30 @@ fn a_refusal_of_each_call_holds_and_a_retry_tries_the_same_call_again() {
     assert_eq!(driver.state(), State::Held);
     driver.happen(&retried());
     assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
+fn a_look_that_is_refused_to_one_user_alone_holds_as_other_refusals_do() {
+    let mut driver = polling();
+    let (call, _) = driver.due_call();
+    driver.happen(&refused_alone(call.clone()));
+    let hold = driver.onboarding.hold.clone().unwrap();
+    assert_eq!(
+        (driver.state(), &hold.cause),
+        (State::Held, &HoldCause::Refused { call: call.clone() })
+    );
+    assert_eq!(hold.message, "the provider refused check-status: the key may not");
+    assert_eq!(driver.ignored(&refused_alone(call.clone())), Reason::AlreadySo);
+    driver.happen(&retried());
+    assert_eq!(driver.next_call_name(), "check-status");
+    driver.check(&onramp(ProductStatus::Verified));
+    driver.happen(&profile_set(2, &KYC));
+    driver.happen(&registered(2));
+    assert_eq!(
+        driver.ignored(&refused_alone(call)),
+        Reason::NotTheAwaitedCall,
+        "of an earlier epoch"
+    );
 }
 
 #[test]
@@ -203,6 +228,42 @@ fn whoever_resumes_an_onboarding_gives_it_all_its_rounds_again() {
     driver.happen(&profile_set(revision + 1, &KYC));
     driver.trigger(&onramp_lacking(&KYC, &[]));
     assert_eq!(driver.state(), State::RequiresData);
+}
+
+#[test]
+fn a_tasks_rounds_go_on_counting_when_a_hold_is_left_and_only_those_after_it_hold_again() {
+    for mends in [false, true] {
+        let mut driver = answered(&onramp_lacking(&KYC, &[]));
+        let limit = driver.policy.rounds_max;
+        for holds in 1..=2 {
+            for _ in 0..limit {
+                assert_eq!(driver.state(), State::RequiresData);
+                supply(&mut driver);
+                driver.trigger(&onramp_lacking(&KYC, &[]));
+            }
+            let hold = driver.onboarding.hold.clone().unwrap();
+            let times = holds * limit + 1;
+            assert_eq!(hold.cause, HoldCause::RoundsSpent);
+            assert!(hold.message.contains(&format!("{times} times")), "{}", hold.message);
+            let told = if mends { supply(&mut driver) } else { driver.happen(&resumed()) };
+            let opened = told.notifications.iter().map(Notification::kind);
+            assert!(opened.into_iter().all(|kind| kind != NotificationKind::TaskOpened));
+            let task = &driver.onboarding.tasks[0];
+            assert_eq!(task.rounds, times, "it is told as what it is");
+            assert_eq!(task.past_rounds.len() + 1, times as usize);
+            if mends {
+                driver.trigger(&onramp_lacking(&KYC, &[]));
+                break;
+            }
+        }
+        assert_eq!(driver.state(), State::RequiresData);
+    }
+}
+
+/// Newer data is given.
+fn supply(driver: &mut Driver) -> Transition {
+    let revision = driver.onboarding.profile.as_ref().expect("it was given").revision.0;
+    driver.happen(&profile_set(revision + 1, &KYC))
 }
 
 #[test]

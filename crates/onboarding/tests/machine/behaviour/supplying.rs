@@ -146,7 +146,7 @@ fn what_is_asked_for_again_comes_back_with_a_count_and_is_held_after_the_last_ro
 
     driver.happen(&profile_set(last + 1, &KYC));
     assert_eq!((driver.state(), hold_cause(&driver)), (State::Registering, None));
-    assert_eq!(tasks(&driver), [("data", "kyc-data".to_owned(), TaskState::Supplied, 1)]);
+    assert_eq!(tasks(&driver), [("data", "kyc-data".to_owned(), TaskState::Supplied, last)]);
     driver.trigger(&onramp(ProductStatus::Verified));
     assert_eq!((driver.state(), tasks(&driver).len()), (State::Verified, 0));
 }
