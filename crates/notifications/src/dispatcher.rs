@@ -21,8 +21,14 @@ use crate::{Settings, schedule};
 /// How often it is looked whether there is something to send.
 const LOOK_EVERY_MS: u64 = 250;
 
-/// How long nothing is tried again after the store could not be used.
+/// How long nothing is tried again after the store could not be read.
 const STORE_PAUSE_MS: u64 = 1_000;
+
+/// How long it is waited before what came of a try is recorded again, the first time.
+const RECORD_PAUSE_FIRST_MS: u64 = 100;
+
+/// The pause doubles up to this, so that what is waiting goes on soon after the store does.
+const RECORD_PAUSE_LONGEST_MS: u64 = 5_000;
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +93,12 @@ impl Dispatcher {
     /// When the store can't be used.
     pub async fn step(self: &Arc<Self>, now: Timestamp) -> Result<Stepped, StoreError> {
         let mut sending = JoinSet::new();
+        // Nobody waits here for a store that can't be written.
+        let no_waiting = CancellationToken::new();
+        no_waiting.cancel();
         for errand in self.errands(&BTreeMap::new(), now).await? {
-            let dispatcher = Arc::clone(self);
-            sending.spawn(async move { dispatcher.go(errand, &|| now).await });
+            let (dispatcher, no_waiting) = (Arc::clone(self), no_waiting.clone());
+            sending.spawn(async move { dispatcher.go(errand, &|| now, &no_waiting).await });
         }
         let sent = sending.len();
         sending.join_all().await;
@@ -111,8 +120,9 @@ impl Dispatcher {
                     for errand in errands {
                         let (delivery, endpoint) = (errand.due.key, errand.endpoint.key);
                         let (dispatcher, clock) = (Arc::clone(&self), clock.clone());
-                        let task =
-                            sending.spawn(async move { dispatcher.go(errand, &clock).await });
+                        let shutdown = shutdown.clone();
+                        let task = sending
+                            .spawn(async move { dispatcher.go(errand, &clock, &shutdown).await });
                         on_its_way.insert(task.id(), OnItsWay { delivery, endpoint });
                     }
                     LOOK_EVERY_MS
@@ -150,10 +160,7 @@ impl Dispatcher {
     ) -> Result<Vec<Errand>, StoreError> {
         self.keep_up(now).await?;
         let mut errands = Vec::new();
-        for endpoint in self.store.endpoints(now).await? {
-            if endpoint.disabled.is_some() {
-                continue;
-            }
+        for endpoint in self.store.endpoints_told(now).await? {
             while self.store.hand_out(&endpoint, now).await? {}
             let to_it = on_its_way.values().filter(|errand| errand.endpoint == endpoint.key);
             let busy: Vec<i64> = to_it.map(|errand| errand.delivery).collect();
@@ -179,9 +186,17 @@ impl Dispatcher {
     }
 
     /// Sends one message, and records what came of it.
-    async fn go(&self, errand: Errand, clock: &impl Fn() -> Timestamp) {
+    async fn go(
+        &self,
+        errand: Errand,
+        clock: &impl Fn() -> Timestamp,
+        shutdown: &CancellationToken,
+    ) {
         let Errand { endpoint, due } = errand;
-        let message = Message::of(&due.notified);
+        let Some(notified) = &due.notified else {
+            return self.put_off(&endpoint, &due, clock(), shutdown).await;
+        };
+        let message = Message::of(notified);
         let outcome = self.client.send(&endpoint.url, &endpoint.secrets, &message, clock()).await;
         let now = clock();
         let settled = self.settle(&endpoint, &due, &outcome, now);
@@ -197,16 +212,29 @@ impl Dispatcher {
             tell(&outcome, settled);
         }
         self.say(&endpoint, settled);
-        let stored = self.store.settle_delivery(due.key, outcome.tried(now), settled).await;
-        if let Err(unusable) = stored {
-            error!(
-                error = &unusable as &dyn std::error::Error,
-                endpoint = endpoint.id,
-                "what came of a notification can't be recorded; it is sent again"
-            );
-            // The place is kept meanwhile: nobody is sent the same over and over.
-            tokio::time::sleep(Duration::from_millis(STORE_PAUSE_MS)).await;
-        }
+        let tried = outcome.tried(now);
+        let store = || self.store.settle_delivery(due.key, tried, settled);
+        recorded(&endpoint, store, shutdown).await;
+    }
+
+    /// Leaves a message that can't be read for later. It is tried as often as one that does not
+    /// arrive: whoever restores it in time has it sent in its order, and no other user waits.
+    async fn put_off(
+        &self,
+        endpoint: &Endpoint,
+        due: &DueDelivery,
+        now: Timestamp,
+        shutdown: &CancellationToken,
+    ) {
+        let wait_ms = schedule::retry_delay_ms(due.attempts + 1, None, due.key.unsigned_abs());
+        let at = wait_ms.map(|wait_ms| now.plus_ms(wait_ms));
+        error!(
+            endpoint = endpoint.id,
+            is_given_up = at.is_none(),
+            "a notification can't be read, and is not sent; restore it from a backup"
+        );
+        let store = || self.store.put_off_delivery(due.key, at, now);
+        recorded(endpoint, store, shutdown).await;
     }
 
     fn settle(
@@ -254,5 +282,31 @@ impl Dispatcher {
             ),
             Settled::Again { endpoint: EndpointAfter::Kept, .. } | Settled::Delivered => {}
         }
+    }
+}
+
+/// Records what became of a delivery, as soon as the store takes it. The delivery keeps its place
+/// until then: it is due in the store, and would be sent over and over.
+async fn recorded<A: Future<Output = Result<(), StoreError>>>(
+    endpoint: &Endpoint,
+    store: impl Fn() -> A,
+    shutdown: &CancellationToken,
+) {
+    let mut pause_ms = RECORD_PAUSE_FIRST_MS;
+    loop {
+        let Err(unusable) = store().await else { return };
+        error!(
+            error = &unusable as &dyn std::error::Error,
+            endpoint = endpoint.id,
+            "what came of a notification can't be recorded yet"
+        );
+        if shutdown.is_cancelled() {
+            return;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
+        }
+        pause_ms = (pause_ms * 2).min(RECORD_PAUSE_LONGEST_MS);
     }
 }

@@ -145,8 +145,8 @@ pub struct DueDelivery {
     pub key: i64,
     /// How many tries there were.
     pub attempts: u32,
-    /// What is to be sent.
-    pub notified: Notified,
+    /// What is to be sent; nothing if it can't be read.
+    pub notified: Option<Notified>,
 }
 
 /// How far a delivery has come.

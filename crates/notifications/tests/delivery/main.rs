@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "clippy sees no test in a test's own functions")]
 
+mod damage;
 mod guard;
 mod receiver;
 

@@ -8,7 +8,7 @@ use super::writer::{Tx, Write};
 use super::{SqliteStore, endpoints, rows};
 use crate::StoreError;
 use crate::outbox::{
-    Delivery, DeliveryState, DueDelivery, Endpoint, EndpointAfter, Replay, Settled, Tried,
+    Delivery, DeliveryState, DueDelivery, Endpoint, EndpointAfter, Notified, Replay, Settled, Tried,
 };
 
 /// At most this many notifications get their deliveries in one transaction.
@@ -87,6 +87,20 @@ impl SqliteStore {
         settled: Settled,
     ) -> Result<(), StoreError> {
         self.write(Settle { key, tried, settled }).await
+    }
+
+    /// Records that a delivery could not be sent, as its notification can't be read: it is due
+    /// again at `at`, or given up. Its endpoint is not to blame.
+    ///
+    /// # Errors
+    /// When it can't be stored: then it is due as before.
+    pub async fn put_off_delivery(
+        &self,
+        key: i64,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(PutOff { key, at, now }).await
     }
 
     /// Forgets the deliveries that were settled before a time, and answers whether there may be
@@ -217,13 +231,10 @@ async fn due(
     .bind(rows::limit(limit))
     .fetch_all(&mut *conn)
     .await?;
-    let mut due = Vec::new();
-    for (key, attempts, seq) in found {
-        let before = u64::try_from(seq - 1).unwrap_or_default();
-        let notified = notifications::after(conn, before, 1).await?;
-        due.extend(notified.into_iter().map(|notified| DueDelivery { key, attempts, notified }));
-    }
-    Ok(due)
+    let seqs: Vec<i64> = found.iter().map(|(.., seq)| *seq).collect();
+    let mut notified = notifications::with_seqs(conn, &seqs).await?;
+    let due = |(key, attempts, seq)| DueDelivery { key, attempts, notified: notified.remove(&seq) };
+    Ok(found.into_iter().map(due).collect())
 }
 
 struct Settle {
@@ -302,6 +313,35 @@ impl Settle {
     }
 }
 
+struct PutOff {
+    key: i64,
+    at: Option<Timestamp>,
+    now: Timestamp,
+}
+
+impl Write for PutOff {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let state = if self.at.is_some() { DeliveryState::Due } else { DeliveryState::GivenUp };
+        let put_off: Option<(i64, i64)> = sqlx::query_as(
+            "update deliveries set state = ?2, next_at = ?3, attempts = attempts + 1, \
+             tried_at = ?4, http_status = null, took_ms = null, error = 'unreadable' \
+             where key = ?1 and state = 'due' returning endpoint_key, stream",
+        )
+        .bind(self.key)
+        .bind(state.as_str())
+        .bind(self.at.map(|at| at.0))
+        .bind(self.now.0)
+        .fetch_optional(&mut tx.conn)
+        .await?;
+        if let (Some((endpoint_key, stream)), None) = (put_off, self.at) {
+            release_next(&mut tx.conn, endpoint_key, stream, self.now).await?;
+        }
+        Ok(())
+    }
+}
+
 /// The next one of a user is due, now that the one before is settled.
 async fn release_next(
     conn: &mut SqliteConnection,
@@ -357,6 +397,7 @@ impl Write for Forget {
 type Columns =
     (String, u32, Option<i64>, Option<i64>, Option<u16>, Option<i64>, Option<String>, i64);
 
+/// A full page unless it is the last one, as those that are damaged are passed over.
 async fn newest(
     conn: &mut SqliteConnection,
     endpoint_key: i64,
@@ -364,34 +405,49 @@ async fn newest(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let found: Vec<Columns> = sqlx::query_as(
-        "select state, attempts, next_at, tried_at, http_status, took_ms, error, seq \
-         from deliveries where endpoint_key = ?1 and (?2 is null or state = ?2) \
-         and (?3 is null or seq < ?3) order by seq desc limit ?4",
-    )
-    .bind(endpoint_key)
-    .bind(state.map(DeliveryState::as_str))
-    .bind(before.map(rows::column))
-    .bind(rows::limit(limit))
-    .fetch_all(&mut *conn)
-    .await?;
-    let mut deliveries = Vec::new();
-    for (state, attempts, next_at, tried_at, http_status, took_ms, error, seq) in found {
-        let before = u64::try_from(seq - 1).unwrap_or_default();
-        let Some(notified) = notifications::after(conn, before, 1).await?.pop() else { continue };
-        deliveries.push(Delivery {
-            notified,
-            state: DeliveryState::from_word(&state)
-                .ok_or_else(|| rows::damaged(seq, format!("there is no state {state}")))?,
-            attempts,
-            next_at: next_at.map(Timestamp),
-            tried_at: tried_at.map(Timestamp),
-            http_status,
-            took_ms: took_ms.map(|ms| rows::number(seq, ms)).transpose()?,
-            error,
-        });
+    let mut before = before.map(rows::column);
+    let mut page = Vec::new();
+    // Once, unless there is a damaged row.
+    while page.len() < limit {
+        let found: Vec<Columns> = sqlx::query_as(
+            "select state, attempts, next_at, tried_at, http_status, took_ms, error, seq \
+             from deliveries where endpoint_key = ?1 and (?2 is null or state = ?2) \
+             and (?3 is null or seq < ?3) order by seq desc limit ?4",
+        )
+        .bind(endpoint_key)
+        .bind(state.map(DeliveryState::as_str))
+        .bind(before)
+        .bind(rows::limit(limit - page.len()))
+        .fetch_all(&mut *conn)
+        .await?;
+        let seqs: Vec<i64> = found.iter().map(|(.., seq)| *seq).collect();
+        let Some(last) = seqs.last() else { break };
+        before = Some(*last);
+        let mut notified = notifications::with_seqs(conn, &seqs).await?;
+        for (row, seq) in found.into_iter().zip(seqs) {
+            let Some(notified) = notified.remove(&seq) else { continue };
+            page.extend(rows::intact(read(row, notified))?);
+        }
     }
-    Ok(deliveries)
+    Ok(page)
+}
+
+fn read(
+    (state, attempts, next_at, tried_at, http_status, took_ms, error, seq): Columns,
+    notified: Notified,
+) -> Result<Delivery, StoreError> {
+    let whose = format!("of a delivery of notification {seq}");
+    Ok(Delivery {
+        notified,
+        state: DeliveryState::from_word(&state)
+            .ok_or_else(|| rows::damaged(&whose, format!("there is no state {state}")))?,
+        attempts,
+        next_at: next_at.map(Timestamp),
+        tried_at: tried_at.map(Timestamp),
+        http_status,
+        took_ms: took_ms.map(|ms| rows::number(&whose, ms)).transpose()?,
+        error,
+    })
 }
 
 struct SendAgain {

@@ -47,11 +47,26 @@ impl SqliteStore {
     }
 
     /// The endpoints, in the order in which they were added, with the secrets that sign at `now`.
+    /// One that is damaged is passed over, with an error in the log.
     ///
     /// # Errors
     /// When they can't be read.
     pub async fn endpoints(&self, now: Timestamp) -> Result<Vec<Endpoint>, StoreError> {
-        all(&mut *self.moment().await?, now).await
+        let mut endpoints = Vec::new();
+        for read in all(&mut *self.moment().await?, now).await? {
+            endpoints.extend(rows::intact(read)?);
+        }
+        Ok(endpoints)
+    }
+
+    /// The endpoints that are told, as [`SqliteStore::endpoints`] has them: those that are neither
+    /// disabled nor damaged. Nothing is logged, so that it can be asked for again and again.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn endpoints_told(&self, now: Timestamp) -> Result<Vec<Endpoint>, StoreError> {
+        let all = all(&mut *self.moment().await?, now).await?;
+        Ok(all.into_iter().flatten().filter(|endpoint| endpoint.disabled.is_none()).collect())
     }
 
     /// Forgets an endpoint, its secrets and its deliveries; answers whether there was one.
@@ -267,7 +282,11 @@ type Columns = (
     Option<String>,
 );
 
-async fn all(conn: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Endpoint>, StoreError> {
+/// Each endpoint, or how it is damaged.
+async fn all(
+    conn: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<Vec<Result<Endpoint, StoreError>>, sqlx::Error> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select e.key, e.id, e.url, e.kinds, e.cursor, e.created_at, e.failing_since_at, \
          e.warned_at, e.disabled_at, e.disabled_for from endpoints e order by e.key",
@@ -285,17 +304,16 @@ async fn all(conn: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Endpoint
     for (key, secret) in secrets {
         by_endpoint.entry(key).or_default().push(secret);
     }
-    rows.into_iter()
-        .map(|row| {
-            let secrets = by_endpoint.remove(&row.0).unwrap_or_default();
-            read(row, secrets)
-        })
-        .collect()
+    let read = |row: Columns| {
+        let secrets = by_endpoint.remove(&row.0).unwrap_or_default();
+        read(row, secrets)
+    };
+    Ok(rows.into_iter().map(read).collect())
 }
 
 fn read(row: Columns, secrets: Vec<String>) -> Result<Endpoint, StoreError> {
     let (key, id, url, kinds, cursor, created, failing, warned, disabled_at, why) = row;
-    let damaged = |what: String| rows::damaged(&id, what);
+    let damaged = |what: String| rows::damaged(format!("of endpoint {id}"), what);
     let kinds = match kinds {
         None => None,
         Some(json) => {
@@ -312,7 +330,8 @@ fn read(row: Columns, secrets: Vec<String>) -> Result<Endpoint, StoreError> {
         DisabledFor::from_word(&word).ok_or_else(|| damaged(format!("there is no cause {word}")))
     });
     let disabled = disabled_at.map(Timestamp).zip(why.transpose()?);
-    let cursor = rows::number(&id, cursor)?;
+    let cursor =
+        u64::try_from(cursor).map_err(|_| damaged(format!("its cursor {cursor} is negative")))?;
     Ok(Endpoint {
         key,
         url,
