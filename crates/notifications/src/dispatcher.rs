@@ -1,8 +1,9 @@
 //! Hands notifications out to endpoints, and sends them until they arrive.
 //!
 //! Of each user an endpoint gets one at a time, in order: the store makes the next one due when
-//! the one before has arrived. Each endpoint has its own places for what is on its way, so that
-//! a slow one holds up no other.
+//! the one before has arrived. Each endpoint has its own places for what is on its way, and what
+//! waits in the store is taken in portions, so that one that is slow or far behind holds up no
+//! other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +22,11 @@ use crate::{Settings, schedule};
 /// How often it is looked whether there is something to send.
 const LOOK_EVERY_MS: u64 = 250;
 
-/// How long nothing is tried again after the store could not be read.
+/// How often it is looked for what time alone brings about, and for what is to be forgotten: the
+/// look goes over all who are in long review.
+const KEEP_UP_EVERY_MS: u64 = 60_000;
+
+/// How long nothing is tried again after the store could not be used.
 const STORE_PAUSE_MS: u64 = 1_000;
 
 /// How long it is waited before what came of a try is recorded again, the first time.
@@ -35,6 +40,8 @@ const RECORD_PAUSE_LONGEST_MS: u64 = 5_000;
 pub struct Stepped {
     /// How many messages were sent, arrived or not.
     pub sent: usize,
+    /// Whether there is more to do at once: a step takes a portion of what waits in the store.
+    pub has_more: bool,
     /// When the next one falls due, as far as it is known.
     pub next_at: Option<Timestamp>,
 }
@@ -66,6 +73,14 @@ fn ended_id(ended: Result<(Id, ()), JoinError>) -> Id {
     }
 }
 
+/// What a look into the store came to.
+#[derive(Default)]
+struct Turn {
+    errands: Vec<Errand>,
+    /// Whether an endpoint is to be handed out more.
+    has_more: bool,
+}
+
 /// A message to be sent.
 struct Errand {
     endpoint: Arc<Endpoint>,
@@ -87,22 +102,25 @@ impl Dispatcher {
     }
 
     /// Sends once what is due, to all endpoints at once, and waits for what comes of it. What is
-    /// due after that is not sent, so step again while something was.
+    /// due after that is not sent, so step again while something was or there is more.
     ///
     /// # Errors
     /// When the store can't be used.
     pub async fn step(self: &Arc<Self>, now: Timestamp) -> Result<Stepped, StoreError> {
+        let keeps_up_with_more = self.keep_up(now).await?;
+        let Turn { errands, has_more } = self.turn(&BTreeMap::new(), now).await?;
         let mut sending = JoinSet::new();
         // Nobody waits here for a store that can't be written.
         let no_waiting = CancellationToken::new();
         no_waiting.cancel();
-        for errand in self.errands(&BTreeMap::new(), now).await? {
+        for errand in errands {
             let (dispatcher, no_waiting) = (Arc::clone(self), no_waiting.clone());
             sending.spawn(async move { dispatcher.go(errand, &|| now, &no_waiting).await });
         }
         let sent = sending.len();
         sending.join_all().await;
-        Ok(Stepped { sent, next_at: self.store.next_delivery_at().await? })
+        let next_at = self.store.next_delivery_at().await?;
+        Ok(Stepped { sent, has_more: has_more || keeps_up_with_more, next_at })
     }
 
     /// Sends until `shutdown` is cancelled, and then waits for what is on its way as long as the
@@ -112,20 +130,31 @@ impl Dispatcher {
         clock: impl Fn() -> Timestamp + Clone + Send + Sync + 'static,
         shutdown: CancellationToken,
     ) {
+        tokio::join!(
+            shutdown.run_until_cancelled(self.keep_up_always(&clock)),
+            self.send_always(&clock, &shutdown)
+        );
+    }
+
+    async fn send_always(
+        self: &Arc<Self>,
+        clock: &(impl Fn() -> Timestamp + Clone + Send + Sync + 'static),
+        shutdown: &CancellationToken,
+    ) {
         let mut sending = JoinSet::new();
         let mut on_its_way: BTreeMap<Id, OnItsWay> = BTreeMap::new();
         while !shutdown.is_cancelled() {
-            let pause_ms = match self.errands(&on_its_way, clock()).await {
-                Ok(errands) => {
+            let pause_ms = match self.turn(&on_its_way, clock()).await {
+                Ok(Turn { errands, has_more }) => {
                     for errand in errands {
                         let (delivery, endpoint) = (errand.due.key, errand.endpoint.key);
-                        let (dispatcher, clock) = (Arc::clone(&self), clock.clone());
+                        let (dispatcher, clock) = (Arc::clone(self), clock.clone());
                         let shutdown = shutdown.clone();
                         let task = sending
                             .spawn(async move { dispatcher.go(errand, &clock, &shutdown).await });
                         on_its_way.insert(task.id(), OnItsWay { delivery, endpoint });
                     }
-                    LOOK_EVERY_MS
+                    if has_more { 0 } else { LOOK_EVERY_MS }
                 }
                 Err(unusable) => {
                     let error = &unusable as &dyn std::error::Error;
@@ -140,6 +169,10 @@ impl Dispatcher {
                     on_its_way.remove(&ended_id(ended));
                 }
             }
+            // One look makes up for all that have ended meanwhile.
+            while let Some(ended) = sending.try_join_next_with_id() {
+                on_its_way.remove(&ended_id(ended));
+            }
         }
         let grace = Duration::from_millis(self.settings.shutdown_grace_ms);
         let _ = tokio::time::timeout(grace, async { while sending.join_next().await.is_some() {} })
@@ -152,16 +185,16 @@ impl Dispatcher {
         }
     }
 
-    /// What is to be sent now and is not on its way yet.
-    async fn errands(
+    /// What is to be sent now and is not on its way yet. Each endpoint is handed out one portion
+    /// at most, so that one with much to catch up on holds up no other.
+    async fn turn(
         &self,
         on_its_way: &BTreeMap<Id, OnItsWay>,
         now: Timestamp,
-    ) -> Result<Vec<Errand>, StoreError> {
-        self.keep_up(now).await?;
-        let mut errands = Vec::new();
+    ) -> Result<Turn, StoreError> {
+        let mut turn = Turn::default();
         for endpoint in self.store.endpoints_told(now).await? {
-            while self.store.hand_out(&endpoint, now).await? {}
+            turn.has_more |= self.store.hand_out(&endpoint, now).await?;
             let to_it = on_its_way.values().filter(|errand| errand.endpoint == endpoint.key);
             let busy: Vec<i64> = to_it.map(|errand| errand.delivery).collect();
             let free = self.settings.concurrency.saturating_sub(busy.len());
@@ -170,19 +203,38 @@ impl Dispatcher {
             }
             let due = self.store.due_deliveries(endpoint.key, &busy, now, free).await?;
             let endpoint = Arc::new(endpoint);
-            errands
-                .extend(due.into_iter().map(|due| Errand { endpoint: Arc::clone(&endpoint), due }));
+            let errand = |due| Errand { endpoint: Arc::clone(&endpoint), due };
+            turn.errands.extend(due.into_iter().map(errand));
         }
-        Ok(errands)
+        Ok(turn)
     }
 
-    /// Tells what time alone brings about, and forgets what was settled long ago.
-    async fn keep_up(&self, now: Timestamp) -> Result<(), StoreError> {
+    /// Keeps up now and then, beside what is sent.
+    async fn keep_up_always(&self, clock: &impl Fn() -> Timestamp) {
+        loop {
+            let pause_ms = match self.keep_up(clock()).await {
+                Ok(true) => 0,
+                Ok(false) => KEEP_UP_EVERY_MS,
+                Err(unusable) => {
+                    let error = &unusable as &dyn std::error::Error;
+                    error!(error, "it can't be looked for what time brought about");
+                    STORE_PAUSE_MS
+                }
+            };
+            tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+        }
+    }
+
+    /// Tells what time alone brings about, and forgets what was settled long ago: a portion of
+    /// each. Answers whether there may be more.
+    async fn keep_up(&self, now: Timestamp) -> Result<bool, StoreError> {
+        // For its errors in the log: a turn comes too often to name what is damaged.
+        self.store.endpoints(now).await?;
         let in_review_since = now.minus_ms(self.settings.stuck_after_ms);
-        while self.store.tell_stuck(in_review_since, now).await? > 0 {}
+        let tells_more = self.store.tell_stuck(in_review_since, now).await?;
         let settled_before = now.minus_ms(self.settings.log_kept_ms);
-        while self.store.forget_deliveries(settled_before).await? {}
-        Ok(())
+        let forgets_more = self.store.forget_deliveries(settled_before).await?;
+        Ok(tells_more || forgets_more)
     }
 
     /// Sends one message, and records what came of it.

@@ -49,7 +49,7 @@ async fn while_the_store_takes_no_write_each_message_is_sent_once_and_recorded_a
     world.store.spoil(TAKE_NO_WRITE).await.unwrap();
     let running = Running::start(&world);
     wait_for("the first of each", async || receiver.taken().len() == 3).await;
-    // Several times as long as it would take to come again.
+    // Nothing is to happen: several times as long as it would take to come again.
     tokio::time::sleep(Duration::from_secs(4)).await;
     assert_eq!(receiver.arrived().len(), 3, "nobody is sent the same over and over");
     world.store.spoil("drop trigger no_write").await.unwrap();

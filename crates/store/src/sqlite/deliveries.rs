@@ -212,6 +212,11 @@ async fn add(
     Ok(())
 }
 
+/// In the order of the index, so that no more of those of one time are read than are wanted.
+pub(super) const DUE: &str = "select key, attempts, seq from deliveries \
+    where endpoint_key = ?1 and state = 'due' and next_at <= ?2 \
+    and key not in (select value from json_each(?3)) order by next_at, seq limit ?4";
+
 async fn due(
     conn: &mut SqliteConnection,
     endpoint_key: i64,
@@ -220,17 +225,13 @@ async fn due(
     limit: usize,
 ) -> Result<Vec<DueDelivery>, StoreError> {
     let except = serde_json::to_string(except).expect("a list of numbers has a JSON form");
-    let found: Vec<(i64, u32, i64)> = sqlx::query_as(
-        "select key, attempts, seq from deliveries where endpoint_key = ?1 and state = 'due' \
-         and next_at <= ?2 and key not in (select value from json_each(?3)) \
-         order by next_at, seq limit ?4",
-    )
-    .bind(endpoint_key)
-    .bind(now.0)
-    .bind(except)
-    .bind(rows::limit(limit))
-    .fetch_all(&mut *conn)
-    .await?;
+    let found: Vec<(i64, u32, i64)> = sqlx::query_as(DUE)
+        .bind(endpoint_key)
+        .bind(now.0)
+        .bind(except)
+        .bind(rows::limit(limit))
+        .fetch_all(&mut *conn)
+        .await?;
     let seqs: Vec<i64> = found.iter().map(|(.., seq)| *seq).collect();
     let mut notified = notifications::with_seqs(conn, &seqs).await?;
     let due = |(key, attempts, seq)| DueDelivery { key, attempts, notified: notified.remove(&seq) };

@@ -45,18 +45,20 @@ const STUCK: &str = "select o.key, o.version, o.state_since_at from onboardings 
 
 impl SqliteStore {
     /// Tells others of the users whom the provider has been reviewing since `since` or longer,
-    /// once a review; answers of how many.
+    /// once a review. Answers whether there may be more of them.
+    ///
+    /// It looks at each such user, told of or not, and is not for every turn.
     ///
     /// # Errors
     /// When it can't be stored.
-    pub async fn tell_stuck(&self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+    pub async fn tell_stuck(&self, since: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
         // Mostly there is nobody, and then nothing is to be written.
         let first: Vec<(i64, i64, i64)> = sqlx::query_as(STUCK)
             .bind(since.0)
             .bind(1)
             .fetch_all(&mut *self.moment().await?)
             .await?;
-        if first.is_empty() { Ok(0) } else { self.write(TellStuck { since, now }).await }
+        if first.is_empty() { Ok(false) } else { self.write(TellStuck { since, now }).await }
     }
 }
 
@@ -66,9 +68,9 @@ struct TellStuck {
 }
 
 impl Write for TellStuck {
-    type Answer = usize;
+    type Answer = bool;
 
-    async fn run(&self, tx: &mut Tx) -> Result<usize, StoreError> {
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let stuck: Vec<(i64, i64, i64)> = sqlx::query_as(STUCK)
             .bind(self.since.0)
             .bind(rows::limit(STUCK_AT_ONCE_MAX))
@@ -79,7 +81,7 @@ impl Write for TellStuck {
             let told = Notification::VerificationStuck { since: Timestamp(*since) };
             insert(tx, of, &told, self.now).await?;
         }
-        Ok(stuck.len())
+        Ok(stuck.len() == STUCK_AT_ONCE_MAX)
     }
 }
 
