@@ -234,7 +234,8 @@ impl Dispatcher {
         let tells_more = self.store.tell_stuck(in_review_since, now).await?;
         let settled_before = now.minus_ms(self.settings.log_kept_ms);
         let forgets_more = self.store.forget_deliveries(settled_before).await?;
-        Ok(tells_more || forgets_more)
+        let removes_more = self.store.forget_removed().await?;
+        Ok(tells_more || forgets_more || removes_more)
     }
 
     /// Sends one message, and records what came of it.

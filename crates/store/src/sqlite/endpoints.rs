@@ -69,12 +69,31 @@ impl SqliteStore {
         Ok(all.into_iter().flatten().filter(|endpoint| endpoint.disabled.is_none()).collect())
     }
 
-    /// Forgets an endpoint, its secrets and its deliveries; answers whether there was one.
+    /// Forgets an endpoint, its secrets and its deliveries; answers whether there was one. It is
+    /// gone at once, and its deliveries are forgotten in portions.
     ///
     /// # Errors
     /// When it can't be stored.
     pub async fn remove_endpoint(&self, id: String) -> Result<bool, StoreError> {
-        self.write(Remove { id }).await
+        if !self.write(Remove { id }).await? {
+            return Ok(false);
+        }
+        while self.forget_removed().await? {}
+        Ok(true)
+    }
+
+    /// Forgets a portion of the deliveries to endpoints that were removed, if whoever removed them
+    /// was cut off. Answers whether there may be more.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn forget_removed(&self) -> Result<bool, StoreError> {
+        let is_any: bool =
+            sqlx::query_scalar("select exists (select 1 from endpoints where is_removed)")
+                .fetch_one(&mut *self.reader().await?)
+                .await?;
+        // Mostly there is none, and then nothing is to be written.
+        if is_any { self.write(ForgetRemoved).await } else { Ok(false) }
     }
 
     /// Tells an endpoint again that was disabled, from where it stopped; answers whether there
@@ -188,19 +207,60 @@ async fn insert_secret(
     Ok(())
 }
 
-struct Remove {
-    id: String,
+pub(super) struct Remove {
+    pub id: String,
 }
 
 impl Write for Remove {
     type Answer = bool;
 
     async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let removed = sqlx::query("delete from endpoints where id = ?1")
-            .bind(self.id.as_str())
+        let Some(key) = key_of(&mut tx.conn, &self.id).await? else { return Ok(false) };
+        // Another one may have its id and its URL from now on.
+        sqlx::query(
+            "update endpoints set is_removed = 1, id = 'removed:' || key, url = 'removed:' || key \
+             where key = ?1",
+        )
+        .bind(key)
+        .execute(&mut tx.conn)
+        .await?;
+        sqlx::query("delete from endpoint_secrets where endpoint_key = ?1")
+            .bind(key)
             .execute(&mut tx.conn)
             .await?;
-        Ok(removed.rows_affected() > 0)
+        Ok(true)
+    }
+}
+
+/// At most this many deliveries to a removed endpoint are forgotten in one transaction.
+const REMOVED_AT_ONCE_MAX: usize = 1_000;
+
+struct ForgetRemoved;
+
+impl Write for ForgetRemoved {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let key: Option<i64> =
+            sqlx::query_scalar("select key from endpoints where is_removed order by key limit 1")
+                .fetch_optional(&mut tx.conn)
+                .await?;
+        let Some(key) = key else { return Ok(false) };
+        let forgotten = sqlx::query(
+            "delete from deliveries where key in \
+             (select key from deliveries where endpoint_key = ?1 limit ?2)",
+        )
+        .bind(key)
+        .bind(rows::limit(REMOVED_AT_ONCE_MAX))
+        .execute(&mut tx.conn)
+        .await?;
+        if usize::try_from(forgotten.rows_affected()) != Ok(REMOVED_AT_ONCE_MAX) {
+            sqlx::query("delete from endpoints where key = ?1")
+                .bind(key)
+                .execute(&mut tx.conn)
+                .await?;
+        }
+        Ok(true)
     }
 }
 
@@ -261,7 +321,7 @@ pub(super) async fn key_of(
     conn: &mut SqliteConnection,
     id: &str,
 ) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar("select key from endpoints where id = ?1")
+    sqlx::query_scalar("select key from endpoints where id = ?1 and not is_removed")
         .bind(id)
         .fetch_optional(conn)
         .await
@@ -289,7 +349,8 @@ async fn all(
 ) -> Result<Vec<Result<Endpoint, StoreError>>, sqlx::Error> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select e.key, e.id, e.url, e.kinds, e.cursor, e.created_at, e.failing_since_at, \
-         e.warned_at, e.disabled_at, e.disabled_for from endpoints e order by e.key",
+         e.warned_at, e.disabled_at, e.disabled_for from endpoints e \
+         where not e.is_removed order by e.key",
     )
     .fetch_all(&mut *conn)
     .await?;

@@ -131,6 +131,31 @@ pub(super) async fn with_seqs(
     Ok(found.map(|notified| (rows::column(notified.seq), notified)).collect())
 }
 
+/// The number of the first notification that happened at a time or later, or the next one that
+/// will be. It is found by halving, as times grow with numbers: no index has them.
+pub(super) async fn first_since(
+    conn: &mut SqliteConnection,
+    since: Timestamp,
+) -> Result<i64, sqlx::Error> {
+    let (mut first, mut end): (i64, i64) = sqlx::query_as(
+        "select coalesce((select min(seq) from notifications), 1), \
+         coalesce((select max(seq) from notifications), 0) + 1",
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    while first < end {
+        let middle = first + (end - first) / 2;
+        let (seq, at): (i64, i64) = sqlx::query_as(
+            "select seq, happened_at from notifications where seq >= ?1 order by seq limit 1",
+        )
+        .bind(middle)
+        .fetch_one(&mut *conn)
+        .await?;
+        if at < since.0 { first = seq + 1 } else { end = middle }
+    }
+    Ok(first)
+}
+
 /// What is stored, with who the user is now; a damaged row keeps no other one from anybody.
 async fn intact(
     conn: &mut SqliteConnection,
