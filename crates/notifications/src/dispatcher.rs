@@ -264,10 +264,11 @@ impl Dispatcher {
         if let Some(tell) = &self.watch {
             tell(&outcome, settled);
         }
-        self.say(&endpoint, settled);
         let tried = outcome.tried(now);
         let store = || self.store.settle_delivery(due.key, tried, settled);
-        recorded(&endpoint, store, shutdown).await;
+        if let Some(after) = recorded(&endpoint, store, shutdown).await {
+            self.say(&endpoint, settled, after);
+        }
     }
 
     /// Leaves a message that can't be read for later. It is tried as often as one that does not
@@ -302,13 +303,14 @@ impl Dispatcher {
         let wait_ms = schedule::retry_delay_ms(due.attempts + 1, outcome.retry_after_ms, seed);
         let at = now.plus_ms(wait_ms.unwrap_or(schedule::RETRY_AFTER_MAX_MS));
         if problem == Problem::Gone {
-            return Settled::Again { at, endpoint: EndpointAfter::Disabled(DisabledFor::Gone) };
+            return Settled::Again { at, endpoint: EndpointAfter::Gone };
         }
-        let failing_ms = endpoint.failing_since.map_or(0, |since| now.ms_since(since));
+        let since = endpoint.failing_since.unwrap_or(now);
+        let failing_ms = now.ms_since(since);
         let after = if failing_ms >= self.settings.disable_after_ms {
-            EndpointAfter::Disabled(DisabledFor::Failing)
+            EndpointAfter::Failing(since)
         } else if failing_ms >= self.settings.warn_after_ms && endpoint.warned_at.is_none() {
-            EndpointAfter::Warned
+            EndpointAfter::Warned(since)
         } else {
             EndpointAfter::Kept
         };
@@ -317,44 +319,55 @@ impl Dispatcher {
         if is_lost { Settled::GivenUp } else { Settled::Again { at, endpoint: after } }
     }
 
-    fn say(&self, endpoint: &Endpoint, settled: Settled) {
-        match settled {
-            Settled::Again { endpoint: EndpointAfter::Warned, .. } => warn!(
-                endpoint = endpoint.id,
-                disabled_after_ms = self.settings.disable_after_ms,
-                "nothing arrives at an endpoint; it will be disabled: `gangway webhook test` tries it"
-            ),
-            Settled::Again { endpoint: EndpointAfter::Disabled(why), .. } => error!(
-                endpoint = endpoint.id,
-                why = why.as_str(),
-                "an endpoint is disabled, and what it is told of waits: `gangway webhook enable`"
-            ),
-            Settled::GivenUp => warn!(
+    fn say(&self, endpoint: &Endpoint, settled: Settled, after: EndpointAfter) {
+        if settled == Settled::GivenUp {
+            warn!(
                 endpoint = endpoint.id,
                 "a notification is given up; `gangway webhook replay` sends it again"
-            ),
-            Settled::Again { endpoint: EndpointAfter::Kept, .. } | Settled::Delivered => {}
+            );
         }
+        let why = match after {
+            EndpointAfter::Kept => return,
+            EndpointAfter::Warned(_) => {
+                warn!(
+                    endpoint = endpoint.id,
+                    disabled_after_ms = self.settings.disable_after_ms,
+                    "nothing arrives at an endpoint; it will be disabled: `gangway webhook test` tries it"
+                );
+                return;
+            }
+            EndpointAfter::Failing(_) => DisabledFor::Failing,
+            EndpointAfter::Gone => DisabledFor::Gone,
+        };
+        error!(
+            endpoint = endpoint.id,
+            why = why.as_str(),
+            "an endpoint is disabled, and what it is told of waits: `gangway webhook enable`"
+        );
     }
 }
 
-/// Records what became of a delivery, as soon as the store takes it. The delivery keeps its place
-/// until then: it is due in the store, and would be sent over and over.
-async fn recorded<A: Future<Output = Result<(), StoreError>>>(
+/// Records what became of a delivery, as soon as the store takes it; nothing is answered if the
+/// process stops before. The delivery keeps its place until then: it is due in the store, and
+/// would be sent over and over.
+async fn recorded<A, F: Future<Output = Result<A, StoreError>>>(
     endpoint: &Endpoint,
-    store: impl Fn() -> A,
+    store: impl Fn() -> F,
     shutdown: &CancellationToken,
-) {
+) -> Option<A> {
     let mut pause_ms = RECORD_PAUSE_FIRST_MS;
     loop {
-        let Err(unusable) = store().await else { return };
+        let unusable = match store().await {
+            Ok(answer) => return Some(answer),
+            Err(unusable) => unusable,
+        };
         error!(
             error = &unusable as &dyn std::error::Error,
             endpoint = endpoint.id,
             "what came of a notification can't be recorded yet"
         );
         if shutdown.is_cancelled() {
-            return;
+            return None;
         }
         tokio::select! {
             () = shutdown.cancelled() => {}

@@ -218,10 +218,14 @@ pub enum Settled {
 pub enum EndpointAfter {
     /// It is tried on.
     Kept,
-    /// It was warned of that it will be disabled.
-    Warned,
-    /// It is told no more until it is enabled.
-    Disabled(DisabledFor),
+    /// It was warned of that it will be disabled, as every try has failed since then. If that is
+    /// no longer so when it is stored, it is kept.
+    Warned(Timestamp),
+    /// It is told no more until it is enabled, as every try has failed since then. If that is no
+    /// longer so when it is stored, it is kept.
+    Failing(Timestamp),
+    /// It is told no more until it is enabled, as it said that it is gone.
+    Gone,
 }
 
 /// A delivery as the log shows it.

@@ -17,8 +17,8 @@ use onboarding::{
 };
 use receiver::{Answer, Receiver};
 use store::{
-    Actor, ClaimAfter, Commit, Committed, DeliveryState, DisabledFor, Endpoint, NewEndpoint,
-    NewSecret, Replay, SqliteStore, Store as _,
+    Actor, ClaimAfter, Commit, Committed, DeliveryState, DisabledFor, DueDelivery, Endpoint,
+    EndpointAfter, NewEndpoint, NewSecret, Replay, Settled, SqliteStore, Store as _, Tried,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -349,6 +349,60 @@ async fn an_endpoint_that_fails_for_days_is_warned_of_then_disabled_and_loses_no
     assert!(world.store.enable_endpoint("ep_1".into(), world.now).await.unwrap());
     world.pass(world.now.plus_ms(MINUTE_MS)).await;
     assert_eq!(receiver.versions(), world.told().await);
+}
+
+#[tokio::test]
+async fn a_try_that_began_before_something_arrived_disables_nothing() {
+    let mut world = World::new().await;
+    let receiver = Receiver::start(Answer::Status(500)).await;
+    world.add("ep_1", receiver.url(), None).await;
+    for user in ["userId:slow", "userId:quick"] {
+        world.toggle(user).await;
+    }
+    world.pass(NOW.plus_ms(DAY_MS - 1)).await;
+    let since = world.endpoint("ep_1").await.failing_since.unwrap();
+    let due = world.store.due_deliveries(1, &[], Timestamp::MAX, 8).await.unwrap();
+    let [slow, quick] = &due[..] else { panic!("{due:?}") };
+    let tried = |at| Tried { at, http_status: None, took_ms: 1, error: Some("timed-out") };
+    let settle = async |of: &DueDelivery, settled| {
+        world.store.settle_delivery(of.key, tried(world.now), settled).await.unwrap()
+    };
+    let again = |endpoint| Settled::Again { at: world.now, endpoint };
+    let warned = EndpointAfter::Warned(since);
+    assert_eq!(settle(slow, again(warned)).await, warned);
+    assert_eq!(settle(slow, again(warned)).await, EndpointAfter::Kept, "once");
+    assert_eq!(settle(quick, Settled::Delivered).await, EndpointAfter::Kept);
+    for late in [warned, EndpointAfter::Failing(since)] {
+        assert_eq!(settle(slow, again(late)).await, EndpointAfter::Kept);
+    }
+    let endpoint = world.endpoint("ep_1").await;
+    assert_eq!((endpoint.warned_at, endpoint.disabled), (None, None));
+    let failing = EndpointAfter::Failing(endpoint.failing_since.unwrap());
+    assert_eq!(settle(slow, again(failing)).await, failing);
+    assert_eq!(world.endpoint("ep_1").await.disabled.unwrap().1, DisabledFor::Failing);
+    assert_eq!(settle(quick, again(EndpointAfter::Gone)).await, EndpointAfter::Kept, "not due");
+}
+
+#[tokio::test]
+async fn the_configured_endpoint_with_another_url_is_enabled_and_else_left_as_it_is() {
+    let mut world = World::new().await;
+    let (wrong, right) =
+        (Receiver::start(Answer::Status(410)).await, Receiver::start(Answer::Status(200)).await);
+    let set = async |world: &World, url: String| {
+        let secret = Secret::Shared(vec![7; 32]).to_text();
+        let endpoint = NewEndpoint { id: "ep_1".into(), url, kinds: None, secret, now: world.now };
+        world.store.set_endpoint("ep_1", Some(endpoint), world.now).await.unwrap();
+    };
+    set(&world, wrong.url()).await;
+    world.toggle("userId:ada").await;
+    world.toggle("userId:ada").await;
+    world.pass(world.now.plus_ms(MINUTE_MS)).await;
+    set(&world, wrong.url()).await;
+    assert!(world.endpoint("ep_1").await.disabled.is_some());
+    set(&world, right.url()).await;
+    assert_eq!(world.endpoint("ep_1").await.failing_since, None);
+    world.pass(world.now.plus_ms(MINUTE_MS)).await;
+    assert_eq!(right.versions(), world.told().await);
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use super::writer::{Tx, Write};
 use super::{SqliteStore, endpoints, rows};
 use crate::StoreError;
 use crate::outbox::{
-    Delivery, DeliveryState, DueDelivery, Endpoint, EndpointAfter, Notified, Replay, Settled, Tried,
+    Delivery, DeliveryState, DisabledFor, DueDelivery, Endpoint, EndpointAfter, Notified, Replay,
+    Settled, Tried,
 };
 
 /// At most this many notifications get their deliveries in one transaction.
@@ -78,7 +79,7 @@ impl SqliteStore {
         Ok(at.map(Timestamp))
     }
 
-    /// Records what a try came to.
+    /// Records what a try came to, and answers what became of the endpoint.
     ///
     /// # Errors
     /// When it can't be stored: then it is due as before, and is sent again.
@@ -87,7 +88,7 @@ impl SqliteStore {
         key: i64,
         tried: Tried,
         settled: Settled,
-    ) -> Result<(), StoreError> {
+    ) -> Result<EndpointAfter, StoreError> {
         self.write(Settle { key, tried, settled }).await
     }
 
@@ -165,7 +166,11 @@ impl SqliteStore {
     }
 
     /// What is to be looked at for a replay, up to what was handed out.
-    async fn span(&self, endpoint: &str, what: Replay) -> Result<Option<Span>, StoreError> {
+    pub(super) async fn span(
+        &self,
+        endpoint: &str,
+        what: Replay,
+    ) -> Result<Option<Span>, StoreError> {
         let mut moment = self.moment().await?;
         let Some(key) = endpoints::key_of(&mut moment, endpoint).await? else { return Ok(None) };
         let cursor: i64 = sqlx::query_scalar("select cursor from endpoints where key = ?1")
@@ -281,9 +286,9 @@ struct Settle {
 }
 
 impl Write for Settle {
-    type Answer = ();
+    type Answer = EndpointAfter;
 
-    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx) -> Result<EndpointAfter, StoreError> {
         let (state, next_at) = match self.settled {
             Settled::Delivered => (DeliveryState::Delivered, None),
             Settled::Again { at, .. } => (DeliveryState::Due, Some(at)),
@@ -303,8 +308,8 @@ impl Write for Settle {
         .bind(self.tried.error)
         .fetch_optional(&mut tx.conn)
         .await?;
-        // The endpoint was removed meanwhile.
-        let Some((endpoint_key, stream)) = settled else { return Ok(()) };
+        // It is no longer due, or its endpoint was removed meanwhile.
+        let Some((endpoint_key, stream)) = settled else { return Ok(EndpointAfter::Kept) };
         if next_at.is_none() {
             release_next(&mut tx.conn, endpoint_key, stream, self.tried.at).await?;
         }
@@ -313,7 +318,11 @@ impl Write for Settle {
 }
 
 impl Settle {
-    async fn note_endpoint(&self, tx: &mut Tx, endpoint_key: i64) -> Result<(), StoreError> {
+    async fn note_endpoint(
+        &self,
+        tx: &mut Tx,
+        endpoint_key: i64,
+    ) -> Result<EndpointAfter, StoreError> {
         let at = self.tried.at.0;
         if self.settled == Settled::Delivered {
             sqlx::query(
@@ -323,30 +332,48 @@ impl Settle {
             .bind(endpoint_key)
             .execute(&mut tx.conn)
             .await?;
-            return Ok(());
+            return Ok(EndpointAfter::Kept);
         }
+        sqlx::query(
+            "update endpoints set failing_since_at = ?2 \
+             where key = ?1 and failing_since_at is null",
+        )
+        .bind(endpoint_key)
+        .bind(at)
+        .execute(&mut tx.conn)
+        .await?;
         let after = match self.settled {
             Settled::Again { endpoint, .. } => endpoint,
             Settled::Delivered | Settled::GivenUp => EndpointAfter::Kept,
         };
-        let warned_at = matches!(after, EndpointAfter::Warned).then_some(at);
-        let disabled_for = match after {
-            EndpointAfter::Disabled(why) => Some(why.as_str()),
-            EndpointAfter::Kept | EndpointAfter::Warned => None,
+        // Something may have arrived since the try began: then it does not fail since that time.
+        let noted = match after {
+            EndpointAfter::Kept => return Ok(after),
+            EndpointAfter::Warned(since) => sqlx::query(
+                "update endpoints set warned_at = ?2 \
+                 where key = ?1 and warned_at is null and failing_since_at = ?3",
+            )
+            .bind(endpoint_key)
+            .bind(at)
+            .bind(since.0),
+            EndpointAfter::Failing(since) => sqlx::query(
+                "update endpoints set disabled_at = ?2, disabled_for = ?4 \
+                 where key = ?1 and disabled_at is null and failing_since_at = ?3",
+            )
+            .bind(endpoint_key)
+            .bind(at)
+            .bind(since.0)
+            .bind(DisabledFor::Failing.as_str()),
+            EndpointAfter::Gone => sqlx::query(
+                "update endpoints set disabled_at = ?2, disabled_for = ?3 \
+                 where key = ?1 and disabled_at is null",
+            )
+            .bind(endpoint_key)
+            .bind(at)
+            .bind(DisabledFor::Gone.as_str()),
         };
-        sqlx::query(
-            "update endpoints set failing_since_at = coalesce(failing_since_at, ?2), \
-             warned_at = coalesce(warned_at, ?3), \
-             disabled_at = coalesce(disabled_at, iif(?4 is null, null, ?2)), \
-             disabled_for = coalesce(disabled_for, ?4) where key = ?1",
-        )
-        .bind(endpoint_key)
-        .bind(at)
-        .bind(warned_at)
-        .bind(disabled_for)
-        .execute(&mut tx.conn)
-        .await?;
-        Ok(())
+        let noted = noted.execute(&mut tx.conn).await?;
+        Ok(if noted.rows_affected() > 0 { after } else { EndpointAfter::Kept })
     }
 }
 
@@ -497,10 +524,10 @@ const CLOCKS_APART_MAX_MS: u64 = 60 * 60 * 1_000;
 
 /// Numbers of notifications, both included, of which those that happened since a time count.
 #[derive(Clone, Copy)]
-struct Span {
-    from: i64,
-    to: i64,
-    since: Timestamp,
+pub(super) struct Span {
+    pub from: i64,
+    pub to: i64,
+    pub since: Timestamp,
 }
 
 struct SendAgain {

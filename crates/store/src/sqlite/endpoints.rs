@@ -21,8 +21,8 @@ impl SqliteStore {
     }
 
     /// Has exactly this endpoint under `id`, or none: new ones are told from now on, and of one
-    /// that is there the URL and the secret are brought up to date. The secret before signs as
-    /// well until `others_until`. Where there is none and none is to be, nothing is written.
+    /// that is there the URL and the secret are brought up to date; with another URL it is enabled.
+    /// The secret before signs as well until `others_until`. Where there is none and none is to be, nothing is written.
     ///
     /// # Errors
     /// When it can't be stored.
@@ -169,11 +169,15 @@ impl Write for Set {
         if self.endpoint.run(tx).await? {
             return Ok(());
         }
-        sqlx::query("update endpoints set url = ?2 where id = ?1")
+        let moved = sqlx::query("update endpoints set url = ?2 where id = ?1 and url <> ?2")
             .bind(id.as_str())
             .bind(url.as_str())
             .execute(&mut tx.conn)
             .await?;
+        if moved.rows_affected() > 0 {
+            // What was wrong with the place before says nothing of this one.
+            Enable { id: id.clone(), now: *now }.run(tx).await?;
+        }
         let newest: Option<String> = sqlx::query_scalar(
             "select s.secret from endpoint_secrets s join endpoints e on e.key = s.endpoint_key \
              where e.id = ?1 order by s.key desc limit 1",

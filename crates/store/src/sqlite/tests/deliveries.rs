@@ -90,9 +90,10 @@ async fn a_replay_since_a_time_looks_only_at_what_is_near_it_and_later() {
     let place = Place::new();
     let store = with_delivered(&place).await;
     let since = at(2_000 * 10_000);
-    let replay = store.replay(ENDPOINT.to_owned(), Replay::Since(since), NOW);
-    let (replayed, transactions) = transactions(&store, replay).await;
-    assert_eq!((replayed.unwrap(), transactions), (Some(501), 1));
+    let span = store.span(ENDPOINT, Replay::Since(since)).await.unwrap().unwrap();
+    assert_eq!((span.from, span.to), (1_640, 2_500), "from an hour before on");
+    let replayed = store.replay(ENDPOINT.to_owned(), Replay::Since(since), NOW).await.unwrap();
+    assert_eq!(replayed, Some(501));
 
     // Stored before one that happened earlier.
     place
