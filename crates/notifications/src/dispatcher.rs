@@ -10,7 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onboarding::Timestamp;
-use store::{DisabledFor, DueDelivery, Endpoint, EndpointAfter, Settled, SqliteStore, StoreError};
+use store::{
+    DeliveryKey, DisabledFor, DueDelivery, Endpoint, EndpointAfter, Settled, SqliteStore,
+    StoreError,
+};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
@@ -56,12 +59,6 @@ pub struct Dispatcher {
 
 /// Is told of each try.
 type Watch = dyn Fn(&Outcome, Settled) + Send + Sync;
-
-/// The keys of a delivery that is on its way, and of its endpoint.
-struct OnItsWay {
-    delivery: i64,
-    endpoint: i64,
-}
 
 fn ended_id(ended: Result<(Id, ()), JoinError>) -> Id {
     match ended {
@@ -142,17 +139,17 @@ impl Dispatcher {
         shutdown: &CancellationToken,
     ) {
         let mut sending = JoinSet::new();
-        let mut on_its_way: BTreeMap<Id, OnItsWay> = BTreeMap::new();
+        let mut on_its_way: BTreeMap<Id, DeliveryKey> = BTreeMap::new();
         while !shutdown.is_cancelled() {
             let pause_ms = match self.turn(&on_its_way, clock()).await {
                 Ok(Turn { errands, has_more }) => {
                     for errand in errands {
-                        let (delivery, endpoint) = (errand.due.key, errand.endpoint.key);
+                        let key = errand.due.key;
                         let (dispatcher, clock) = (Arc::clone(self), clock.clone());
                         let shutdown = shutdown.clone();
                         let task = sending
                             .spawn(async move { dispatcher.go(errand, &clock, &shutdown).await });
-                        on_its_way.insert(task.id(), OnItsWay { delivery, endpoint });
+                        on_its_way.insert(task.id(), key);
                     }
                     if has_more { 0 } else { LOOK_EVERY_MS }
                 }
@@ -189,14 +186,14 @@ impl Dispatcher {
     /// at most, so that one with much to catch up on holds up no other.
     async fn turn(
         &self,
-        on_its_way: &BTreeMap<Id, OnItsWay>,
+        on_its_way: &BTreeMap<Id, DeliveryKey>,
         now: Timestamp,
     ) -> Result<Turn, StoreError> {
         let mut turn = Turn::default();
         for endpoint in self.store.endpoints_told(now).await? {
             turn.has_more |= self.store.hand_out(&endpoint, now).await?;
-            let to_it = on_its_way.values().filter(|errand| errand.endpoint == endpoint.key);
-            let busy: Vec<i64> = to_it.map(|errand| errand.delivery).collect();
+            let to_it = on_its_way.values().filter(|key| key.endpoint == endpoint.key);
+            let busy: Vec<i64> = to_it.map(|key| key.row).collect();
             let free = self.settings.concurrency.saturating_sub(busy.len());
             if free == 0 {
                 continue;
@@ -280,7 +277,7 @@ impl Dispatcher {
         now: Timestamp,
         shutdown: &CancellationToken,
     ) {
-        let wait_ms = schedule::retry_delay_ms(due.attempts + 1, None, due.key.unsigned_abs());
+        let wait_ms = schedule::retry_delay_ms(due.attempts + 1, None, due.key.row.unsigned_abs());
         let at = wait_ms.map(|wait_ms| now.plus_ms(wait_ms));
         error!(
             endpoint = endpoint.id,
@@ -299,7 +296,7 @@ impl Dispatcher {
         now: Timestamp,
     ) -> Settled {
         let Some(problem) = outcome.problem else { return Settled::Delivered };
-        let seed = due.key.unsigned_abs();
+        let seed = due.key.row.unsigned_abs();
         let wait_ms = schedule::retry_delay_ms(due.attempts + 1, outcome.retry_after_ms, seed);
         let at = now.plus_ms(wait_ms.unwrap_or(schedule::RETRY_AFTER_MAX_MS));
         if problem == Problem::Gone {

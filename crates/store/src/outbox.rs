@@ -138,11 +138,23 @@ impl DisabledFor {
     }
 }
 
+/// Which delivery it is: the key of its row may become another one's once it is gone, as its
+/// endpoint was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryKey {
+    /// The row's.
+    pub row: i64,
+    /// The endpoint's.
+    pub endpoint: i64,
+    /// The number of what is sent.
+    pub seq: i64,
+}
+
 /// A notification that is to be sent to an endpoint now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueDelivery {
-    /// The delivery's key.
-    pub key: i64,
+    /// Which one it is.
+    pub key: DeliveryKey,
     /// How many tries there were.
     pub attempts: u32,
     /// What is to be sent; nothing if it can't be read.

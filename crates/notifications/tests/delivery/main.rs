@@ -623,6 +623,28 @@ async fn an_endpoint_that_is_removed_takes_its_deliveries_with_it() {
 }
 
 #[tokio::test]
+async fn what_came_of_a_try_is_not_taken_for_that_of_another_endpoint_with_the_keys_of_one_removed()
+{
+    let mut world = World::new().await;
+    let receiver = Receiver::start(Answer::Status(200)).await;
+    world.add("ep_other", format!("{}?other", receiver.url()), None).await;
+    world.add("ep_removed", receiver.url(), None).await;
+    world.toggle("userId:ada").await;
+    let removed = world.endpoint("ep_removed").await;
+    assert!(!world.store.hand_out(&removed, world.now).await.unwrap());
+    let on_its_way = world.store.due_deliveries(removed.key, &[], world.now, 8).await.unwrap();
+    assert!(world.store.remove_endpoint("ep_removed".into()).await.unwrap());
+    let other = world.endpoint("ep_other").await;
+    assert!(!world.store.hand_out(&other, world.now).await.unwrap());
+    let due = world.store.due_deliveries(other.key, &[], world.now, 8).await.unwrap();
+    assert_eq!(due[0].key.row, on_its_way[0].key.row, "given anew");
+    let tried = Tried { at: world.now, http_status: Some(200), took_ms: 1, error: None };
+    world.store.settle_delivery(on_its_way[0].key, tried, Settled::Delivered).await.unwrap();
+    world.pass(world.now).await;
+    assert_eq!(receiver.arrived().len(), 1);
+}
+
+#[tokio::test]
 async fn a_review_that_lasts_too_long_is_told_once_whatever_is_restarted() {
     let mut world = World::new().await;
     let receiver = Receiver::start(Answer::Status(200)).await;

@@ -10,8 +10,8 @@ use super::writer::{Tx, Write};
 use super::{SqliteStore, endpoints, rows};
 use crate::StoreError;
 use crate::outbox::{
-    Delivery, DeliveryState, DisabledFor, DueDelivery, Endpoint, EndpointAfter, Notified, Replay,
-    Settled, Tried,
+    Delivery, DeliveryKey, DeliveryState, DisabledFor, DueDelivery, Endpoint, EndpointAfter,
+    Notified, Replay, Settled, Tried,
 };
 
 /// At most this many notifications get their deliveries in one transaction.
@@ -35,7 +35,8 @@ impl SqliteStore {
         self.write(HandOut { endpoint_key: endpoint.key, kinds, now }).await
     }
 
-    /// What is to be sent to an endpoint by `now`, the longest due first, but nothing of `except`.
+    /// What is to be sent to an endpoint by `now`, the longest due first, but nothing of `except`,
+    /// keys of rows.
     ///
     /// # Errors
     /// When it can't be read.
@@ -85,7 +86,7 @@ impl SqliteStore {
     /// When it can't be stored: then it is due as before, and is sent again.
     pub async fn settle_delivery(
         &self,
-        key: i64,
+        key: DeliveryKey,
         tried: Tried,
         settled: Settled,
     ) -> Result<EndpointAfter, StoreError> {
@@ -99,7 +100,7 @@ impl SqliteStore {
     /// When it can't be stored: then it is due as before.
     pub async fn put_off_delivery(
         &self,
-        key: i64,
+        key: DeliveryKey,
         at: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -275,12 +276,15 @@ async fn due(
         .await?;
     let seqs: Vec<i64> = found.iter().map(|(.., seq)| *seq).collect();
     let mut notified = notifications::with_seqs(conn, &seqs).await?;
-    let due = |(key, attempts, seq)| DueDelivery { key, attempts, notified: notified.remove(&seq) };
+    let due = |(row, attempts, seq)| {
+        let key = DeliveryKey { row, endpoint: endpoint_key, seq };
+        DueDelivery { key, attempts, notified: notified.remove(&seq) }
+    };
     Ok(found.into_iter().map(due).collect())
 }
 
 struct Settle {
-    key: i64,
+    key: DeliveryKey,
     tried: Tried,
     settled: Settled,
 }
@@ -294,26 +298,28 @@ impl Write for Settle {
             Settled::Again { at, .. } => (DeliveryState::Due, Some(at)),
             Settled::GivenUp => (DeliveryState::GivenUp, None),
         };
-        let settled: Option<(i64, i64)> = sqlx::query_as(
+        let stream: Option<i64> = sqlx::query_scalar(
             "update deliveries set state = ?2, next_at = ?3, attempts = attempts + 1, \
-             tried_at = ?4, http_status = ?5, took_ms = ?6, error = ?7 \
-             where key = ?1 and state = 'due' returning endpoint_key, stream",
+             tried_at = ?4, http_status = ?5, took_ms = ?6, error = ?7 where key = ?1 \
+             and endpoint_key = ?8 and seq = ?9 and state = 'due' returning stream",
         )
-        .bind(self.key)
+        .bind(self.key.row)
         .bind(state.as_str())
         .bind(next_at.map(|at| at.0))
         .bind(self.tried.at.0)
         .bind(self.tried.http_status)
         .bind(rows::column(self.tried.took_ms))
         .bind(self.tried.error)
+        .bind(self.key.endpoint)
+        .bind(self.key.seq)
         .fetch_optional(&mut tx.conn)
         .await?;
         // It is no longer due, or its endpoint was removed meanwhile.
-        let Some((endpoint_key, stream)) = settled else { return Ok(EndpointAfter::Kept) };
+        let Some(stream) = stream else { return Ok(EndpointAfter::Kept) };
         if next_at.is_none() {
-            release_next(&mut tx.conn, endpoint_key, stream, self.tried.at).await?;
+            release_next(&mut tx.conn, self.key.endpoint, stream, self.tried.at).await?;
         }
-        self.note_endpoint(tx, endpoint_key).await
+        self.note_endpoint(tx, self.key.endpoint).await
     }
 }
 
@@ -378,7 +384,7 @@ impl Settle {
 }
 
 struct PutOff {
-    key: i64,
+    key: DeliveryKey,
     at: Option<Timestamp>,
     now: Timestamp,
 }
@@ -388,19 +394,21 @@ impl Write for PutOff {
 
     async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let state = if self.at.is_some() { DeliveryState::Due } else { DeliveryState::GivenUp };
-        let put_off: Option<(i64, i64)> = sqlx::query_as(
+        let stream: Option<i64> = sqlx::query_scalar(
             "update deliveries set state = ?2, next_at = ?3, attempts = attempts + 1, \
              tried_at = ?4, http_status = null, took_ms = null, error = 'unreadable' \
-             where key = ?1 and state = 'due' returning endpoint_key, stream",
+             where key = ?1 and endpoint_key = ?5 and seq = ?6 and state = 'due' returning stream",
         )
-        .bind(self.key)
+        .bind(self.key.row)
         .bind(state.as_str())
         .bind(self.at.map(|at| at.0))
         .bind(self.now.0)
+        .bind(self.key.endpoint)
+        .bind(self.key.seq)
         .fetch_optional(&mut tx.conn)
         .await?;
-        if let (Some((endpoint_key, stream)), None) = (put_off, self.at) {
-            release_next(&mut tx.conn, endpoint_key, stream, self.now).await?;
+        if let (Some(stream), None) = (stream, self.at) {
+            release_next(&mut tx.conn, self.key.endpoint, stream, self.now).await?;
         }
         Ok(())
     }
