@@ -30,8 +30,8 @@ pub use budget::Budgets;
 use due::{Queue, Rank};
 pub use memory::MemoryStore;
 pub use outbox::{
-    About, Delivery, DeliveryState, DisabledFor, DueDelivery, Endpoint, EndpointAfter, NewEndpoint,
-    NewSecret, Notified, Replay, Settled, Tried,
+    About, Delivery, DeliveryKey, DeliveryState, DisabledFor, DueDelivery, Endpoint, EndpointAfter,
+    NewEndpoint, NewSecret, Notified, Replay, Settled, Tried,
 };
 #[cfg(feature = "fuzzing")]
 pub use snapshot::{Snapshot, Upgrade, read as read_snapshot, write as write_snapshot};

@@ -138,15 +138,27 @@ impl DisabledFor {
     }
 }
 
+/// Which delivery it is: the key of its row may become another one's once it is gone, as its
+/// endpoint was removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryKey {
+    /// The row's.
+    pub row: i64,
+    /// The endpoint's.
+    pub endpoint: i64,
+    /// The number of what is sent.
+    pub seq: i64,
+}
+
 /// A notification that is to be sent to an endpoint now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueDelivery {
-    /// The delivery's key.
-    pub key: i64,
+    /// Which one it is.
+    pub key: DeliveryKey,
     /// How many tries there were.
     pub attempts: u32,
-    /// What is to be sent.
-    pub notified: Notified,
+    /// What is to be sent; nothing if it can't be read.
+    pub notified: Option<Notified>,
 }
 
 /// How far a delivery has come.
@@ -218,10 +230,14 @@ pub enum Settled {
 pub enum EndpointAfter {
     /// It is tried on.
     Kept,
-    /// It was warned of that it will be disabled.
-    Warned,
-    /// It is told no more until it is enabled.
-    Disabled(DisabledFor),
+    /// It was warned of that it will be disabled, as every try has failed since then. If that is
+    /// no longer so when it is stored, it is kept.
+    Warned(Timestamp),
+    /// It is told no more until it is enabled, as every try has failed since then. If that is no
+    /// longer so when it is stored, it is kept.
+    Failing(Timestamp),
+    /// It is told no more until it is enabled, as it said that it is gone.
+    Gone,
 }
 
 /// A delivery as the log shows it.

@@ -1,5 +1,7 @@
 //! What is on its way to whom.
 
+use std::collections::BTreeSet;
+
 use onboarding::{NotificationKind, Timestamp};
 use sqlx::SqliteConnection;
 
@@ -8,7 +10,8 @@ use super::writer::{Tx, Write};
 use super::{SqliteStore, endpoints, rows};
 use crate::StoreError;
 use crate::outbox::{
-    Delivery, DeliveryState, DueDelivery, Endpoint, EndpointAfter, Replay, Settled, Tried,
+    Delivery, DeliveryKey, DeliveryState, DisabledFor, DueDelivery, Endpoint, EndpointAfter,
+    Notified, Replay, Settled, Tried,
 };
 
 /// At most this many notifications get their deliveries in one transaction.
@@ -32,7 +35,8 @@ impl SqliteStore {
         self.write(HandOut { endpoint_key: endpoint.key, kinds, now }).await
     }
 
-    /// What is to be sent to an endpoint by `now`, the longest due first, but nothing of `except`.
+    /// What is to be sent to an endpoint by `now`, the longest due first, but nothing of `except`,
+    /// keys of rows.
     ///
     /// # Errors
     /// When it can't be read.
@@ -69,24 +73,38 @@ impl SqliteStore {
         let at: Option<i64> = sqlx::query_scalar(
             "select min((select min(next_at) from deliveries d \
              where d.endpoint_key = e.key and d.state = 'due')) \
-             from endpoints e where e.disabled_at is null",
+             from endpoints e where e.disabled_at is null and not e.is_removed",
         )
         .fetch_one(&mut *self.reader().await?)
         .await?;
         Ok(at.map(Timestamp))
     }
 
-    /// Records what a try came to.
+    /// Records what a try came to, and answers what became of the endpoint.
     ///
     /// # Errors
     /// When it can't be stored: then it is due as before, and is sent again.
     pub async fn settle_delivery(
         &self,
-        key: i64,
+        key: DeliveryKey,
         tried: Tried,
         settled: Settled,
-    ) -> Result<(), StoreError> {
+    ) -> Result<EndpointAfter, StoreError> {
         self.write(Settle { key, tried, settled }).await
+    }
+
+    /// Records that a delivery could not be sent, as its notification can't be read: it is due
+    /// again at `at`, or given up. Its endpoint is not to blame.
+    ///
+    /// # Errors
+    /// When it can't be stored: then it is due as before.
+    pub async fn put_off_delivery(
+        &self,
+        key: DeliveryKey,
+        at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(PutOff { key, at, now }).await
     }
 
     /// Forgets the deliveries that were settled before a time, and answers whether there may be
@@ -124,7 +142,8 @@ impl SqliteStore {
     }
 
     /// Sends again what an endpoint is told of, and answers how many it is; `None` if there is no
-    /// such endpoint. What is on its way already is not sent twice.
+    /// such endpoint. What is on its way already is not sent twice. It is written in portions: if
+    /// one fails, what was written before it is sent.
     ///
     /// # Errors
     /// When it can't be stored.
@@ -134,7 +153,43 @@ impl SqliteStore {
         what: Replay,
         now: Timestamp,
     ) -> Result<Option<u64>, StoreError> {
-        self.write(SendAgain { endpoint, what, now }).await
+        let Some(Span { from, to, since }) = self.span(&endpoint, what).await? else {
+            return Ok(None);
+        };
+        let mut again = 0;
+        for from in (from..=to).step_by(REPLAYED_AT_ONCE_MAX) {
+            let portion = Span { from, to, since };
+            let write = SendAgain { endpoint: endpoint.clone(), portion, now };
+            let Some(count) = self.write(write).await? else { return Ok(None) };
+            again += count;
+        }
+        Ok(Some(again))
+    }
+
+    /// What is to be looked at for a replay, up to what was handed out.
+    pub(super) async fn span(
+        &self,
+        endpoint: &str,
+        what: Replay,
+    ) -> Result<Option<Span>, StoreError> {
+        let mut moment = self.moment().await?;
+        let Some(key) = endpoints::key_of(&mut moment, endpoint).await? else { return Ok(None) };
+        let cursor: i64 = sqlx::query_scalar("select cursor from endpoints where key = ?1")
+            .bind(key)
+            .fetch_one(&mut *moment)
+            .await?;
+        Ok(Some(match what {
+            Replay::Range(from, to) => Span {
+                from: rows::column(from),
+                to: rows::column(to).min(cursor),
+                since: Timestamp(i64::MIN),
+            },
+            Replay::Since(since) => {
+                let surely_before = since.minus_ms(CLOCKS_APART_MAX_MS);
+                let from = notifications::first_since(&mut moment, surely_before).await?;
+                Span { from, to: cursor, since }
+            }
+        }))
     }
 }
 
@@ -150,7 +205,8 @@ impl Write for HandOut {
     async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let new: Vec<(i64, Option<i64>, String)> = sqlx::query_as(
             "select seq, onboarding_key, kind from notifications \
-             where seq > (select cursor from endpoints where key = ?1) order by seq limit ?2",
+             where seq > (select cursor from endpoints where key = ?1 and not is_removed) \
+             order by seq limit ?2",
         )
         .bind(self.endpoint_key)
         .bind(rows::limit(HANDED_OUT_AT_ONCE_MAX))
@@ -198,6 +254,11 @@ async fn add(
     Ok(())
 }
 
+/// In the order of the index, so that no more of those of one time are read than are wanted.
+pub(super) const DUE: &str = "select key, attempts, seq from deliveries \
+    where endpoint_key = ?1 and state = 'due' and next_at <= ?2 \
+    and key not in (select value from json_each(?3)) order by next_at, seq limit ?4";
+
 async fn due(
     conn: &mut SqliteConnection,
     endpoint_key: i64,
@@ -206,66 +267,68 @@ async fn due(
     limit: usize,
 ) -> Result<Vec<DueDelivery>, StoreError> {
     let except = serde_json::to_string(except).expect("a list of numbers has a JSON form");
-    let found: Vec<(i64, u32, i64)> = sqlx::query_as(
-        "select key, attempts, seq from deliveries where endpoint_key = ?1 and state = 'due' \
-         and next_at <= ?2 and key not in (select value from json_each(?3)) \
-         order by next_at, seq limit ?4",
-    )
-    .bind(endpoint_key)
-    .bind(now.0)
-    .bind(except)
-    .bind(rows::limit(limit))
-    .fetch_all(&mut *conn)
-    .await?;
-    let mut due = Vec::new();
-    for (key, attempts, seq) in found {
-        let before = u64::try_from(seq - 1).unwrap_or_default();
-        let notified = notifications::after(conn, before, 1).await?;
-        due.extend(notified.into_iter().map(|notified| DueDelivery { key, attempts, notified }));
-    }
-    Ok(due)
+    let found: Vec<(i64, u32, i64)> = sqlx::query_as(DUE)
+        .bind(endpoint_key)
+        .bind(now.0)
+        .bind(except)
+        .bind(rows::limit(limit))
+        .fetch_all(&mut *conn)
+        .await?;
+    let seqs: Vec<i64> = found.iter().map(|(.., seq)| *seq).collect();
+    let mut notified = notifications::with_seqs(conn, &seqs).await?;
+    let due = |(row, attempts, seq)| {
+        let key = DeliveryKey { row, endpoint: endpoint_key, seq };
+        DueDelivery { key, attempts, notified: notified.remove(&seq) }
+    };
+    Ok(found.into_iter().map(due).collect())
 }
 
 struct Settle {
-    key: i64,
+    key: DeliveryKey,
     tried: Tried,
     settled: Settled,
 }
 
 impl Write for Settle {
-    type Answer = ();
+    type Answer = EndpointAfter;
 
-    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+    async fn run(&self, tx: &mut Tx) -> Result<EndpointAfter, StoreError> {
         let (state, next_at) = match self.settled {
             Settled::Delivered => (DeliveryState::Delivered, None),
             Settled::Again { at, .. } => (DeliveryState::Due, Some(at)),
             Settled::GivenUp => (DeliveryState::GivenUp, None),
         };
-        let settled: Option<(i64, i64)> = sqlx::query_as(
+        let stream: Option<i64> = sqlx::query_scalar(
             "update deliveries set state = ?2, next_at = ?3, attempts = attempts + 1, \
-             tried_at = ?4, http_status = ?5, took_ms = ?6, error = ?7 \
-             where key = ?1 and state = 'due' returning endpoint_key, stream",
+             tried_at = ?4, http_status = ?5, took_ms = ?6, error = ?7 where key = ?1 \
+             and endpoint_key = ?8 and seq = ?9 and state = 'due' returning stream",
         )
-        .bind(self.key)
+        .bind(self.key.row)
         .bind(state.as_str())
         .bind(next_at.map(|at| at.0))
         .bind(self.tried.at.0)
         .bind(self.tried.http_status)
         .bind(rows::column(self.tried.took_ms))
         .bind(self.tried.error)
+        .bind(self.key.endpoint)
+        .bind(self.key.seq)
         .fetch_optional(&mut tx.conn)
         .await?;
-        // The endpoint was removed meanwhile.
-        let Some((endpoint_key, stream)) = settled else { return Ok(()) };
+        // It is no longer due, or its endpoint was removed meanwhile.
+        let Some(stream) = stream else { return Ok(EndpointAfter::Kept) };
         if next_at.is_none() {
-            release_next(&mut tx.conn, endpoint_key, stream, self.tried.at).await?;
+            release_next(&mut tx.conn, self.key.endpoint, stream, self.tried.at).await?;
         }
-        self.note_endpoint(tx, endpoint_key).await
+        self.note_endpoint(tx, self.key.endpoint).await
     }
 }
 
 impl Settle {
-    async fn note_endpoint(&self, tx: &mut Tx, endpoint_key: i64) -> Result<(), StoreError> {
+    async fn note_endpoint(
+        &self,
+        tx: &mut Tx,
+        endpoint_key: i64,
+    ) -> Result<EndpointAfter, StoreError> {
         let at = self.tried.at.0;
         if self.settled == Settled::Delivered {
             sqlx::query(
@@ -275,29 +338,78 @@ impl Settle {
             .bind(endpoint_key)
             .execute(&mut tx.conn)
             .await?;
-            return Ok(());
+            return Ok(EndpointAfter::Kept);
         }
+        sqlx::query(
+            "update endpoints set failing_since_at = ?2 \
+             where key = ?1 and failing_since_at is null",
+        )
+        .bind(endpoint_key)
+        .bind(at)
+        .execute(&mut tx.conn)
+        .await?;
         let after = match self.settled {
             Settled::Again { endpoint, .. } => endpoint,
             Settled::Delivered | Settled::GivenUp => EndpointAfter::Kept,
         };
-        let warned_at = matches!(after, EndpointAfter::Warned).then_some(at);
-        let disabled_for = match after {
-            EndpointAfter::Disabled(why) => Some(why.as_str()),
-            EndpointAfter::Kept | EndpointAfter::Warned => None,
+        // Something may have arrived since the try began: then it does not fail since that time.
+        let noted = match after {
+            EndpointAfter::Kept => return Ok(after),
+            EndpointAfter::Warned(since) => sqlx::query(
+                "update endpoints set warned_at = ?2 \
+                 where key = ?1 and warned_at is null and failing_since_at = ?3",
+            )
+            .bind(endpoint_key)
+            .bind(at)
+            .bind(since.0),
+            EndpointAfter::Failing(since) => sqlx::query(
+                "update endpoints set disabled_at = ?2, disabled_for = ?4 \
+                 where key = ?1 and disabled_at is null and failing_since_at = ?3",
+            )
+            .bind(endpoint_key)
+            .bind(at)
+            .bind(since.0)
+            .bind(DisabledFor::Failing.as_str()),
+            EndpointAfter::Gone => sqlx::query(
+                "update endpoints set disabled_at = ?2, disabled_for = ?3 \
+                 where key = ?1 and disabled_at is null",
+            )
+            .bind(endpoint_key)
+            .bind(at)
+            .bind(DisabledFor::Gone.as_str()),
         };
-        sqlx::query(
-            "update endpoints set failing_since_at = coalesce(failing_since_at, ?2), \
-             warned_at = coalesce(warned_at, ?3), \
-             disabled_at = coalesce(disabled_at, iif(?4 is null, null, ?2)), \
-             disabled_for = coalesce(disabled_for, ?4) where key = ?1",
+        let noted = noted.execute(&mut tx.conn).await?;
+        Ok(if noted.rows_affected() > 0 { after } else { EndpointAfter::Kept })
+    }
+}
+
+struct PutOff {
+    key: DeliveryKey,
+    at: Option<Timestamp>,
+    now: Timestamp,
+}
+
+impl Write for PutOff {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let state = if self.at.is_some() { DeliveryState::Due } else { DeliveryState::GivenUp };
+        let stream: Option<i64> = sqlx::query_scalar(
+            "update deliveries set state = ?2, next_at = ?3, attempts = attempts + 1, \
+             tried_at = ?4, http_status = null, took_ms = null, error = 'unreadable' \
+             where key = ?1 and endpoint_key = ?5 and seq = ?6 and state = 'due' returning stream",
         )
-        .bind(endpoint_key)
-        .bind(at)
-        .bind(warned_at)
-        .bind(disabled_for)
-        .execute(&mut tx.conn)
+        .bind(self.key.row)
+        .bind(state.as_str())
+        .bind(self.at.map(|at| at.0))
+        .bind(self.now.0)
+        .bind(self.key.endpoint)
+        .bind(self.key.seq)
+        .fetch_optional(&mut tx.conn)
         .await?;
+        if let (Some(stream), None) = (stream, self.at) {
+            release_next(&mut tx.conn, self.key.endpoint, stream, self.now).await?;
+        }
         Ok(())
     }
 }
@@ -357,6 +469,7 @@ impl Write for Forget {
 type Columns =
     (String, u32, Option<i64>, Option<i64>, Option<u16>, Option<i64>, Option<String>, i64);
 
+/// A full page unless it is the last one, as those that are damaged are passed over.
 async fn newest(
     conn: &mut SqliteConnection,
     endpoint_key: i64,
@@ -364,39 +477,71 @@ async fn newest(
     before: Option<u64>,
     limit: usize,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let found: Vec<Columns> = sqlx::query_as(
-        "select state, attempts, next_at, tried_at, http_status, took_ms, error, seq \
-         from deliveries where endpoint_key = ?1 and (?2 is null or state = ?2) \
-         and (?3 is null or seq < ?3) order by seq desc limit ?4",
-    )
-    .bind(endpoint_key)
-    .bind(state.map(DeliveryState::as_str))
-    .bind(before.map(rows::column))
-    .bind(rows::limit(limit))
-    .fetch_all(&mut *conn)
-    .await?;
-    let mut deliveries = Vec::new();
-    for (state, attempts, next_at, tried_at, http_status, took_ms, error, seq) in found {
-        let before = u64::try_from(seq - 1).unwrap_or_default();
-        let Some(notified) = notifications::after(conn, before, 1).await?.pop() else { continue };
-        deliveries.push(Delivery {
-            notified,
-            state: DeliveryState::from_word(&state)
-                .ok_or_else(|| rows::damaged(seq, format!("there is no state {state}")))?,
-            attempts,
-            next_at: next_at.map(Timestamp),
-            tried_at: tried_at.map(Timestamp),
-            http_status,
-            took_ms: took_ms.map(|ms| rows::number(seq, ms)).transpose()?,
-            error,
-        });
+    let mut before = before.map(rows::column);
+    let mut page = Vec::new();
+    // Once, unless there is a damaged row.
+    while page.len() < limit {
+        let found: Vec<Columns> = sqlx::query_as(
+            "select state, attempts, next_at, tried_at, http_status, took_ms, error, seq \
+             from deliveries where endpoint_key = ?1 and (?2 is null or state = ?2) \
+             and (?3 is null or seq < ?3) order by seq desc limit ?4",
+        )
+        .bind(endpoint_key)
+        .bind(state.map(DeliveryState::as_str))
+        .bind(before)
+        .bind(rows::limit(limit - page.len()))
+        .fetch_all(&mut *conn)
+        .await?;
+        let seqs: Vec<i64> = found.iter().map(|(.., seq)| *seq).collect();
+        let Some(last) = seqs.last() else { break };
+        before = Some(*last);
+        let mut notified = notifications::with_seqs(conn, &seqs).await?;
+        for (row, seq) in found.into_iter().zip(seqs) {
+            let Some(notified) = notified.remove(&seq) else { continue };
+            page.extend(rows::intact(read(row, notified))?);
+        }
     }
-    Ok(deliveries)
+    Ok(page)
+}
+
+fn read(
+    (state, attempts, next_at, tried_at, http_status, took_ms, error, seq): Columns,
+    notified: Notified,
+) -> Result<Delivery, StoreError> {
+    let whose = format!("of a delivery of notification {seq}");
+    Ok(Delivery {
+        notified,
+        state: DeliveryState::from_word(&state)
+            .ok_or_else(|| rows::damaged(&whose, format!("there is no state {state}")))?,
+        attempts,
+        next_at: next_at.map(Timestamp),
+        tried_at: tried_at.map(Timestamp),
+        http_status,
+        took_ms: took_ms.map(|ms| rows::number(&whose, ms)).transpose()?,
+        error,
+    })
+}
+
+/// At most this many notifications are looked at for a replay in one transaction, so that claims
+/// and edits come between.
+const REPLAYED_AT_ONCE_MAX: usize = 1_000;
+
+/// A notification may be stored after one that happened later: several processes write, each with
+/// a time of before it had its turn, and a clock may be put right. Hardly by more than this.
+const CLOCKS_APART_MAX_MS: u64 = 60 * 60 * 1_000;
+
+/// Numbers of notifications, both included, of which those that happened since a time count.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub from: i64,
+    pub to: i64,
+    pub since: Timestamp,
 }
 
 struct SendAgain {
     endpoint: String,
-    what: Replay,
+    /// Of it, the first [`REPLAYED_AT_ONCE_MAX`].
+    portion: Span,
     now: Timestamp,
 }
 
@@ -404,40 +549,42 @@ impl Write for SendAgain {
     type Answer = Option<u64>;
 
     async fn run(&self, tx: &mut Tx) -> Result<Option<u64>, StoreError> {
+        // Looked up anew by each portion: it may have been removed meanwhile.
         let Some(key) = endpoints::key_of(&mut tx.conn, &self.endpoint).await? else {
             return Ok(None);
         };
-        let (from, to, since) = match self.what {
-            Replay::Range(from, to) => (rows::column(from), rows::column(to), i64::MIN),
-            Replay::Since(at) => (0, i64::MAX, at.0),
-        };
         // What has no delivery yet gets one anyway, if it is told of at all.
-        let again = sqlx::query(
+        let again: Vec<i64> = sqlx::query_scalar(
             "insert into deliveries (endpoint_key, seq, stream, attempts, state) \
              select e.key, n.seq, coalesce(n.onboarding_key, 0), 0, 'waiting' \
              from notifications n join endpoints e on e.key = ?1 \
-             where n.seq between ?2 and min(?3, e.cursor) and n.happened_at >= ?4 \
+             where n.seq between ?2 and min(?2 + ?3 - 1, ?4, e.cursor) and n.happened_at >= ?5 \
              and (e.kinds is null or n.kind in (select value from json_each(e.kinds))) \
              on conflict (endpoint_key, seq) do update set state = 'waiting', attempts = 0 \
-             where state in ('delivered', 'given-up')",
+             where state in ('delivered', 'given-up') returning stream",
         )
         .bind(key)
-        .bind(from)
-        .bind(to)
-        .bind(since)
-        .execute(&mut tx.conn)
+        .bind(self.portion.from)
+        .bind(rows::limit(REPLAYED_AT_ONCE_MAX))
+        .bind(self.portion.to)
+        .bind(self.portion.since.0)
+        .fetch_all(&mut tx.conn)
         .await?;
+        let streams: BTreeSet<i64> = again.iter().copied().collect();
+        let streams = serde_json::to_string(&streams).expect("a list of numbers has a JSON form");
         sqlx::query(
-            "update deliveries set state = 'due', next_at = ?2 where key in \
+            "update deliveries set state = 'due', next_at = ?3 where key in \
              (select d.key from (select stream, min(seq) as seq, max(state = 'due') as is_busy \
              from deliveries where endpoint_key = ?1 and state in ('waiting', 'due') \
+             and stream in (select value from json_each(?2)) \
              group by stream) f join deliveries d on d.endpoint_key = ?1 and d.seq = f.seq \
              where not f.is_busy)",
         )
         .bind(key)
+        .bind(streams)
         .bind(self.now.0)
         .execute(&mut tx.conn)
         .await?;
-        Ok(Some(again.rows_affected()))
+        Ok(Some(u64::try_from(again.len()).expect("a portion has few")))
     }
 }

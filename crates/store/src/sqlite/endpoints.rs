@@ -21,8 +21,8 @@ impl SqliteStore {
     }
 
     /// Has exactly this endpoint under `id`, or none: new ones are told from now on, and of one
-    /// that is there the URL and the secret are brought up to date. The secret before signs as
-    /// well until `others_until`. Where there is none and none is to be, nothing is written.
+    /// that is there the URL and the secret are brought up to date; with another URL it is enabled.
+    /// The secret before signs as well until `others_until`. Where there is none and none is to be, nothing is written.
     ///
     /// # Errors
     /// When it can't be stored.
@@ -47,19 +47,53 @@ impl SqliteStore {
     }
 
     /// The endpoints, in the order in which they were added, with the secrets that sign at `now`.
+    /// One that is damaged is passed over, with an error in the log.
     ///
     /// # Errors
     /// When they can't be read.
     pub async fn endpoints(&self, now: Timestamp) -> Result<Vec<Endpoint>, StoreError> {
-        all(&mut *self.moment().await?, now).await
+        let mut endpoints = Vec::new();
+        for read in all(&mut *self.moment().await?, now).await? {
+            endpoints.extend(rows::intact(read)?);
+        }
+        Ok(endpoints)
     }
 
-    /// Forgets an endpoint, its secrets and its deliveries; answers whether there was one.
+    /// The endpoints that are told, as [`SqliteStore::endpoints`] has them: those that are neither
+    /// disabled nor damaged. Nothing is logged, so that it can be asked for again and again.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn endpoints_told(&self, now: Timestamp) -> Result<Vec<Endpoint>, StoreError> {
+        let all = all(&mut *self.moment().await?, now).await?;
+        Ok(all.into_iter().flatten().filter(|endpoint| endpoint.disabled.is_none()).collect())
+    }
+
+    /// Forgets an endpoint, its secrets and its deliveries; answers whether there was one. It is
+    /// gone at once, and its deliveries are forgotten in portions.
     ///
     /// # Errors
     /// When it can't be stored.
     pub async fn remove_endpoint(&self, id: String) -> Result<bool, StoreError> {
-        self.write(Remove { id }).await
+        if !self.write(Remove { id }).await? {
+            return Ok(false);
+        }
+        while self.forget_removed().await? {}
+        Ok(true)
+    }
+
+    /// Forgets a portion of the deliveries to endpoints that were removed, if whoever removed them
+    /// was cut off. Answers whether there may be more.
+    ///
+    /// # Errors
+    /// When it can't be stored.
+    pub async fn forget_removed(&self) -> Result<bool, StoreError> {
+        let is_any: bool =
+            sqlx::query_scalar("select exists (select 1 from endpoints where is_removed)")
+                .fetch_one(&mut *self.reader().await?)
+                .await?;
+        // Mostly there is none, and then nothing is to be written.
+        if is_any { self.write(ForgetRemoved).await } else { Ok(false) }
     }
 
     /// Tells an endpoint again that was disabled, from where it stopped; answers whether there
@@ -135,11 +169,15 @@ impl Write for Set {
         if self.endpoint.run(tx).await? {
             return Ok(());
         }
-        sqlx::query("update endpoints set url = ?2 where id = ?1")
+        let moved = sqlx::query("update endpoints set url = ?2 where id = ?1 and url <> ?2")
             .bind(id.as_str())
             .bind(url.as_str())
             .execute(&mut tx.conn)
             .await?;
+        if moved.rows_affected() > 0 {
+            // What was wrong with the place before says nothing of this one.
+            Enable { id: id.clone(), now: *now }.run(tx).await?;
+        }
         let newest: Option<String> = sqlx::query_scalar(
             "select s.secret from endpoint_secrets s join endpoints e on e.key = s.endpoint_key \
              where e.id = ?1 order by s.key desc limit 1",
@@ -173,19 +211,60 @@ async fn insert_secret(
     Ok(())
 }
 
-struct Remove {
-    id: String,
+pub(super) struct Remove {
+    pub id: String,
 }
 
 impl Write for Remove {
     type Answer = bool;
 
     async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let removed = sqlx::query("delete from endpoints where id = ?1")
-            .bind(self.id.as_str())
+        let Some(key) = key_of(&mut tx.conn, &self.id).await? else { return Ok(false) };
+        // Another one may have its id and its URL from now on.
+        sqlx::query(
+            "update endpoints set is_removed = 1, id = 'removed:' || key, url = 'removed:' || key \
+             where key = ?1",
+        )
+        .bind(key)
+        .execute(&mut tx.conn)
+        .await?;
+        sqlx::query("delete from endpoint_secrets where endpoint_key = ?1")
+            .bind(key)
             .execute(&mut tx.conn)
             .await?;
-        Ok(removed.rows_affected() > 0)
+        Ok(true)
+    }
+}
+
+/// At most this many deliveries to a removed endpoint are forgotten in one transaction.
+const REMOVED_AT_ONCE_MAX: usize = 1_000;
+
+struct ForgetRemoved;
+
+impl Write for ForgetRemoved {
+    type Answer = bool;
+
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
+        let key: Option<i64> =
+            sqlx::query_scalar("select key from endpoints where is_removed order by key limit 1")
+                .fetch_optional(&mut tx.conn)
+                .await?;
+        let Some(key) = key else { return Ok(false) };
+        let forgotten = sqlx::query(
+            "delete from deliveries where key in \
+             (select key from deliveries where endpoint_key = ?1 limit ?2)",
+        )
+        .bind(key)
+        .bind(rows::limit(REMOVED_AT_ONCE_MAX))
+        .execute(&mut tx.conn)
+        .await?;
+        if usize::try_from(forgotten.rows_affected()) != Ok(REMOVED_AT_ONCE_MAX) {
+            sqlx::query("delete from endpoints where key = ?1")
+                .bind(key)
+                .execute(&mut tx.conn)
+                .await?;
+        }
+        Ok(true)
     }
 }
 
@@ -246,7 +325,7 @@ pub(super) async fn key_of(
     conn: &mut SqliteConnection,
     id: &str,
 ) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar("select key from endpoints where id = ?1")
+    sqlx::query_scalar("select key from endpoints where id = ?1 and not is_removed")
         .bind(id)
         .fetch_optional(conn)
         .await
@@ -267,10 +346,15 @@ type Columns = (
     Option<String>,
 );
 
-async fn all(conn: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Endpoint>, StoreError> {
+/// Each endpoint, or how it is damaged.
+async fn all(
+    conn: &mut SqliteConnection,
+    now: Timestamp,
+) -> Result<Vec<Result<Endpoint, StoreError>>, sqlx::Error> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select e.key, e.id, e.url, e.kinds, e.cursor, e.created_at, e.failing_since_at, \
-         e.warned_at, e.disabled_at, e.disabled_for from endpoints e order by e.key",
+         e.warned_at, e.disabled_at, e.disabled_for from endpoints e \
+         where not e.is_removed order by e.key",
     )
     .fetch_all(&mut *conn)
     .await?;
@@ -285,17 +369,16 @@ async fn all(conn: &mut SqliteConnection, now: Timestamp) -> Result<Vec<Endpoint
     for (key, secret) in secrets {
         by_endpoint.entry(key).or_default().push(secret);
     }
-    rows.into_iter()
-        .map(|row| {
-            let secrets = by_endpoint.remove(&row.0).unwrap_or_default();
-            read(row, secrets)
-        })
-        .collect()
+    let read = |row: Columns| {
+        let secrets = by_endpoint.remove(&row.0).unwrap_or_default();
+        read(row, secrets)
+    };
+    Ok(rows.into_iter().map(read).collect())
 }
 
 fn read(row: Columns, secrets: Vec<String>) -> Result<Endpoint, StoreError> {
     let (key, id, url, kinds, cursor, created, failing, warned, disabled_at, why) = row;
-    let damaged = |what: String| rows::damaged(&id, what);
+    let damaged = |what: String| rows::damaged(format!("of endpoint {id}"), what);
     let kinds = match kinds {
         None => None,
         Some(json) => {
@@ -312,7 +395,8 @@ fn read(row: Columns, secrets: Vec<String>) -> Result<Endpoint, StoreError> {
         DisabledFor::from_word(&word).ok_or_else(|| damaged(format!("there is no cause {word}")))
     });
     let disabled = disabled_at.map(Timestamp).zip(why.transpose()?);
-    let cursor = rows::number(&id, cursor)?;
+    let cursor =
+        u64::try_from(cursor).map_err(|_| damaged(format!("its cursor {cursor} is negative")))?;
     Ok(Endpoint {
         key,
         url,

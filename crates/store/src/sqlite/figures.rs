@@ -214,7 +214,7 @@ fn read_change(
 pub(super) const PENDING: &str = "\
     select p.count, n.happened_at from \
     (select count(*) as count, min(seq) as oldest from deliveries where state in ('waiting', 'due') \
-    and endpoint_key in (select key from endpoints where disabled_at is null)) p \
+    and endpoint_key in (select key from endpoints where disabled_at is null and not is_removed)) p \
     left join notifications n on n.seq = p.oldest";
 
 async fn queue_figures(

@@ -145,6 +145,22 @@ impl SqliteStore {
         self.write(rows::Damage(id)).await
     }
 
+    /// Does to the file what nothing here would do: damages rows, whatever is to hold of them, or
+    /// has SQLite refuse writes.
+    ///
+    /// # Errors
+    /// When it can't be done.
+    #[cfg(feature = "damage")]
+    pub async fn spoil(&self, sql: &'static str) -> Result<(), StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(&self.path)
+            .foreign_keys(false)
+            .pragma("ignore_check_constraints", "on");
+        let mut conn = sqlx::ConnectOptions::connect(&options).await?;
+        sqlx::raw_sql(sql).execute(&mut conn).await?;
+        Ok(())
+    }
+
     /// An onboarding and what happened to it after a version, of one moment: whoever follows
     /// every change needs both, and most of what two reads take is their transactions.
     ///

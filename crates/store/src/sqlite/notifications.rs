@@ -1,7 +1,9 @@
 //! What others are told of, as it is stored.
 
-use onboarding::{Notification, NotificationKind, OnboardingId, Timestamp};
-use sqlx::SqliteConnection;
+use std::collections::BTreeMap;
+
+use onboarding::{Notification, NotificationKind, Timestamp, UserLocator};
+use sqlx::{AssertSqlSafe, SqliteConnection};
 
 use super::writer::{Tx, Write};
 use super::{SqliteStore, personal, rows};
@@ -43,18 +45,20 @@ const STUCK: &str = "select o.key, o.version, o.state_since_at from onboardings 
 
 impl SqliteStore {
     /// Tells others of the users whom the provider has been reviewing since `since` or longer,
-    /// once a review; answers of how many.
+    /// once a review. Answers whether there may be more of them.
+    ///
+    /// It looks at each such user, told of or not, and is not for every turn.
     ///
     /// # Errors
     /// When it can't be stored.
-    pub async fn tell_stuck(&self, since: Timestamp, now: Timestamp) -> Result<usize, StoreError> {
+    pub async fn tell_stuck(&self, since: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
         // Mostly there is nobody, and then nothing is to be written.
         let first: Vec<(i64, i64, i64)> = sqlx::query_as(STUCK)
             .bind(since.0)
             .bind(1)
             .fetch_all(&mut *self.moment().await?)
             .await?;
-        if first.is_empty() { Ok(0) } else { self.write(TellStuck { since, now }).await }
+        if first.is_empty() { Ok(false) } else { self.write(TellStuck { since, now }).await }
     }
 }
 
@@ -64,9 +68,9 @@ struct TellStuck {
 }
 
 impl Write for TellStuck {
-    type Answer = usize;
+    type Answer = bool;
 
-    async fn run(&self, tx: &mut Tx) -> Result<usize, StoreError> {
+    async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
         let stuck: Vec<(i64, i64, i64)> = sqlx::query_as(STUCK)
             .bind(self.since.0)
             .bind(rows::limit(STUCK_AT_ONCE_MAX))
@@ -77,7 +81,7 @@ impl Write for TellStuck {
             let told = Notification::VerificationStuck { since: Timestamp(*since) };
             insert(tx, of, &told, self.now).await?;
         }
-        Ok(stuck.len())
+        Ok(stuck.len() == STUCK_AT_ONCE_MAX)
     }
 }
 
@@ -85,49 +89,101 @@ impl Write for TellStuck {
 /// kind, data, time, mark.
 type Columns = (i64, Option<i64>, Option<i64>, Option<Vec<u8>>, String, String, i64, i64);
 
-/// The notifications after a number, in order.
+const SELECT: &str = "select n.seq, n.onboarding_key, n.version, o.id, n.kind, n.data, \
+    n.happened_at, n.commit_id from notifications n \
+    left join onboardings o on o.key = n.onboarding_key";
+
+/// The notifications after a number, in order: a full page unless it is the last one, as those
+/// that are damaged are passed over.
 pub(super) async fn after(
     conn: &mut SqliteConnection,
     seq: u64,
     limit: usize,
 ) -> Result<Vec<Notified>, StoreError> {
-    let rows: Vec<Columns> = sqlx::query_as(
-        "select n.seq, n.onboarding_key, n.version, o.id, n.kind, n.data, n.happened_at, \
-         n.commit_id from notifications n left join onboardings o on o.key = n.onboarding_key \
-         where n.seq > ?1 order by n.seq limit ?2",
-    )
-    .bind(rows::column(seq))
-    .bind(rows::limit(limit))
-    .fetch_all(&mut *conn)
-    .await?;
-    read(conn, rows).await
+    let mut seq = rows::column(seq);
+    let mut page = Vec::new();
+    // Once, unless there is a damaged row.
+    while page.len() < limit {
+        let sql = format!("{SELECT} where n.seq > ?1 order by n.seq limit ?2");
+        let found: Vec<Columns> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(seq)
+            .bind(rows::limit(limit - page.len()))
+            .fetch_all(&mut *conn)
+            .await?;
+        let Some((last, ..)) = found.last() else { break };
+        seq = *last;
+        page.extend(intact(conn, found).await?);
+    }
+    Ok(page)
 }
 
-/// What is stored, with who the user is now.
-async fn read(
+/// The notifications with these numbers, by number; those that are damaged or missing are left
+/// out.
+pub(super) async fn with_seqs(
     conn: &mut SqliteConnection,
-    rows: Vec<Columns>,
+    seqs: &[i64],
+) -> Result<BTreeMap<i64, Notified>, StoreError> {
+    let seqs = serde_json::to_string(seqs).expect("a list of numbers has a JSON form");
+    let sql = format!("{SELECT} where n.seq in (select value from json_each(?1))");
+    let found: Vec<Columns> =
+        sqlx::query_as(AssertSqlSafe(sql)).bind(seqs).fetch_all(&mut *conn).await?;
+    let found = intact(conn, found).await?.into_iter();
+    Ok(found.map(|notified| (rows::column(notified.seq), notified)).collect())
+}
+
+/// The number of the first notification that happened at a time or later, or the next one that
+/// will be. It is found by halving, as times grow with numbers: no index has them.
+pub(super) async fn first_since(
+    conn: &mut SqliteConnection,
+    since: Timestamp,
+) -> Result<i64, sqlx::Error> {
+    let (mut first, mut end): (i64, i64) = sqlx::query_as(
+        "select coalesce((select min(seq) from notifications), 1), \
+         coalesce((select max(seq) from notifications), 0) + 1",
+    )
+    .fetch_one(&mut *conn)
+    .await?;
+    while first < end {
+        let middle = first + (end - first) / 2;
+        let (seq, at): (i64, i64) = sqlx::query_as(
+            "select seq, happened_at from notifications where seq >= ?1 order by seq limit 1",
+        )
+        .bind(middle)
+        .fetch_one(&mut *conn)
+        .await?;
+        if at < since.0 { first = seq + 1 } else { end = middle }
+    }
+    Ok(first)
+}
+
+/// What is stored, with who the user is now; a damaged row keeps no other one from anybody.
+async fn intact(
+    conn: &mut SqliteConnection,
+    found: Vec<Columns>,
 ) -> Result<Vec<Notified>, StoreError> {
-    let keys: Vec<i64> = rows.iter().filter_map(|(_, key, ..)| *key).collect();
+    let keys: Vec<i64> = found.iter().filter_map(|(_, key, ..)| *key).collect();
     let users = personal::users(conn, &keys).await?;
-    rows.into_iter()
-        .map(|(seq, key, version, id, kind, data, at, mark)| {
-            let id = id.map(|id| rows::onboarding_id(&id)).transpose()?;
-            let user = |id: OnboardingId| {
-                let user = users.get(&key.unwrap_or_default());
-                user.and_then(|user| outbox::user_told(user, id))
-            };
-            let about = id.zip(version).map(|(id, version)| {
-                Ok::<_, StoreError>(About {
-                    id,
-                    version: rows::number(id, version)?,
-                    user: user(id),
-                })
-            });
-            let kind = NotificationKind::from_word(&kind)
-                .ok_or_else(|| rows::damaged(seq, format!("there is no notification {kind}")))?;
-            let (seq, at) = (rows::number(seq, seq)?, Timestamp(at));
-            Ok(Notified { seq, mark, about: about.transpose()?, kind, data, at })
-        })
-        .collect()
+    let mut notified = Vec::new();
+    for row in found {
+        notified.extend(rows::intact(read(row, &users))?);
+    }
+    Ok(notified)
+}
+
+fn read(
+    (seq, key, version, id, kind, data, at, mark): Columns,
+    users: &BTreeMap<i64, UserLocator>,
+) -> Result<Notified, StoreError> {
+    let whose = format!("of notification {seq}");
+    let id = id.map(|id| rows::onboarding_id(&id)).transpose();
+    let id = id.map_err(|_| rows::damaged(&whose, "its onboarding has no id that can be read"))?;
+    let about = id.zip(version).map(|(id, version)| {
+        let user = users.get(&key.unwrap_or_default());
+        let user = user.and_then(|user| outbox::user_told(user, id));
+        Ok::<_, StoreError>(About { id, version: rows::number(&whose, version)?, user })
+    });
+    let kind = NotificationKind::from_word(&kind)
+        .ok_or_else(|| rows::damaged(&whose, format!("there is no notification {kind}")))?;
+    let seq = rows::number(&whose, seq)?;
+    Ok(Notified { seq, mark, about: about.transpose()?, kind, data, at: Timestamp(at) })
 }

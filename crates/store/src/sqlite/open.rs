@@ -414,6 +414,7 @@ fn migrations() -> Vec<Migration> {
         ("api", include_str!("../../../../migrations/sqlite/0007_api.sql")),
         ("notifications", include_str!("../../../../migrations/sqlite/0008_notifications.sql")),
         ("wallets", include_str!("../../../../migrations/sqlite/0009_wallets.sql")),
+        ("portions", include_str!("../../../../migrations/sqlite/0010_portions.sql")),
     ]
     .into_iter()
     .zip(1..)

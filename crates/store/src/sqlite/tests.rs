@@ -3,6 +3,7 @@
 mod api;
 mod check;
 mod damage;
+mod deliveries;
 mod figures;
 mod personal_data;
 
