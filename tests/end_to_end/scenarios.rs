@@ -60,7 +60,7 @@ fn a_429_is_waited_out_as_long_as_it_says() {
 fn a_consent_that_is_missing_or_outdated_is_asked_for_and_never_given_by_gangway() {
     let user = "email:ilse@example.org";
     let sandbox = Sandbox::start_current(&json!({}));
-    let gangway = Gangway::quick(&sandbox.origin());
+    let gangway = Gangway::quick(&sandbox.origin()).with("CROSSMINT__API", "current");
     let passport = gangway.write("passport.png", PASSPORT);
     gangway.set_user(user, &complete_profile("ilse"), &["--want", "onramp-light,onramp"]);
     gangway.done(&["document", "add", user, "--type", "id-passport", "--file", &passport]);

@@ -36,6 +36,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
                     self.hold_culprit(culprit, clock).await;
                 }
                 self.with_gate(Gate::open);
+                self.opened.notify_one();
                 return self.keep_gate(ProviderGate::Open, now).await;
             }
             (Turn::Closed | Turn::StillClosed, ProviderGate::Closed(closed)) => error!(

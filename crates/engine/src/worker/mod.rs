@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use onboarding::{Call, Event, FailureClass, Onboarding, OnboardingId, Timestamp};
 use store::{ClaimRequest, Claimed, Claims, Probe, Store, StoreError};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +65,8 @@ pub struct Worker<S, P> {
     in_call: InCall,
     documents_in_memory: Semaphore,
     turned_at: AtomicI64,
+    /// Told when the provider is open again: there is work that was not claimed for that alone.
+    opened: Notify,
     stopping: CancellationToken,
     observers: Vec<Arc<dyn Observer>>,
 }
@@ -125,6 +127,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
             in_call: InCall::default(),
             documents_in_memory,
             turned_at: AtomicI64::new(0),
+            opened: Notify::new(),
             stopping: CancellationToken::new(),
             observers: Vec::new(),
         })
@@ -196,6 +199,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 Some(ended) = errands.join_next(), if !errands.is_empty() => self.end(ended),
+                () = self.opened.notified(), if store_pause_ms == STORE_PAUSE_FIRST_MS => {
+                    claim_at = Instant::now();
+                }
                 () = tokio::time::sleep_until(claim_at), if !is_full => {}
             }
         }
