@@ -262,8 +262,8 @@ fn a_tasks_rounds_go_on_counting_when_a_hold_is_left_and_only_those_after_it_hol
 
 /// Newer data is given.
 fn supply(driver: &mut Driver) -> Transition {
-    let revision = driver.onboarding.profile.as_ref().expect("it was given").revision.0;
-    driver.happen(&profile_set(revision + 1, &KYC))
+    let held = driver.onboarding.profile.as_ref().map(|profile| profile.revision);
+    driver.happen(&profile_set(Revision::following(held).0, &KYC))
 }
 
 #[test]
