@@ -281,6 +281,7 @@ impl Dispatcher {
         let at = wait_ms.map(|wait_ms| now.plus_ms(wait_ms));
         error!(
             endpoint = endpoint.id,
+            notification = due.key.seq,
             is_given_up = at.is_none(),
             "a notification can't be read, and is not sent; restore it from a backup"
         );

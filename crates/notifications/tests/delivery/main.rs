@@ -4,6 +4,8 @@
 
 mod damage;
 mod guard;
+mod late;
+mod portions;
 mod receiver;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +19,8 @@ use onboarding::{
 };
 use receiver::{Answer, Receiver};
 use store::{
-    Actor, ClaimAfter, Commit, Committed, DeliveryState, DisabledFor, DueDelivery, Endpoint,
-    EndpointAfter, NewEndpoint, NewSecret, Replay, Settled, SqliteStore, Store as _, Tried,
+    Actor, ClaimAfter, Commit, Committed, DeliveryState, DisabledFor, Endpoint, NewEndpoint,
+    NewSecret, Replay, SqliteStore, Store as _,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -352,38 +354,6 @@ async fn an_endpoint_that_fails_for_days_is_warned_of_then_disabled_and_loses_no
 }
 
 #[tokio::test]
-async fn a_try_that_began_before_something_arrived_disables_nothing() {
-    let mut world = World::new().await;
-    let receiver = Receiver::start(Answer::Status(500)).await;
-    world.add("ep_1", receiver.url(), None).await;
-    for user in ["userId:slow", "userId:quick"] {
-        world.toggle(user).await;
-    }
-    world.pass(NOW.plus_ms(DAY_MS - 1)).await;
-    let since = world.endpoint("ep_1").await.failing_since.unwrap();
-    let due = world.store.due_deliveries(1, &[], Timestamp::MAX, 8).await.unwrap();
-    let [slow, quick] = &due[..] else { panic!("{due:?}") };
-    let tried = |at| Tried { at, http_status: None, took_ms: 1, error: Some("timed-out") };
-    let settle = async |of: &DueDelivery, settled| {
-        world.store.settle_delivery(of.key, tried(world.now), settled).await.unwrap()
-    };
-    let again = |endpoint| Settled::Again { at: world.now, endpoint };
-    let warned = EndpointAfter::Warned(since);
-    assert_eq!(settle(slow, again(warned)).await, warned);
-    assert_eq!(settle(slow, again(warned)).await, EndpointAfter::Kept, "once");
-    assert_eq!(settle(quick, Settled::Delivered).await, EndpointAfter::Kept);
-    for late in [warned, EndpointAfter::Failing(since)] {
-        assert_eq!(settle(slow, again(late)).await, EndpointAfter::Kept);
-    }
-    let endpoint = world.endpoint("ep_1").await;
-    assert_eq!((endpoint.warned_at, endpoint.disabled), (None, None));
-    let failing = EndpointAfter::Failing(endpoint.failing_since.unwrap());
-    assert_eq!(settle(slow, again(failing)).await, failing);
-    assert_eq!(world.endpoint("ep_1").await.disabled.unwrap().1, DisabledFor::Failing);
-    assert_eq!(settle(quick, again(EndpointAfter::Gone)).await, EndpointAfter::Kept, "not due");
-}
-
-#[tokio::test]
 async fn the_configured_endpoint_with_another_url_is_enabled_and_else_left_as_it_is() {
     let mut world = World::new().await;
     let (wrong, right) =
@@ -528,75 +498,6 @@ async fn a_slow_endpoint_holds_up_no_other() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_far_behind_holds_up_no_other() {
-    let mut world = World::new().await;
-    let receiver = Receiver::start(Answer::Status(200)).await;
-    world.add("ep_1", receiver.url(), None).await;
-    world.add("ep_2", format!("{}?two", receiver.url()), None).await;
-    world.toggle("userId:ada").await;
-    world.store.spoil(MANY_MORE).await.unwrap();
-    let stepped = world.dispatcher().step(world.now).await.unwrap();
-    assert!(stepped.has_more);
-    assert_eq!(stepped.sent, 2, "each is told already, of its one user");
-    for id in ["ep_1", "ep_2"] {
-        assert_eq!(world.endpoint(id).await.cursor, 256, "a portion");
-    }
-    let mut has_more = true;
-    while has_more {
-        has_more = world.dispatcher().step(world.now).await.unwrap().has_more;
-    }
-    for id in ["ep_1", "ep_2"] {
-        assert_eq!(world.endpoint(id).await.cursor, 2_501);
-    }
-    world.store.spoil(MANY_SETTLED).await.unwrap();
-    world.now = NOW.plus_ms(30 * DAY_MS + 1);
-    assert!(world.dispatcher().step(world.now).await.unwrap().has_more, "to be forgotten");
-}
-
-/// Many more notifications of the first one's user.
-const MANY_MORE: &str = "insert into notifications \
-    (onboarding_key, version, kind, data, happened_at, commit_id) \
-    with recursive number (n) as (select 1 union all select n + 1 from number where n < 2500) \
-    select onboarding_key, version, kind, data, happened_at + n, commit_id \
-    from notifications, number where seq = 1 order by n";
-
-const MANY_SETTLED: &str = "update deliveries set state = 'delivered', next_at = null, \
-    tried_at = (select min(tried_at) from deliveries)";
-
-#[tokio::test]
-async fn what_time_brings_about_is_looked_for_now_and_then_and_not_at_every_turn() {
-    let world = World::new().await;
-    let receiver = Receiver::start(Answer::Status(200)).await;
-    world.add("ep_1", receiver.url(), None).await;
-    world.judged("userId:ada", ProductStatus::PendingReview).await;
-    let now = NOW.plus_ms(4 * DAY_MS);
-    let shutdown = CancellationToken::new();
-    let running = tokio::spawn(world.dispatcher().run(move || now, shutdown.clone()));
-    let arrived = async |kind: &str, user: &str| {
-        let is_it = |(_, body): &(String, serde_json::Value)| {
-            body["type"] == kind && body["data"]["user"] == user
-        };
-        while !receiver.taken().iter().any(is_it) {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let turns = async {
-        arrived("verification.stuck", "userId:ada").await;
-        world.judged("userId:eve", ProductStatus::PendingReview).await;
-        for user in ["userId:joe", "userId:moe", "userId:zoe"] {
-            world.toggle(user).await;
-            arrived("user.state.changed", user).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), turns).await.unwrap();
-    let events = world.store.events_after(0, 1_000).await.unwrap();
-    let stuck = events.iter().filter(|one| one.kind == NotificationKind::VerificationStuck);
-    assert_eq!(stuck.count(), 1, "eve's review is told of a minute later");
-    shutdown.cancel();
-    tokio::time::timeout(Duration::from_secs(5), running).await.unwrap().unwrap();
-}
-
-#[tokio::test]
 async fn an_answer_without_end_is_cut_off_and_counts_by_its_status() {
     let mut world = World::new().await;
     let receiver = Receiver::start(Answer::EndlessBody).await;
@@ -620,28 +521,6 @@ async fn an_endpoint_that_is_removed_takes_its_deliveries_with_it() {
     assert_eq!(world.store.pending_deliveries(1).await.unwrap(), 0);
     assert_eq!(world.store.deliveries("ep_1", None, None, 10).await.unwrap(), None);
     assert_eq!(world.store.next_delivery_at().await.unwrap(), None);
-}
-
-#[tokio::test]
-async fn what_came_of_a_try_is_not_taken_for_that_of_another_endpoint_with_the_keys_of_one_removed()
-{
-    let mut world = World::new().await;
-    let receiver = Receiver::start(Answer::Status(200)).await;
-    world.add("ep_other", format!("{}?other", receiver.url()), None).await;
-    world.add("ep_removed", receiver.url(), None).await;
-    world.toggle("userId:ada").await;
-    let removed = world.endpoint("ep_removed").await;
-    assert!(!world.store.hand_out(&removed, world.now).await.unwrap());
-    let on_its_way = world.store.due_deliveries(removed.key, &[], world.now, 8).await.unwrap();
-    assert!(world.store.remove_endpoint("ep_removed".into()).await.unwrap());
-    let other = world.endpoint("ep_other").await;
-    assert!(!world.store.hand_out(&other, world.now).await.unwrap());
-    let due = world.store.due_deliveries(other.key, &[], world.now, 8).await.unwrap();
-    assert_eq!(due[0].key.row, on_its_way[0].key.row, "given anew");
-    let tried = Tried { at: world.now, http_status: Some(200), took_ms: 1, error: None };
-    world.store.settle_delivery(on_its_way[0].key, tried, Settled::Delivered).await.unwrap();
-    world.pass(world.now).await;
-    assert_eq!(receiver.arrived().len(), 1);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod open;
 mod paces;
 mod personal;
 mod presence;
+mod replay;
 mod rows;
 #[cfg(test)]
 mod tests;
