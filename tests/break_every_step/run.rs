@@ -7,7 +7,7 @@ use gangway_tests::roads::ending;
 use gangway_tests::{Gangway, PATIENCE, Sandbox, Worker};
 use onboarding::{Policy, Reader, Status, Step, next_note, next_step};
 use rustix::process::Signal;
-use sandbox::CallRecord;
+use sandbox::{CallRecord, Profile};
 use serde_json::{Value, json};
 use store::{Store as _, Stored};
 
@@ -92,7 +92,11 @@ impl<'a> Run<'a> {
             script["providerClosed"] = json!({ "status": 401 });
         }
         let sandbox = Sandbox::start_as(scenario.profile, &script);
-        let quick = Gangway::quick(&sandbox.origin()).breakable();
+        let api = match scenario.profile {
+            Profile::Quickstart => "quickstart",
+            Profile::Current => "current",
+        };
+        let quick = Gangway::quick(&sandbox.origin()).breakable().with("CROSSMINT__API", api);
         let gangway = EVEN.iter().fold(quick, |gangway, (name, value)| gangway.with(name, value));
         Self { scenario, sandbox, gangway }
     }
