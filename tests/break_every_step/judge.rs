@@ -65,9 +65,9 @@ fn wrong_trigger(calls: &[CallRecord], effect: TriggersEffect) -> Option<&'stati
                 }
                 (last, is_read) = (Some(call), false);
             }
-            // A wallet is nothing to be judged.
-            Call::LinkWallet => {}
-            Call::GetUser | Call::GetDocument | Call::GetLinkedWallet => {
+            // A wallet is nothing to be judged, and what the provider shows is no verdict.
+            Call::LinkWallet | Call::GetUser => {}
+            Call::GetDocument | Call::GetLinkedWallet => {
                 return Some("a call that nobody makes");
             }
         }
