@@ -110,8 +110,8 @@ fn wrong_repeat(clean: &[CallRecord], broken: &[CallRecord], repeats_max: u64) -
 }
 
 fn writes(calls: &[CallRecord]) -> Vec<String> {
-    let is_write = |call: &&CallRecord| call.call != Some(Call::CheckStatus);
-    calls.iter().filter(is_write).map(what).collect()
+    let is_read = |call: &&CallRecord| matches!(call.call, Some(Call::CheckStatus | Call::GetUser));
+    calls.iter().filter(|call| !is_read(call)).map(what).collect()
 }
 
 fn what(call: &CallRecord) -> String {
