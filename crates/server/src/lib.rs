@@ -46,7 +46,6 @@ use onboarding::{
     OnboardingId, Product, Reader, Requirements, StuckAfter, Surroundings, Timestamp,
 };
 use store::{Actor, SqliteStore, Store as _, StoreError};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -228,9 +227,8 @@ pub async fn start(
     }
     let tls = config.tls.as_ref().map(listen::acceptor).transpose()?;
     let address = config.listen;
-    let listener = TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen { address, source })?;
+    let listener =
+        listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
     let bound = listener.local_addr().unwrap_or(address);
     let scheme = if tls.is_some() { "https" } else { "http" };
     let grace = Duration::from_millis(config.shutdown_grace_ms);

@@ -17,7 +17,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -39,6 +39,10 @@ const KEPT_FOR_THIS_MACHINE: usize = 32;
 /// one short question, and free again soon, whoever takes it.
 const KEPT_LIMIT: Duration = Duration::from_secs(3);
 const KEPT_IDLE_LIMIT: Duration = Duration::from_millis(500);
+/// So many connections may have been made and not be taken yet. Who comes beyond them is not heard,
+/// and tries again after a second: with the usual 128 that is what befell clients who all begin at
+/// once, as after a restart.
+const WAITING_MAX: u32 = 1_024;
 /// How long a client may take for its TLS handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client may take to send the head of a request, or to begin the next one; and to read
@@ -102,6 +106,18 @@ pub(crate) fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| unusable(&tls.certificate, error.into()))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Takes the port.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Connections of a process that has just ended are no hindrance.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
 }
 
 /// The places of connections: so many in all, and so many of each address.
@@ -275,6 +291,17 @@ mod tests {
 
     fn at(address: &str) -> IpAddr {
         address.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn hundreds_may_connect_before_one_of_them_is_taken() {
+        let listener = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waiting = Vec::new();
+        for number in 0..CONNECTIONS_MAX {
+            let connected = timeout(Duration::from_millis(900), TcpStream::connect(address)).await;
+            waiting.push(connected.unwrap_or_else(|_| panic!("number {number} is not heard")));
+        }
     }
 
     #[tokio::test]
