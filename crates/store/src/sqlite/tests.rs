@@ -505,6 +505,13 @@ async fn readers_see_nothing_half_written() {
     assert_eq!(store.find(&user(1)).await.unwrap(), Some(before));
 }
 
+/// The steps in which SQLite carries out a statement.
+async fn plan(conn: &mut SqliteConnection, sql: &str) -> Vec<String> {
+    let sql = AssertSqlSafe(format!("explain query plan {sql}"));
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(sql).fetch_all(conn).await.unwrap();
+    plan.into_iter().map(|(.., step)| step).collect()
+}
+
 #[tokio::test]
 async fn a_claim_reads_due_rows_by_index() {
     let place = Place::new();
@@ -515,15 +522,7 @@ async fn a_claim_reads_due_rows_by_index() {
         (claim::NEXT_AT, "USING INDEX onboardings_due (lane=? AND recheck=?"),
         (claim::NEXT_AT, "USING INDEX onboardings_leased (lane=?"),
     ] {
-        let plan: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(AssertSqlSafe(format!("explain query plan {sql}")))
-                .bind("write")
-                .bind(NOW.0)
-                .bind(1)
-                .fetch_all(&mut conn)
-                .await
-                .unwrap();
-        let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
+        let steps = plan(&mut conn, sql).await;
         assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}");
         assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{steps:?}");
     }
@@ -539,10 +538,8 @@ async fn a_list_of_one_state_or_of_one_users_tasks_reads_no_others() {
         (rows::TASKS_OF_ALL, "USING INDEX tasks_pending"),
         (rows::TASKS_OF_ONE, "(onboarding_key=?"),
     ] {
-        let sql = AssertSqlSafe(format!("explain query plan {sql}"));
-        let plan: Vec<(i64, i64, i64, String)> =
-            sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap();
-        assert!(plan.iter().any(|(.., step)| step.contains(index)), "{plan:?}");
+        let steps = plan(&mut conn, sql).await;
+        assert!(steps.iter().any(|step| step.contains(index)), "{steps:?}");
     }
 }
 

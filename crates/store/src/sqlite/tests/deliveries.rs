@@ -11,13 +11,9 @@ use crate::{NewEndpoint, Replay};
 async fn what_became_due_at_one_time_is_read_in_the_order_of_the_index() {
     let place = Place::new();
     drop(place.open().await);
-    let plan: Vec<(i64, i64, i64, String)> =
-        sqlx::query_as(AssertSqlSafe(format!("explain query plan {}", deliveries::DUE)))
-            .fetch_all(&mut place.raw().await)
-            .await
-            .unwrap();
-    assert!(plan.iter().any(|(.., step)| step.contains("deliveries_due")), "{plan:?}");
-    assert!(plan.iter().all(|(.., step)| !step.contains("ORDER BY")), "{plan:?}");
+    let steps = plan(&mut place.raw().await, deliveries::DUE).await;
+    assert!(steps.iter().any(|step| step.contains("deliveries_due")), "{steps:?}");
+    assert!(steps.iter().all(|step| !step.contains("ORDER BY")), "{steps:?}");
 }
 
 const ENDPOINT: &str = "ep_1";

@@ -181,12 +181,6 @@ async fn the_figures_of_a_hundred_thousand_are_read_from_indices() {
     // Some milliseconds where SQLite is optimised; here it is not, and the machine is busy.
     assert!(took < Duration::from_millis(500), "{took:?}");
 
-    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(AssertSqlSafe(format!(
-        "explain query plan {}",
-        super::super::figures::PENDING
-    )))
-    .fetch_all(&mut place.raw().await)
-    .await
-    .unwrap();
-    assert!(plan.iter().any(|(.., step)| step.contains("deliveries_pending")), "{plan:?}");
+    let steps = plan(&mut place.raw().await, super::super::figures::PENDING).await;
+    assert!(steps.iter().any(|step| step.contains("deliveries_pending")), "{steps:?}");
 }
