@@ -7,7 +7,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use onboarding::texts::Language;
-use onboarding::{Date, DocumentType, OnboardingId, Product, State, Timestamp, is_word, reason};
+use onboarding::{
+    Date, DocumentType, OnboardingId, Product, State, TaskView, Timestamp, is_word, reason,
+};
 
 use crate::commands::events::Events;
 use crate::commands::key::KeyCommand;
@@ -603,11 +605,7 @@ fn onboarding_id(text: &str) -> Result<OnboardingId, &'static str> {
 }
 
 fn task_id(text: &str) -> Result<(OnboardingId, u32), &'static str> {
-    let read = || {
-        let (id, number) = text.rsplit_once('-')?;
-        Some((OnboardingId(id.parse().ok()?), number.parse().ok()?))
-    };
-    read().ok_or("write the id of a task as `gangway tasks --json` shows it")
+    TaskView::parse_id(text).ok_or("write the id of a task as `gangway tasks --json` shows it")
 }
 
 fn date(text: &str) -> Result<Date, &'static str> {

@@ -13,8 +13,8 @@ use crate::task::{DueSource, Request, Task, TaskState};
 use crate::texts::{StaffNote, Subject, TaskText, UserText};
 use crate::wallet::{Wallet, WalletNumber};
 use crate::{
-    Consent, Date, DocumentType, Evidence, FailureClass, LegalText, Policy, Product, ProductStatus,
-    Region, Revision, Section, State, UserLocator,
+    Consent, Date, DocumentType, Evidence, FailureClass, LegalText, OnboardingId, Policy, Product,
+    ProductStatus, Region, Revision, Section, State, UserLocator,
 };
 
 /// Where a user stands, why, and who must act next. Holds no personal data but the locator.
@@ -404,6 +404,13 @@ impl Status {
 }
 
 impl TaskView {
+    /// The onboarding and the number of the task with this id, if it is one.
+    #[must_use]
+    pub fn parse_id(id: &str) -> Option<(OnboardingId, u32)> {
+        let (onboarding, number) = id.rsplit_once('-')?;
+        Some((OnboardingId(onboarding.parse().ok()?), number.parse().ok()?))
+    }
+
     /// The view that `reader` has of one task of `onboarding`, which is `user`'s; it says more
     /// where the onboarding's needs are known.
     #[must_use]
@@ -538,7 +545,7 @@ impl Ended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OnboardingId, Timestamp};
+    use crate::Timestamp;
 
     #[test]
     fn no_person_is_waited_for_where_nobody_has_to_act() {

@@ -13,8 +13,8 @@ use axum::response::IntoResponse as _;
 use engine::views;
 use onboarding::texts::Language;
 use onboarding::{
-    ForWhom, HistoryEntry, OnboardingId, Product, Status, StuckView, Timestamp, UserLocator,
-    UserTask, WaitingOn,
+    ForWhom, HistoryEntry, OnboardingId, Product, Status, StuckView, TaskView, Timestamp,
+    UserLocator, UserTask, WaitingOn,
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -269,7 +269,7 @@ pub(crate) async fn tasks(
         return Err(bad("kind", &KINDS.join(", ")));
     }
     let mut after = match &query.cursor {
-        Some(cursor) => Some(task_of(cursor).ok_or_else(bad_cursor)?),
+        Some(cursor) => Some(TaskView::parse_id(cursor).ok_or_else(bad_cursor)?),
         None => None,
     };
     let of = match &query.user {
@@ -311,12 +311,6 @@ pub(crate) async fn tasks(
     let tasks = views::tasks(&*app.store, &found, &reader).await?;
     let next_cursor = next_cursor.map(|(id, number)| format!("{id}-{number}"));
     Ok(Json(Tasks { tasks, next_cursor }).into_response())
-}
-
-/// A task's id, as it is in a view.
-fn task_of(id: &str) -> Option<(OnboardingId, u32)> {
-    let (uuid, number) = id.rsplit_once('-')?;
-    Some((OnboardingId(Uuid::try_parse(uuid).ok()?), number.parse().ok()?))
 }
 
 /// What history is asked for with.
