@@ -294,7 +294,7 @@ impl Write for Remember {
         let Answered { request, asked, onboarding, answer, at } = &self.answered;
         sqlx::query(
             "delete from answered_requests where key in \
-             (select key from answered_requests where answered_at < ?1 limit ?2)",
+             (select key from answered_requests where answered_at < ?1 limit ?2 + 0)",
         )
         .bind(self.forget_before.0)
         .bind(FORGOTTEN_AT_ONCE)

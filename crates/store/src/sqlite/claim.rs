@@ -113,7 +113,7 @@ pub(super) const DUE_ROWS: &str = "\
     select key, due_at, id from onboardings \
     where lane = ?1 and recheck = ?5 and due_at <= ?2 and (leased_by is null or lease_until_at <= ?2) \
     and id not in (select unhex(value, '-') from json_each(?4)) \
-    order by due_at limit ?3";
+    order by due_at limit ?3 + 0";
 
 pub(super) const NEXT_AT: &str = "\
     select min(at) from ( \

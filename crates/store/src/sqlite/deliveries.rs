@@ -153,7 +153,7 @@ impl Write for HandOut {
         let new: Vec<(i64, Option<i64>, String)> = sqlx::query_as(
             "select seq, onboarding_key, kind from notifications \
              where seq > (select cursor from endpoints where key = ?1 and not is_removed) \
-             order by seq limit ?2",
+             order by seq limit ?2 + 0",
         )
         .bind(self.endpoint_key)
         .bind(rows::limit(HANDED_OUT_AT_ONCE_MAX))
@@ -204,7 +204,7 @@ async fn add(
 /// In the order of the index, so that no more of those of one time are read than are wanted.
 pub(super) const DUE: &str = "select key, attempts, seq from deliveries \
     where endpoint_key = ?1 and state = 'due' and next_at <= ?2 \
-    and key not in (select value from json_each(?3)) order by next_at, seq limit ?4";
+    and key not in (select value from json_each(?3)) order by next_at, seq limit ?4 + 0";
 
 async fn due(
     conn: &mut SqliteConnection,
@@ -386,7 +386,7 @@ const FORGOTTEN_AT_ONCE_MAX: usize = 1_000;
 
 /// The deliveries that were settled before a time, oldest first.
 const SETTLED: &str = "select key from deliveries where state in ('delivered', 'given-up') \
-    and tried_at < ?1 order by tried_at limit ?2";
+    and tried_at < ?1 order by tried_at limit ?2 + 0";
 
 struct Forget {
     before: Timestamp,
@@ -431,7 +431,7 @@ async fn newest(
         let found: Vec<Columns> = sqlx::query_as(
             "select state, attempts, next_at, tried_at, http_status, took_ms, error, seq \
              from deliveries where endpoint_key = ?1 and (?2 is null or state = ?2) \
-             and (?3 is null or seq < ?3) order by seq desc limit ?4",
+             and (?3 is null or seq < ?3) order by seq desc limit ?4 + 0",
         )
         .bind(endpoint_key)
         .bind(state.map(DeliveryState::as_str))

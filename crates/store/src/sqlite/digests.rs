@@ -67,7 +67,7 @@ pub(super) async fn same_file(
     let ids: Vec<Vec<u8>> = sqlx::query_scalar(
         "select distinct onboardings.id from document_digests \
          join onboardings on onboardings.key = onboarding_key \
-         where digest = ?1 and onboardings.id <> ?2 order by onboarding_key limit ?3",
+         where digest = ?1 and onboardings.id <> ?2 order by onboarding_key limit ?3 + 0",
     )
     .bind(&digest.0[..])
     .bind(&except.0.as_bytes()[..])

@@ -252,7 +252,7 @@ impl Write for ForgetRemoved {
         let Some(key) = key else { return Ok(false) };
         let forgotten = sqlx::query(
             "delete from deliveries where key in \
-             (select key from deliveries where endpoint_key = ?1 limit ?2)",
+             (select key from deliveries where endpoint_key = ?1 limit ?2 + 0)",
         )
         .bind(key)
         .bind(rows::limit(REMOVED_AT_ONCE_MAX))

@@ -132,7 +132,7 @@ impl SqliteStore {
     /// When they can't be read.
     pub async fn census_page(&self, after: i64, limit: usize) -> Result<CensusPage, StoreError> {
         let found: Vec<(i64, Vec<u8>)> = sqlx::query_as(
-            "select key, snapshot from onboardings where key > ?1 order by key limit ?2",
+            "select key, snapshot from onboardings where key > ?1 order by key limit ?2 + 0",
         )
         .bind(after)
         .bind(rows::limit(limit))
@@ -195,7 +195,7 @@ pub(super) const CHANGES: &str = "\
         where b.onboarding_key = h.onboarding_key and b.version < h.version \
         and b.from_state <> b.to_state and b.to_state = 'verification-triggered' \
         order by b.version desc limit 1) end \
-    from history h where h.key > ?1 order by h.key limit ?2";
+    from history h where h.key > ?1 order by h.key limit ?2 + 0";
 
 fn read_change(
     (key, version, at, event, from, to, since, begun): ChangeColumns,

@@ -19,7 +19,7 @@ impl Write for DueNotes {
 
     async fn run(&self, tx: &mut Tx) -> Result<NotesDue, StoreError> {
         let keys: Vec<i64> = sqlx::query_scalar(
-            "select key from onboardings where note_at <= ?1 order by note_at limit ?2",
+            "select key from onboardings where note_at <= ?1 order by note_at limit ?2 + 0",
         )
         .bind(self.now.0)
         .bind(rows::limit(self.limit))

@@ -41,7 +41,7 @@ const STUCK: &str = "select o.key, o.version, o.state_since_at from onboardings 
     where o.state = 'polling' and o.state_since_at <= ?1 and not exists \
     (select 1 from notifications n where n.kind = 'verification.stuck' \
     and n.onboarding_key = o.key and n.happened_at >= o.state_since_at) \
-    order by o.state_since_at limit ?2";
+    order by o.state_since_at limit ?2 + 0";
 
 impl SqliteStore {
     /// Tells others of the users whom the provider has been reviewing since `since` or longer,
@@ -104,7 +104,7 @@ pub(super) async fn after(
     let mut page = Vec::new();
     // Once, unless there is a damaged row.
     while page.len() < limit {
-        let sql = format!("{SELECT} where n.seq > ?1 order by n.seq limit ?2");
+        let sql = format!("{SELECT} where n.seq > ?1 order by n.seq limit ?2 + 0");
         let found: Vec<Columns> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(seq)
             .bind(rows::limit(limit - page.len()))

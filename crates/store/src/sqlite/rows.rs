@@ -153,12 +153,12 @@ async fn rows_after(
 }
 
 const ALL_ROWS: &str =
-    "select key, id, version, snapshot from onboardings where key > ?1 order by key limit ?2";
+    "select key, id, version, snapshot from onboardings where key > ?1 order by key limit ?2 + 0";
 
 /// A statement of its own, which goes by the index: one for both would read every row.
 pub(super) const ROWS_OF_STATE: &str = "\
     select key, id, version, snapshot from onboardings \
-    where state = ?3 and key > ?1 order by key limit ?2";
+    where state = ?3 and key > ?1 order by key limit ?2 + 0";
 
 /// How many onboardings there are in each state.
 pub(super) async fn counts(
@@ -252,14 +252,14 @@ pub(super) const TASKS_OF_ALL: &str = "\
     select t.opened_at, t.key, t.snapshot, o.key, o.id, o.version, o.snapshot \
     from tasks t join onboardings o on o.key = t.onboarding_key \
     where t.closed_at is null and (t.opened_at, t.key) > (?1, ?2) and o.state not in ('cancelled', 'erased') \
-    order by t.opened_at, t.key limit ?3";
+    order by t.opened_at, t.key limit ?3 + 0";
 
 /// A statement of its own, which goes by the onboarding's index.
 pub(super) const TASKS_OF_ONE: &str = "\
     select t.opened_at, t.key, t.snapshot, o.key, o.id, o.version, o.snapshot \
     from tasks t join onboardings o on o.key = t.onboarding_key \
     where t.onboarding_key = ?4 and t.closed_at is null and (t.opened_at, t.key) > (?1, ?2) \
-    and o.state not in ('cancelled', 'erased') order by t.opened_at, t.key limit ?3";
+    and o.state not in ('cancelled', 'erased') order by t.opened_at, t.key limit ?3 + 0";
 
 /// The history of an onboarding after a version.
 pub(super) async fn history(
@@ -270,7 +270,7 @@ pub(super) async fn history(
 ) -> Result<Vec<HistoryRow>, StoreError> {
     let rows: Vec<HistoryColumns> = sqlx::query_as(
         "select version, happened_at, event, from_state, to_state, actor, policy_key \
-         from history where onboarding_key = ?1 and version > ?2 order by version limit ?3",
+         from history where onboarding_key = ?1 and version > ?2 order by version limit ?3 + 0",
     )
     .bind(key)
     .bind(column(after_version))
@@ -501,6 +501,9 @@ pub(super) fn column(version: u64) -> i64 {
 }
 
 /// A limit as SQL takes it. One that does not fit is more than any table holds.
+///
+/// Statements say `limit ?1 + 0`: SQLite plans by the value of a bare parameter there, and so
+/// prepares the statement anew each time that one is bound.
 pub(super) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }

@@ -528,6 +528,32 @@ async fn a_claim_reads_due_rows_by_index() {
     }
 }
 
+/// It shows in no plan, but in the time that a claim takes.
+#[test]
+fn no_statement_is_planned_anew_for_its_limit() {
+    let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sqlite"))];
+    let mut limits = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = std::fs::read_to_string(&path).unwrap();
+            for parameter in source.split("limit ?").skip(1) {
+                let rest = parameter.trim_start_matches(|c: char| c.is_ascii_digit());
+                if rest.len() == parameter.len() {
+                    continue;
+                }
+                assert!(rest.starts_with(" + 0"), "a bare limit in {}", path.display());
+                limits += 1;
+            }
+        }
+    }
+    assert!(limits > 0, "statements have limits");
+}
+
 #[tokio::test]
 async fn a_list_of_one_state_or_of_one_users_tasks_reads_no_others() {
     let place = Place::new();

@@ -131,11 +131,11 @@ impl StoreCheck<'_> {
         let mut moment = self.store.readers.begin().await?;
         let query = match &self.after {
             After::Id(id) => {
-                sqlx::query_as("select key, id from onboardings where id > ?1 order by id limit ?2")
+                sqlx::query_as("select key, id from onboardings where id > ?1 order by id limit ?2 + 0")
                     .bind(id)
             }
             After::Key(key) => sqlx::query_as(
-                "select key, id from onboardings not indexed where key > ?1 order by key limit ?2",
+                "select key, id from onboardings not indexed where key > ?1 order by key limit ?2 + 0",
             )
             .bind(*key),
         };
@@ -193,11 +193,12 @@ fn told(of: &str, error: sqlx::Error) -> Result<Vec<String>, sqlx::Error> {
 
 /// The rows whose onboarding, or whose policy, is gone.
 async fn orphans(conn: &mut SqliteConnection) -> Result<Vec<String>, sqlx::Error> {
-    let rows: Vec<(String, i64, String)> =
-        sqlx::query_as("select \"table\", rowid, parent from pragma_foreign_key_check limit ?1")
-            .bind(rows::limit(MESSAGES_MAX))
-            .fetch_all(conn)
-            .await?;
+    let rows: Vec<(String, i64, String)> = sqlx::query_as(
+        "select \"table\", rowid, parent from pragma_foreign_key_check limit ?1 + 0",
+    )
+    .bind(rows::limit(MESSAGES_MAX))
+    .fetch_all(conn)
+    .await?;
     let message = |(table, row, parent): (String, i64, String)| {
         format!("row {row} of {table} belongs to no row of {parent}")
     };
