@@ -157,10 +157,9 @@ mod tests {
     #[test]
     fn a_429_pauses_even_an_unlimited_lane_until_it_says_but_for_an_hour_at_most() {
         let now = Timestamp(1_000_000);
-        for (until, next_at) in [
-            (Timestamp(1_030_000), Timestamp(1_030_000)),
-            (Timestamp::MAX, now.plus_ms(PAUSE_MS_MAX)),
-        ] {
+        for (until, next_at) in
+            [(Timestamp(1_030_000), Timestamp(1_030_000)), (Timestamp::MAX, now.plus_ms(3_600_000))]
+        {
             let mut pace = Pace::default();
             pace.take(now, 0);
             assert!(pace.allows(now));
@@ -177,6 +176,17 @@ mod tests {
         let now = Timestamp(1_800_000_000_000);
         pace.notice_clock(now);
         assert_eq!(pace.next_at, now.plus_ms(505));
+    }
+
+    #[test]
+    fn a_request_that_is_late_by_a_minute_sets_no_clock_back() {
+        let mut pace = Pace::default();
+        pace.take(Timestamp(10_000_000), 120);
+        let before = pace;
+        pace.notice_clock(Timestamp(10_000_000 - 60_000));
+        assert_eq!(pace, before);
+        pace.notice_clock(Timestamp(10_000_000 - 60_001));
+        assert_eq!(pace.next_at, Timestamp(10_000_000 - 60_001 + 505));
     }
 
     #[derive(Clone, Debug)]

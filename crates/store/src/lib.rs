@@ -14,6 +14,8 @@ mod sqlite;
 #[cfg(feature = "break-points")]
 pub mod break_point;
 pub mod conformance;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -628,3 +628,49 @@ impl Store for MemoryStore {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conformance::{
+        NOW, WORKER, at, begin, change, claim, id, ids, profile_set, put, user,
+    };
+
+    /// As in SQLite, where rows are damaged by other means.
+    #[tokio::test]
+    async fn a_damaged_row_can_not_be_read_until_its_next_change_replaces_it() {
+        let store = MemoryStore::new(Policy::default());
+        let before = begin(&store, 1, NOW).await;
+        begin(&store, 2, NOW).await;
+        store.damage(id(1));
+        store.damage(id(9));
+        let is_damaged = |read| matches!(read, Err(StoreError::Damaged { id: whose, .. }) if whose == id(1).to_string());
+        assert!(is_damaged(store.load(id(1)).await));
+        assert!(is_damaged(store.find(&user(1)).await));
+        let all = ListRequest { state: None, after: None, limit: 10 };
+        let listed = store.list(all).await.unwrap();
+        assert_eq!(listed.iter().map(|stored| stored.onboarding.id).collect::<Vec<_>>(), [id(2)]);
+        let claims = claim(&store, NOW).await;
+        assert_eq!(ids(&claims), [id(2)]);
+
+        put(&store, change(&before, &[profile_set(2)], at(1), store.policy())).await;
+        assert_eq!(store.load(id(1)).await.unwrap().unwrap().onboarding.version, 3);
+        assert_eq!(ids(&claim(&store, at(1)).await), [id(1)]);
+    }
+
+    /// Neither the answer nor the claim is changed then.
+    #[tokio::test]
+    async fn nothing_rides_on_a_row_that_was_damaged_meanwhile() {
+        let store = MemoryStore::new(Policy::default());
+        begin(&store, 1, NOW).await;
+        let claimed = claim(&store, NOW).await.claimed.remove(0);
+        store.damage(id(1));
+        let nothing = Commit {
+            claim: ClaimAfter::Continue { lease: claimed.lease, worker: WORKER },
+            ..change(&claimed.stored, &[], NOW, store.policy())
+        };
+        assert!(matches!(store.commit(nothing).await, Err(StoreError::Damaged { .. })));
+        put(&store, change(&claimed.stored, &[profile_set(2)], NOW, store.policy())).await;
+        assert_eq!(ids(&claim(&store, NOW).await), [], "it is claimed still");
+    }
+}

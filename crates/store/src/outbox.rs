@@ -269,3 +269,25 @@ pub enum Replay {
     /// Everything that happened since.
     Since(Timestamp),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_tells_its_number_and_is_another_ones_after_a_restored_backup() {
+        let (kind, at) = (NotificationKind::ProviderOpened, Timestamp(0));
+        let one = Notified { seq: 17, mark: 0x2a, about: None, kind, data: "{}".into(), at };
+        assert_eq!(one.id(), "evt_17_000000000000002a");
+        assert_ne!(Notified { mark: 0x2b, ..one.clone() }.id(), one.id());
+        for (id, seq) in [
+            (one.id().as_str(), Some(17)),
+            ("17", Some(17)),
+            ("evt_", None),
+            ("evt_x_17", None),
+            ("-1", None),
+        ] {
+            assert_eq!(Notified::seq_of(id), seq, "{id}");
+        }
+    }
+}

@@ -10,6 +10,7 @@
 mod claims;
 mod commits;
 mod digests;
+mod notes;
 mod notifications;
 mod reads;
 mod wallets;
@@ -17,6 +18,7 @@ mod wallets;
 pub use claims::*;
 pub use commits::*;
 pub use digests::*;
+pub use notes::*;
 pub use notifications::*;
 pub use reads::*;
 pub use wallets::*;
@@ -93,6 +95,7 @@ macro_rules! conformance {
             a_wallet_is_kept_as_it_was_given_over_a_restart,
             a_wallet_that_was_taken_back_and_those_of_the_erased_are_deleted,
             a_wallet_keeps_nobody_waiting_for_a_verdict,
+            what_is_to_be_noted_is_found_from_its_time_on,
             what_happens_is_told_with_the_change,
             what_is_told_is_paged,
             a_change_that_conflicts_tells_nothing,
