@@ -41,7 +41,7 @@ pub(crate) struct Ledger {
     hushed: [Option<Timestamp>; 2],
     /// When the clock jumped ahead: that can't be told from time that passed.
     pub(crate) leaps_ms: Vec<u64>,
-    pub(crate) watched: BTreeMap<OnboardingId, Watched>,
+    pub(crate) watched: BTreeMap<OnboardingId, Box<Watched>>,
     /// Counts what changed any of them.
     pub(crate) changes: u64,
     pub(crate) violation: Option<Violation>,
@@ -123,7 +123,7 @@ impl Ledger {
 
     /// Those whose rows can be read.
     pub(crate) fn intact(&self) -> impl Iterator<Item = &Watched> {
-        self.watched.values().filter(|watched| !watched.is_damaged)
+        self.watched.values().map(|watched| &**watched).filter(|watched| !watched.is_damaged)
     }
 
     /// The only worker starts, and whoever held a claim is gone.
@@ -223,8 +223,8 @@ impl Watched {
         }
     }
 
-    /// I1: history gives the onboarding.
-    fn replay(&mut self, row: &HistoryRow) -> Result<(), String> {
+    /// I1: history gives the onboarding. Answers what it was before.
+    fn replay(&mut self, row: &HistoryRow) -> Result<Onboarding, String> {
         let version = self.replayed.version + 1;
         if row.version != version {
             return Err(format!("version {} follows {}", row.version, version - 1));
@@ -240,8 +240,7 @@ impl Watched {
                 Err(format!("version {version} says {}, and its replay does not", row.to))
             }
             Outcome::Changed(transition) => {
-                self.replayed = transition.onboarding;
-                Ok(())
+                Ok(std::mem::replace(&mut self.replayed, transition.onboarding))
             }
         }
     }
@@ -352,7 +351,7 @@ impl State {
             .ledger
             .watched
             .entry(note.id)
-            .or_insert_with(|| Watched::new(note.user, note.id, note.now));
+            .or_insert_with(|| Box::new(Watched::new(note.user, note.id, note.now)));
         if let Some(lease) = note.gives_back {
             watched.claims.retain(|claim| claim.lease != lease);
             watched.permits.retain(|(held, _)| *held != lease);
@@ -392,13 +391,12 @@ impl State {
 
     fn follow_row(&mut self, watched: &mut Watched, row: &HistoryRow, process: Process) {
         let had_operator_task = watched.has_operator_task();
-        let before = watched.replayed.clone();
-        let (from, forgotten) = (before.state, before.forgotten);
-        if let Err(what) = watched.replay(row) {
-            self.ledger.violated("I1", what);
-        }
-        let user = watched.user;
-        if watched.replayed.forgotten > forgotten {
+        let before = match watched.replay(row) {
+            Ok(before) => before,
+            Err(what) => return self.ledger.violated("I1", what),
+        };
+        let (user, from) = (watched.user, before.state);
+        if watched.replayed.forgotten > before.forgotten {
             self.provider.loss_is_known(user);
         }
         self.coverage.event(row.from, row.event.name());

@@ -369,24 +369,20 @@ impl History {
     fn start(&mut self, worker: usize) {
         let process = self.next_process();
         let mut chance = self.chance(Purpose::Process, u64::from(process.0) << 32);
-        let (plan, inner) = {
+        let (inner, lease_ms, budgets, slots) = {
             let mut state = self.world.state();
             state.tell(|| format!("{process}, a worker, is started"));
-            let plan = state.plan.clone();
-            let role = if plan.workers == 1 { Role::OnlyWorker } else { Role::Beside };
-            let inner = state.base.open(chance.one_of(&plan.policies), role);
+            let role = if state.plan.workers == 1 { Role::OnlyWorker } else { Role::Beside };
+            let inner = state.base.open(chance.one_of(&state.plan.policies), role);
             if role == Role::OnlyWorker {
                 state.ledger.claims_are_void();
             }
-            (plan, inner)
+            let plan = &state.plan;
+            (inner, plan.lease_ms, plan.budgets, plan.slots)
         };
         let store = Arc::new(FaultyStore::new(inner, self.world.clone(), process));
         let settings = Settings {
-            worker: store::Worker {
-                id: process.worker_id(),
-                lease_ms: plan.lease_ms,
-                budgets: plan.budgets,
-            },
+            worker: store::Worker { id: process.worker_id(), lease_ms, budgets },
             concurrency: 1,
             shutdown_grace_ms: 0,
         };
@@ -399,7 +395,7 @@ impl History {
             return self.put(again_ms, Next::Start(worker));
         };
         let started = Arc::new(started);
-        for _ in 0..plan.slots {
+        for _ in 0..slots {
             self.spawn(
                 process,
                 Owner::Worker(worker),
