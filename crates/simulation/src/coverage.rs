@@ -18,6 +18,8 @@ pub(crate) enum Operation {
     RecordGate,
     ReadProfile,
     ReadDocument,
+    ReadDigests,
+    ReadWallets,
     ReadHistory,
     ReadNotes,
     Call,
@@ -26,7 +28,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::FindUser,
         Self::Load,
         Self::Commit,
@@ -35,6 +37,8 @@ impl Operation {
         Self::RecordGate,
         Self::ReadProfile,
         Self::ReadDocument,
+        Self::ReadDigests,
+        Self::ReadWallets,
         Self::ReadHistory,
         Self::ReadNotes,
         Self::Call,
@@ -52,6 +56,8 @@ impl Operation {
             Self::RecordGate => "recording the gate",
             Self::ReadProfile => "reading a profile",
             Self::ReadDocument => "reading a document",
+            Self::ReadDigests => "reading what tells a file again",
+            Self::ReadWallets => "reading wallets",
             Self::ReadHistory => "reading history",
             Self::ReadNotes => "reading what is to be noted",
             Self::Call => "a call was sent",
@@ -118,6 +124,8 @@ pub(crate) enum Sight {
     RenewalClosed,
     /// What was renewed has to be renewed again.
     RenewalAskedAgain,
+    /// A consent was given that the provider is not told of.
+    ConsentKept,
     /// A refused user was looked at.
     RefusedLookedAt,
     /// A product was lost, and was verified again before anyone was told.
@@ -127,12 +135,13 @@ pub(crate) enum Sight {
 }
 
 impl Sight {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::SectionSentAgain,
         Self::SectionNotShown,
         Self::TextsRead,
         Self::RenewalClosed,
         Self::RenewalAskedAgain,
+        Self::ConsentKept,
         Self::RefusedLookedAt,
         Self::LossUndone,
         Self::RemindersMissed,
@@ -145,6 +154,7 @@ impl Sight {
             Self::TextsRead => "a verified user is read for the texts",
             Self::RenewalClosed => "a renewal is closed",
             Self::RenewalAskedAgain => "a renewal is asked for again",
+            Self::ConsentKept => "a consent is kept and not sent",
             Self::RefusedLookedAt => "a refused user is looked at",
             Self::LossUndone => "a lost product is verified again before it is told",
             Self::RemindersMissed => "of several reminders one is told",

@@ -269,18 +269,19 @@ impl Store for FaultyStore {
     }
 
     async fn digest_key(&self) -> Result<[u8; 32], StoreError> {
-        ask!(&self.inner, digest_key())
+        self.read(Operation::ReadDigests, || ask!(&self.inner, digest_key())).await
     }
 
     async fn document_digests(
         &self,
         id: OnboardingId,
     ) -> Result<BTreeMap<DocumentType, DocumentDigest>, StoreError> {
-        ask!(&self.inner, document_digests(id))
+        let read = || ask!(&self.inner, document_digests(id));
+        self.read(Operation::ReadDigests, read).await
     }
 
     async fn wallets(&self, id: OnboardingId) -> Result<Vec<WalletContent>, StoreError> {
-        ask!(&self.inner, wallets(id))
+        self.read(Operation::ReadWallets, || ask!(&self.inner, wallets(id))).await
     }
 
     async fn same_file(
@@ -288,7 +289,8 @@ impl Store for FaultyStore {
         digest: DocumentDigest,
         except: OnboardingId,
     ) -> Result<Vec<OnboardingId>, StoreError> {
-        ask!(&self.inner, same_file(digest, except))
+        let read = || ask!(&self.inner, same_file(digest, except));
+        self.read(Operation::ReadDigests, read).await
     }
 
     async fn list(&self, request: ListRequest) -> Result<Vec<Stored>, StoreError> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use onboarding::{
-    Eligibility, Onboarding, Product, ProductStatus, Request, State, Task, TaskState,
+    Eligibility, Onboarding, Policy, Product, ProductStatus, Request, State, Task, TaskState,
     UNNAMED_REQUEST,
 };
 
@@ -17,9 +17,19 @@ pub type Broken = (&'static str, &'static str);
 ///
 /// # Errors
 /// The invariant, and what breaks it.
-pub fn check(onboarding: &Onboarding) -> Result<(), Broken> {
+pub fn check(onboarding: &Onboarding, policy: &Policy) -> Result<(), Broken> {
     check_tasks(onboarding).map_err(|what| ("I2", what))?;
-    check_verified(onboarding).map_err(|what| ("I3", what))
+    check_verified(onboarding, policy).map_err(|what| ("I3", what))
+}
+
+/// Whether the provider acknowledged all that is held and that it is to be told. Where it has no
+/// call for consents, these are kept.
+pub(crate) fn is_all_sent(onboarding: &Onboarding, policy: &Policy) -> bool {
+    let (held, mut sent) = (onboarding.held_revisions(), onboarding.acknowledged_revisions());
+    if policy.keeps_consents {
+        (sent.consent, sent.terms) = (held.consent, held.terms);
+    }
+    held == sent
 }
 
 fn check_tasks(onboarding: &Onboarding) -> Result<(), &'static str> {
@@ -87,15 +97,14 @@ fn check_wallets(onboarding: &Onboarding) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn check_verified(onboarding: &Onboarding) -> Result<(), &'static str> {
+fn check_verified(onboarding: &Onboarding, policy: &Policy) -> Result<(), &'static str> {
     if onboarding.state != State::Verified {
         return Ok(());
     }
     let word = onboarding.observation.as_ref();
     let is_fresh = word.is_some_and(|word| word.epoch == onboarding.epoch);
     ensure(is_fresh, "verified by a word older than what the provider was told")?;
-    let is_whole = onboarding.held_revisions() == onboarding.acknowledged_revisions();
-    ensure(is_whole, "verified, but the provider has not all that is held")?;
+    ensure(is_all_sent(onboarding, policy), "verified, but the provider has not all that is held")?;
     ensure(onboarding.profile.is_some(), "verified without a profile")?;
     let is_verified = |product| {
         word_on(onboarding, product).is_some_and(|word| word.status == ProductStatus::Verified)

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use onboarding::{
     Call, Context, DocumentType, Effect, Event, FailureClass, GivenWallet, Lane, Onboarding,
     OnboardingId, Outcome, Policy, Region, Request as Asked, Revision, Revisions, State as Stand,
-    TaskState, Timestamp, Wallet, WalletNumber, apply,
+    Task, TaskState, Timestamp, Wallet, WalletNumber, apply,
 };
 use serde_json::Value;
 use store::{Budgets, Claimed, Commit, HistoryRow, Lease};
@@ -307,7 +307,7 @@ impl Watched {
     }
 
     fn has_operator_task(&self) -> bool {
-        let is_one = |task: &onboarding::Task| {
+        let is_one = |task: &Task| {
             task.state == TaskState::Open && matches!(task.request, Asked::Operator(_))
         };
         self.replayed.tasks.iter().any(is_one)
@@ -416,7 +416,7 @@ impl State {
             self.ledger.violated("I4", what);
         }
         self.follow_notes(watched, row, &before);
-        if let Err((invariant, what)) = invariants::check(&watched.replayed) {
+        if let Err((invariant, what)) = invariants::check(&watched.replayed, &row.policy) {
             self.ledger.violated(invariant, what);
         }
         if watched.replayed.state == Stand::Verified
@@ -440,6 +440,9 @@ impl State {
         }
         if let Err(what) = noted::check_renewals(&watched.replayed, policy) {
             self.ledger.violated("I11", what);
+        }
+        if policy.keeps_consents && matches!(event, Event::ConsentGiven { .. }) {
+            self.coverage.sight(Sight::ConsentKept);
         }
         let is_look = matches!(event, Event::StatusChecked { .. });
         if is_look && row.from == Stand::Rejected && row.to == Stand::Rejected {
@@ -500,14 +503,23 @@ impl State {
             let tasks = ask!(&self.store, tasks(store::TaskRequest::first(Some(id), usize::MAX)));
             let (rows, tasks) =
                 (rows.expect("the store can be read"), tasks.expect("the store can be read"));
-            let onboarding = &self.ledger.watched[&id].replayed;
-            let tasks = tasks.into_iter().map(|stored| stored.task);
-            let are_tasks_kept = onboarding.state == Stand::Erased
-                || tasks.into_iter().all(|task| onboarding.all_tasks().any(|held| *held == task));
-            if rows.len() as u64 != onboarding.version {
+            let watched = &self.ledger.watched[&id];
+            let onboarding = &watched.replayed;
+            // Of who was ended, or can't be read, none is listed.
+            let is_listed = onboarding.ended.is_none() && !watched.is_damaged;
+            let mut listed: Vec<Task> = tasks.into_iter().map(|stored| stored.task).collect();
+            listed.sort_by_key(|task| task.number);
+            let mut held: Vec<&Task> = onboarding
+                .all_tasks()
+                .filter(|task| is_listed && task.state != TaskState::Closed)
+                .collect();
+            held.sort_by_key(|task| task.number);
+            let (is_history_whole, is_table_whole) =
+                (rows.len() as u64 == onboarding.version, listed.iter().eq(held));
+            if !is_history_whole {
                 self.ledger.violated("I1", "history has more or fewer rows than versions");
             }
-            if !are_tasks_kept {
+            if !is_table_whole {
                 self.ledger.violated("I1", "the table of tasks is not the onboarding's");
             }
         }

@@ -188,6 +188,10 @@ impl Fate {
 impl State {
     /// Sends a call, and says when its end is known.
     fn send(&mut self, process: Process, user: usize, request: Request) -> (u64, u64) {
+        if self.plan.keeps_consents() && matches!(request, Request::Consent(_) | Request::Terms(..))
+        {
+            self.ledger.violated("I4", "a consent that is to be kept is sent");
+        }
         self.ledger.call_is_sent(process, user, &request, self.now_ms);
         self.deliver_earlier(user);
         self.network.sent_by_user[user] += 1;
@@ -341,7 +345,17 @@ impl engine::Provider for Line {
             let mut first = self.first_profiles.lock().expect("nobody panics with it");
             profile = first.entry(user_of(user)).or_insert(profile).clone();
         }
-        self.call(user, Request::Register(profile)).await.map(drop)
+        self.call(user, Request::Register(profile)).await?;
+        if self.is_planted(Planted::SendAKeptConsent) {
+            let (keeps, now) = {
+                let state = self.world.state();
+                (state.plan.keeps_consents(), state.wall())
+            };
+            if keeps {
+                self.call(user, Request::Consent(now)).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn upload_document(&self, user: &UserLocator, upload: Upload) -> Result<String, Failure> {

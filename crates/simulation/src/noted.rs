@@ -10,6 +10,7 @@ use onboarding::{
 };
 
 use crate::coverage::Sight;
+use crate::invariants;
 use crate::ledger::Watched;
 
 /// How late a note may be when nothing goes wrong: an idle worker looks ever more rarely.
@@ -198,10 +199,14 @@ fn causes(onboarding: &Onboarding, policy: &Policy, now: Timestamp) -> BTreeSet<
     let valid_ms = policy.consent_valid_ms;
     let runs_out = valid_ms > 0 && accepted_at.is_some_and(|at| is_ahead(at.plus_ms(valid_ms)));
     let known = &onboarding.registration;
-    if runs_out || known.privacy_policy_outdated_since.is_some_and(|since| since <= now) {
+    // Nobody can be told that a newer text is accepted where consents are kept.
+    let is_outdated = |since: Option<Timestamp>| {
+        !policy.keeps_consents && since.is_some_and(|since| since <= now)
+    };
+    if runs_out || is_outdated(known.privacy_policy_outdated_since) {
         causes.insert([Request::RenewConsent].into());
     }
-    if known.terms_outdated_since.is_some_and(|since| since <= now) {
+    if is_outdated(known.terms_outdated_since) {
         causes.insert([Request::RenewTerms].into());
     }
     causes.retain(|cause| {
@@ -287,7 +292,7 @@ pub(crate) fn check_renewals(onboarding: &Onboarding, policy: &Policy) -> Result
         return Ok(());
     }
     let causes = causes(onboarding, policy, onboarding.updated_at);
-    let is_sent = onboarding.held_revisions() == onboarding.acknowledged_revisions();
+    let is_sent = invariants::is_all_sent(onboarding, policy);
     let mut seen = BTreeSet::new();
     for task in &onboarding.renewals {
         let is_on_its_way = task.state == TaskState::Supplied && !is_sent;

@@ -165,6 +165,12 @@ impl Plan {
         let times = Times::drawn(&mut chance);
         let confirms = chance.permille(600);
         let confirms_too = confirms != chance.permille(200);
+        // As all of one company's workers are configured: its consents are kept from the provider.
+        let keeps_consents = Chance::of(seed, Purpose::Plan, 1, 0).permille(150);
+        let policies = [
+            Policy { confirm_registration: confirms, ..policy(2, false) },
+            Policy { confirm_registration: confirms_too, ..second },
+        ];
         Self {
             seed,
             users: cut.users.map_or(users, |most| users.min(most.max(1))),
@@ -174,10 +180,7 @@ impl Plan {
             omit: cut.omit.clone(),
             doom: (rates[Trouble::Crash as usize] > 0).then_some(doom),
             rates,
-            policies: [
-                times.of(Policy { confirm_registration: confirms, ..policy(2, false) }),
-                times.of(Policy { confirm_registration: confirms_too, ..second }),
-            ],
+            policies: policies.map(|policy| Policy { keeps_consents, ..times.of(policy) }),
             lease_ms,
             budgets,
         }
@@ -185,6 +188,11 @@ impl Plan {
 
     pub(crate) const fn rate(&self, trouble: Trouble) -> u32 {
         self.rates[trouble as usize]
+    }
+
+    /// The provider has no calls for its legal texts, and does not ask for them.
+    pub(crate) const fn keeps_consents(&self) -> bool {
+        self.policies[0].keeps_consents
     }
 
     /// Nothing goes wrong in this history.

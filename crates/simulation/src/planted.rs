@@ -29,6 +29,8 @@ pub enum Planted {
     NeverReadTheStatus,
     /// The acceptance of the terms is taken for sent, and never is.
     DropTheTerms,
+    /// A consent that is to be kept is sent with the registration.
+    SendAKeptConsent,
     /// A wallet is taken for linked, and never is.
     DropTheWallets,
     /// A section that the provider does not show is taken for shown.
@@ -45,7 +47,7 @@ pub enum Planted {
 
 impl Planted {
     /// Every one of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::DropTheVersionCheck,
         Self::ForgetTheLease,
         Self::AcknowledgeBeforeCommit,
@@ -59,6 +61,7 @@ impl Planted {
         Self::SendTheFirstProfile,
         Self::NeverReadTheStatus,
         Self::DropTheTerms,
+        Self::SendAKeptConsent,
         Self::DropTheWallets,
         Self::TakeAllForShown,
         Self::ForgetARegression,
@@ -84,6 +87,7 @@ impl Planted {
             Self::SendTheFirstProfile => "send-the-first-profile",
             Self::NeverReadTheStatus => "never-read-the-status",
             Self::DropTheTerms => "drop-the-terms",
+            Self::SendAKeptConsent => "send-a-kept-consent",
             Self::DropTheWallets => "drop-the-wallets",
             Self::TakeAllForShown => "take-all-for-shown",
             Self::ForgetARegression => "forget-a-regression",

@@ -153,7 +153,8 @@ impl Character {
     fn of(plan: &Plan, user: usize) -> Self {
         let mut chance = Chance::of(plan.seed, Purpose::Character, user as u64, 0);
         let demands = Product::KNOWN.iter().filter_map(|product| {
-            let demand = Demand::drawn(product, &mut chance);
+            let mut demand = Demand::drawn(product, &mut chance);
+            demand.needs_consent &= !plan.keeps_consents();
             (!chance.permille(100)).then(|| (product.clone(), demand))
         });
         Self {

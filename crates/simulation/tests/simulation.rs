@@ -163,6 +163,7 @@ const CAUGHT_BY: [(Planted, &[&str]); Planted::ALL.len()] = [
     (Planted::SendTheFirstProfile, &["I4"]),
     (Planted::NeverReadTheStatus, &["I6"]),
     (Planted::DropTheTerms, &["I4"]),
+    (Planted::SendAKeptConsent, &["I4"]),
     (Planted::DropTheWallets, &["I4"]),
     (Planted::TakeAllForShown, &["I4"]),
     (Planted::ForgetARegression, &["I11"]),

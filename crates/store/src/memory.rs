@@ -550,7 +550,7 @@ impl Store for MemoryStore {
         let TaskRequest { of: id, after, limit } = request;
         let tables = self.tables();
         let rows = tables.rows.iter().filter(|row| id.is_none_or(|id| row.onboarding.id == id));
-        let rows = rows.filter(|row| row.onboarding.ended.is_none());
+        let rows = rows.filter(|row| row.onboarding.ended.is_none() && !row.is_damaged);
         let mut tasks: Vec<(&Row, &TaskRow)> = rows
             .flat_map(|row| row.tasks.values().map(move |task| (row, task)))
             .filter(|(_, stored)| stored.task.state != TaskState::Closed)

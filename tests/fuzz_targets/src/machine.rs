@@ -31,7 +31,7 @@ impl Machine {
             self.onboarding = transition.onboarding;
             self.history.push((self.now, event.clone()));
         }
-        if let Err((invariant, what)) = simulation::check(&self.onboarding) {
+        if let Err((invariant, what)) = simulation::check(&self.onboarding, &self.policy) {
             panic!("{invariant}: {what}, after {event:?}");
         }
         let step = next_step(&self.onboarding, &self.policy);
