@@ -1,6 +1,6 @@
 //! What clients asked for and what was acknowledged, kept outside of the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::database::Database;
@@ -72,6 +72,15 @@ impl Journal {
         let before = self.lock().clone();
         let held = database.held();
         let after = self.lock().clone();
+        let told: BTreeSet<&String> =
+            after.values().filter_map(|known| known.id.as_ref()).collect();
+        let strange = held.keys().filter(|id| !told.contains(id)).count();
+        // The command that began an onboarding may have died before it told the id.
+        let untold = after.values().filter(|known| known.id.is_none()).count();
+        assert!(
+            strange <= untold,
+            "nobody asked for {strange} onboardings, but for {untold} at most"
+        );
         for (user, known) in before {
             let Some(id) = &known.id else { continue };
             let found = held.get(id).unwrap_or_else(|| panic!("{user}: {id} is lost"));

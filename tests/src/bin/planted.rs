@@ -75,7 +75,7 @@ fn is_sound(check: Check, tree: &Tree, sound: &mut BTreeSet<Check>) -> bool {
         Outcome::Passed => format!("passes in {:.1} s", took.as_secs_f64()),
         Outcome::Failed(test) => format!("FAILED: {test}; see {}", log.display()),
         Outcome::NoEnd => format!("HAS NO END; see {}", log.display()),
-        Outcome::NotBuilt => format!("DOES NOT COMPILE; see {}", log.display()),
+        Outcome::NotRun => format!("DOES NOT COMPILE OR RUN; see {}", log.display()),
     };
     println!("without a fault, {:<11} {said}", check.as_str());
     let passes = matches!(outcome, Outcome::Passed);
@@ -101,7 +101,7 @@ fn plant(tree: &Tree, fault: &Fault) -> Fate {
                     log.display()
                 ));
             }
-            (Outcome::NotBuilt, _) => {
+            (Outcome::NotRun, _) => {
                 return Fate::Broken(format!("it does not compile; see {}", log.display()));
             }
         }

@@ -50,8 +50,8 @@ pub enum Outcome {
     Failed(String),
     /// It did not end in time: a fault that makes a test hang, or a machine that is too busy.
     NoEnd,
-    /// There was nothing to run.
-    NotBuilt,
+    /// It was not built, or ended before any test did: nothing was caught.
+    NotRun,
 }
 
 impl Check {
@@ -135,7 +135,7 @@ impl Check {
                 .unwrap()
         };
         if !start(&["--no-run"]).wait().unwrap().success() {
-            return (Outcome::NotBuilt, Duration::ZERO);
+            return (Outcome::NotRun, Duration::ZERO);
         }
         let began = Instant::now();
         let mut running = start(&[&["--max-fail=1:immediate"], names].concat());
@@ -164,9 +164,35 @@ fn outcome(ended: Option<ExitStatus>, running: &mut Child, log: &Path) -> Outcom
         return Outcome::Passed;
     }
     let said = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
-    let failed = said.lines().find_map(|line| {
-        let (_counted, test) = line.trim_start().strip_prefix("FAIL [")?.split_once(") ")?;
-        Some(test)
-    });
-    Outcome::Failed(failed.unwrap_or("no test failed, but the run did").to_owned())
+    // A run that ended for another reason caught nothing.
+    first_failed(&said).map_or(Outcome::NotRun, |test| Outcome::Failed(test.to_owned()))
+}
+
+/// The first test that failed or that a signal ended, as cargo-nextest says it.
+fn first_failed(said: &str) -> Option<&str> {
+    said.lines().find_map(|line| {
+        let (how, rest) = line.trim_start().split_once(" [")?;
+        let (_counted, test) = rest.split_once(") ")?;
+        (how == "FAIL" || how.starts_with("SIG")).then_some(test)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_failed;
+
+    #[test]
+    fn only_a_test_that_failed_catches_a_fault() {
+        for (said, caught) in [
+            (
+                "        FAIL [   0.004s] ( 1/82) store budget::tests::pauses",
+                Some("store budget::tests::pauses"),
+            ),
+            ("     SIGABRT [   1.004s] ( 3/82) store deep", Some("store deep")),
+            ("        PASS [   0.004s] ( 1/82) store budget::tests::pauses", None),
+            ("error: no tests to run\n(hint: use `--no-tests`)", None),
+        ] {
+            assert_eq!(first_failed(said), caught, "{said}");
+        }
+    }
 }
