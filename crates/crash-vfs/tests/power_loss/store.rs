@@ -59,7 +59,7 @@ impl Run {
         Self { place, disk, chance, clients: Clients::new(seed) }
     }
 
-    /// The power fails at a drawn moment, in half of the runs while the store opens or closes.
+    /// The power fails at a drawn moment, in a quarter of the runs while the store opens or closes.
     async fn lose_power(&mut self, sum: &mut Sum) {
         let limit = if self.chance.once_in(4) { OPENING } else { OPERATIONS };
         self.disk.set_fault(Fault::PowerLoss { at: self.chance.below(limit) });

@@ -116,6 +116,24 @@ async fn deleted_documents_are_in_no_file_soon_after() {
 }
 
 #[tokio::test]
+async fn a_wallet_that_was_taken_back_is_in_no_file_soon_after() {
+    let place = Place::new();
+    let store = place.open().await;
+    let before = begin(&store, 1, NOW).await;
+    let (number, revision) = (WalletNumber(1), onboarding::Revision(1));
+    let given = Event::WalletGiven { number, revision };
+    let mut commit = change(&before, &[given], NOW, store.policy());
+    let address = format!("0x{CANARY}");
+    let wallet = GivenWallet { address, chain: "base".to_owned(), proof: None };
+    commit.personal.push(PersonalData::Wallet { number, revision, wallet });
+    put(&store, commit).await;
+    more(&store, 1, &[Event::WalletWithdrawn { number }], NOW).await;
+    assert!(is_canary_in_a_file(&place));
+    let_a_look_pass(&store).await;
+    assert!(!is_canary_in_a_file(&place));
+}
+
+#[tokio::test]
 async fn a_long_reader_holds_up_no_write_and_erased_data_goes_when_it_has_ended() {
     let place = Place::new();
     // Whoever waits for the reader waits for ever.
