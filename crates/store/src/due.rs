@@ -1,8 +1,10 @@
 //! What the rules say of a row's next call; the same for every store.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use onboarding::{
-    Call, Context, Event, Lane, Onboarding, Outcome, Policy, Reason, State, Step, Timestamp,
-    Transition, apply, next_note, next_step, next_verification_step, wallet_call,
+    Call, Context, Event, Lane, Onboarding, OnboardingId, Outcome, Policy, Reason, State, Step,
+    Timestamp, Transition, apply, next_note, next_step, next_verification_step, wallet_call,
 };
 use tracing::error;
 
@@ -81,6 +83,23 @@ pub(crate) enum Found {
 
 /// Looks closer at a row that says that a call of `lane` is due.
 pub(crate) fn look(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Timestamp) -> Found {
+    unless_defect(onboarding.id, lane, now, || found(onboarding, lane, policy, now))
+}
+
+/// A defect of the rules is met in one onboarding, and stops no claim of another.
+fn unless_defect(
+    id: OnboardingId,
+    lane: Lane,
+    now: Timestamp,
+    look: impl FnOnce() -> Found,
+) -> Found {
+    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| {
+        error!(onboarding = %id, "the rules stopped; report this as a defect, with its place");
+        Found::NotDue(Some(Due::postponed(lane, now)))
+    })
+}
+
+fn found(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Timestamp) -> Found {
     let of_lane = calls_due(onboarding, policy, now).into_iter().find(|call| call.lane() == lane);
     match of_lane.map(|call| begin(onboarding, call, policy, now)) {
         Some(Ok(ready)) => Found::Ready(ready),
@@ -151,6 +170,14 @@ fn begin(
 mod tests {
     use super::*;
     use crate::conformance::{NOW, blank, profile_set, transitions, wanted};
+
+    #[test]
+    fn an_onboarding_at_which_the_rules_stop_is_postponed() {
+        let id = OnboardingId(uuid::Uuid::nil());
+        let found = unless_defect(id, Lane::Read, NOW, || panic!("planted"));
+        let Found::NotDue(due) = found else { panic!("it is not due") };
+        assert_eq!(due, Some(Due { lane: Lane::Read, at: NOW.plus_ms(3_600_000) }));
+    }
 
     #[test]
     fn a_trigger_that_can_not_begin_is_postponed() {

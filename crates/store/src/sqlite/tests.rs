@@ -408,6 +408,32 @@ async fn a_write_that_fails_halfway_leaves_nothing_and_the_next_one_goes_on() {
     assert!(store.find(&user(1)).await.unwrap().is_none());
 }
 
+struct Defect;
+
+impl Write for Defect {
+    type Answer = ();
+
+    async fn run(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        sqlx::query("update onboardings set due_at = 1").execute(&mut tx.conn).await?;
+        panic!("planted")
+    }
+}
+
+#[tokio::test]
+async fn a_defect_in_one_write_stops_no_other() {
+    let place = Place::new();
+    let store = place.open().await;
+    let before = begin(&store, 1, NOW).await;
+    let beside = change(&before, &[hold()], NOW, store.policy());
+    let (defect, stored_beside) = tokio::join!(store.write(Defect), store.commit(beside));
+    let Err(StoreError::Unavailable(source)) = defect else { panic!("{defect:?}") };
+    assert!(source.to_string().contains("a defect"), "{source}");
+    assert!(matches!(stored_beside, Ok(Committed::Stored { .. })));
+    let due = sqlx::query_scalar("select due_at from onboardings");
+    let due: Option<i64> = due.fetch_one(&mut place.raw().await).await.unwrap();
+    assert_eq!(due, None, "who is held is not due, and nothing of the defect's is stored");
+}
+
 #[tokio::test]
 async fn a_store_on_a_read_only_disk_is_read_but_not_ready() {
     let place = Place::new();

@@ -5,9 +5,11 @@
 //! closed, and a connection that saw a failed COMMIT is never used again.
 
 use std::error::Error;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use onboarding::Policy;
@@ -131,7 +133,7 @@ impl<W: Write> Job for Waiting<W> {
     }
 
     fn run<'a>(&'a mut self, tx: &'a mut Tx) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
-        Box::pin(async move { self.answer.insert(self.write.run(tx).await).is_ok() })
+        Box::pin(async move { self.answer.insert(caught(self.write.run(tx)).await).is_ok() })
     }
 
     fn is_refused_by_the_store(&self) -> bool {
@@ -375,6 +377,20 @@ async fn is_stored(
     .bind(key)
     .bind(commit_id)
     .fetch_one(conn)
+    .await
+}
+
+/// A defect in one write ends neither the writer nor what waits beside it. Its place is told by
+/// the panic itself.
+async fn caught<A>(running: impl Future<Output = Result<A, StoreError>>) -> Result<A, StoreError> {
+    let mut running = pin!(running);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx)));
+        polled.unwrap_or_else(|_| {
+            let stopped = "a defect stopped this write; report it with the place in the log";
+            Poll::Ready(Err(StoreError::Unavailable(stopped.into())))
+        })
+    })
     .await
 }
 
