@@ -12,24 +12,30 @@ pub fn difference(clean: &Ran, broken: &Ran, at: &Break, effect: TriggersEffect)
     if broken.ending != clean.ending {
         return Some(format!("ended as {:#}\ninstead of {:#}", broken.ending, clean.ending));
     }
-    let repeats_max = repeats_max(at);
+    let lost = lost_write(at, &broken.points[at.stage]);
+    let may_not_show = effect == TriggersEffect::FirstShows && at.stage > 0;
+    let may_repeat = may_not_show && lost == Some(Call::TriggerVerification);
     let more = broken.triggers_effective.checked_sub(clean.triggers_effective);
-    let more_max = if effect == TriggersEffect::Shows { 0 } else { repeats_max };
-    if more.is_none_or(|more| more > more_max) {
+    if more.is_none_or(|more| more > u64::from(may_repeat)) {
         let (clean, broken) = (clean.triggers_effective, broken.triggers_effective);
         return Some(format!("{broken} triggers took effect instead of {clean}"));
     }
     let calls = || format!("{:#?}", broken.calls.iter().map(line).collect::<Vec<_>>());
-    wrong_trigger(&broken.calls, effect)
+    wrong_trigger(&broken.calls, may_repeat)
         .or_else(|| poorer_record(&broken.calls))
         .map(str::to_owned)
-        .or_else(|| wrong_repeat(&clean.calls, &broken.calls, repeats_max))
+        .or_else(|| wrong_repeat(&clean.calls, &broken.calls, lost))
         .map(|wrong| format!("{wrong}: {}", calls()))
 }
 
-/// How many writes may be made again: that takes an answer which is lost, on the way or with the
-/// process that knew it.
-fn repeats_max(at: &Break) -> u64 {
+/// What is wrong with a run in which nothing was broken, if anything is.
+pub fn fault(clean: &Ran) -> Option<&'static str> {
+    wrong_trigger(&clean.calls, false).or_else(|| poorer_record(&clean.calls))
+}
+
+/// The write that may be made again, by the worker that came to `points`: that takes an answer
+/// which is lost, on the way or with the process that knew it.
+fn lost_write(at: &Break, points: &[String]) -> Option<Call> {
     let before_the_commit = ["SlowDown", "SetGate"].contains(&at.name());
     let is_lost = match at.how {
         How::KillBefore => before_the_commit || at.name() == "Commit",
@@ -37,12 +43,21 @@ fn repeats_max(at: &Break) -> u64 {
         How::FailAfter => at.is_call(),
         How::FailBefore | How::DoubtBefore | How::DoubtAfter => false,
     };
-    u64::from(is_lost)
+    let call = at.last_call(points).filter(|_| is_lost)?;
+    match call {
+        "accept-privacy-policy" | "accept-terms" => Some(Call::AcceptLegalDocument),
+        "register-user" => Some(Call::RegisterUser),
+        "upload-document" => Some(Call::UploadDocument),
+        "trigger-verification" => Some(Call::TriggerVerification),
+        "link-wallet" => Some(Call::LinkWallet),
+        "read-user" | "check-status" => None,
+        _ => panic!("a call that nobody makes: {call}"),
+    }
 }
 
 /// I5: the same data is triggered for again only after it was seen that the last trigger had no
-/// effect.
-fn wrong_trigger(calls: &[CallRecord], effect: TriggersEffect) -> Option<&'static str> {
+/// effect, or that nobody can see whether it had.
+fn wrong_trigger(calls: &[CallRecord], may_repeat: bool) -> Option<&'static str> {
     let mut last: Option<&CallRecord> = None;
     let mut is_read = false;
     for call in calls {
@@ -56,7 +71,7 @@ fn wrong_trigger(calls: &[CallRecord], effect: TriggersEffect) -> Option<&'stati
             Call::TriggerVerification => {
                 if let Some(last) = last {
                     let was_plain = last.status.is_some_and(|status| (400..500).contains(&status));
-                    if last.effect && effect == TriggersEffect::Shows {
+                    if last.effect && !may_repeat {
                         return Some("triggered again for the same data");
                     }
                     if !is_read && !was_plain {
@@ -88,9 +103,11 @@ fn poorer_record(calls: &[CallRecord]) -> Option<&'static str> {
     is_poorer.then_some("a registration was poorer than the one before")
 }
 
-/// The writes are those of the clean run in their order, with `repeats_max` repeats at most.
+/// The writes are those of the clean run in their order, and `lost` once more at most.
 /// Wallets are linked whenever nothing else is due, so that they keep no order but their own.
-fn wrong_repeat(clean: &[CallRecord], broken: &[CallRecord], repeats_max: u64) -> Option<String> {
+fn wrong_repeat(clean: &[CallRecord], broken: &[CallRecord], lost: Option<Call>) -> Option<String> {
+    let count = |calls: &[CallRecord]| calls.iter().filter(|call| call.call == lost).count();
+    let of_the_lost = count(broken).saturating_sub(count(clean));
     let (clean, broken) = (writes(clean), writes(broken));
     for of_wallets in [false, true] {
         let in_order = |writes: &[String]| -> Vec<String> {
@@ -105,8 +122,9 @@ fn wrong_repeat(clean: &[CallRecord], broken: &[CallRecord], repeats_max: u64) -
             return Some(format!("{missing} is not made in its turn"));
         }
     }
-    let repeats = (broken.len() - clean.len()) as u64;
-    (repeats > repeats_max).then(|| format!("{repeats} repeats instead of {repeats_max} at most"))
+    let repeats = broken.len() - clean.len();
+    let repeats_max = lost.map_or(0, |_| of_the_lost.min(1));
+    (repeats > repeats_max).then(|| format!("{repeats} repeats, where {lost:?} was lost"))
 }
 
 fn writes(calls: &[CallRecord]) -> Vec<String> {

@@ -54,6 +54,7 @@ fn a_worker_broken_at_any_step_ends_as_one_that_was_left_alone() {
 fn plan<'a>(scenario: &'a Scenario, only: &str) -> Plan<'a> {
     let prepared = prepare(scenario);
     let clean = run(scenario, &prepared, None);
+    assert_eq!(judge::fault(&clean), None, "{}, with nothing broken", scenario.name);
     let stages = clean.points.iter().zip(0..);
     let mut breaks: Vec<Break> =
         stages.flat_map(|(points, stage)| Break::all(stage, points)).collect();

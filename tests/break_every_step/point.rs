@@ -28,14 +28,19 @@ pub enum How {
     DoubtAfter,
 }
 
-const CALLS: [&str; 6] = [
+const CALLS: [&str; 8] = [
     "accept-privacy-policy",
+    "accept-terms",
     "register-user",
+    "read-user",
     "upload-document",
     "trigger-verification",
     "check-status",
     "link-wallet",
 ];
+
+/// The look that tells whether a COMMIT that failed is stored.
+const LOOK: &str = "is-stored:1";
 
 /// What such a transaction stores of an onboarding is looked up after a COMMIT that failed, and
 /// only then can nobody tell.
@@ -73,13 +78,30 @@ impl Break {
 
     /// Whether the point is a call; else it is a transaction.
     pub fn is_call(&self) -> bool {
-        CALLS.contains(&self.name())
+        is_call(&self.point)
+    }
+
+    /// The points to which a worker must have come to be broken in this way.
+    pub fn points(&self) -> impl Iterator<Item = &str> {
+        let is_in_doubt = How::IN_DOUBT.contains(&self.how);
+        [self.point.as_str()].into_iter().chain(is_in_doubt.then_some(LOOK))
+    }
+
+    /// The call that a worker which came to `points` made last before it was broken, or at which
+    /// it was.
+    pub fn last_call<'p>(&self, points: &'p [String]) -> Option<&'p str> {
+        let broken = points.iter().position(|point| *point == self.point)?;
+        points[..=broken].iter().rfind(|point| is_call(point)).map(|point| name(point))
     }
 }
 
 /// Whether it is a point at which a worker found nothing to do.
 pub fn is_idle(point: &str) -> bool {
     name(point) == IDLE
+}
+
+fn is_call(point: &str) -> bool {
+    CALLS.contains(&name(point))
 }
 
 fn name(point: &str) -> &str {
@@ -105,8 +127,8 @@ impl fmt::Display for Break {
             How::KillAfter => "kill-after",
             How::FailBefore => "fail-before",
             How::FailAfter => "fail-after",
-            How::DoubtBefore => "fail-before,is-stored:1:fail-before",
-            How::DoubtAfter => "fail-after,is-stored:1:fail-before",
+            How::DoubtBefore => &format!("fail-before,{LOOK}:fail-before"),
+            How::DoubtAfter => &format!("fail-after,{LOOK}:fail-before"),
         };
         write!(f, "{}:{how}", self.point)
     }

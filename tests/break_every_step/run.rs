@@ -9,7 +9,7 @@ use onboarding::{Policy, Reader, Status, Step, next_note, next_step};
 use rustix::process::Signal;
 use sandbox::{CallRecord, Profile};
 use serde_json::{Value, json};
-use store::{Store as _, Stored};
+use store::Stored;
 
 use crate::database::{Files, held, now, read, replayed, the_one_user};
 use crate::point::{Break, is_idle};
@@ -111,46 +111,56 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Runs a worker until nothing is left to do, starting it again whenever it has ended, and
-    /// answers the points that the first came to.
+    /// Runs a worker until nothing is left to do, starting another if it was broken so that it
+    /// ended, and answers the points that the first came to.
     fn see_to_rest(&self, stage: usize, at: Option<&Break>) -> Vec<String> {
-        let first = self.gangway.folder().join(format!("points-{stage}.log"));
-        let mut log = first.clone();
-        let mut breaks = at.map_or(String::new(), Break::to_string);
-        for start in 1..=STARTS_MAX {
-            let worker = self.serve(&log, &breaks);
-            if self.has_come_to_rest(worker, &log) {
-                let points = lines(&first);
-                let is_reached = at.is_none_or(|at| points.contains(&at.point));
-                assert!(is_reached, "never came to the point; it came to {points:?}");
-                return points;
-            }
-            let may_end = at.is_some_and(Break::may_end_the_worker);
-            assert!(may_end, "the worker ended by itself:\n{}", self.gangway.logs());
-            log = self.gangway.folder().join(format!("points-{stage}-again-{start}.log"));
-            breaks.clear();
+        let log = self.gangway.folder().join(format!("points-{stage}.log"));
+        let breaks = at.map_or(String::new(), Break::to_string);
+        let worker = self.serve(&log, &breaks);
+        let came_to = self.see_to_an_end(worker, &log);
+        let points = lines(&log);
+        let Some(at) = at else {
+            assert_eq!(came_to, End::Rest, "it ended by itself:\n{}", self.gangway.logs());
+            return points;
+        };
+        for point in at.points() {
+            let is_reached = points.iter().any(|reached| reached == point);
+            assert!(is_reached, "never came to {point}; it came to {points:?}");
         }
-        panic!("the worker ended {STARTS_MAX} times:\n{}", self.gangway.logs());
+        let is_as_broken = match came_to {
+            End::Rest => !at.how.is_kill(),
+            End::Exit(code) => at.may_end_the_worker() && at.how.is_kill() == code.is_none(),
+        };
+        assert!(is_as_broken, "it came to {came_to:?}:\n{}", self.gangway.logs());
+        if came_to != End::Rest {
+            let log = self.gangway.folder().join(format!("points-{stage}-again.log"));
+            let again = self.see_to_an_end(self.serve(&log, ""), &log);
+            assert_eq!(again, End::Rest, "the next ended as well:\n{}", self.gangway.logs());
+        }
+        points
     }
 
     fn serve(&self, log: &Path, breaks: &str) -> Worker {
         self.gangway.serve_with([("BREAK_LOG", log.to_str().unwrap()), ("BREAK_AT", breaks)])
     }
 
-    /// Waits until the user is at rest, and stops the worker; false if it ended before. A worker
+    /// Waits until the user is at rest, and stops the worker, unless it ended before. A worker
     /// without work says so by an idle look. Nobody reads the database of one that was killed
     /// before the next is at work, so that what was left behind is for that one to recover.
-    fn has_come_to_rest(&self, mut worker: Worker, log: &Path) -> bool {
+    fn see_to_an_end(&self, mut worker: Worker, log: &Path) -> End {
         let (began, mut looks) = (Instant::now(), 0);
         while began.elapsed() < PATIENCE {
-            if worker.ended().is_some() {
-                return false;
+            if let Some(status) = worker.ended() {
+                return End::Exit(status.code());
             }
             self.lift();
             let idle = lines(log).iter().filter(|point| is_idle(point)).count();
             if idle > std::mem::replace(&mut looks, idle) && self.is_at_rest() {
                 worker.signal(Signal::TERM);
-                return worker.wait() == Some(0);
+                return match worker.wait() {
+                    Some(0) => End::Rest,
+                    code => End::Exit(code),
+                };
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -172,7 +182,7 @@ impl<'a> Run<'a> {
     fn is_at_rest(&self) -> bool {
         let stored = read(self.gangway.folder(), async |store| the_one_user(&store).await);
         let stored = stored.expect("the user was registered");
-        let (policy, long) = (Policy::default(), now().plus_ms(LONG_MS));
+        let (policy, long) = (self.policy(), now().plus_ms(LONG_MS));
         let note = next_note(&stored.onboarding, &policy, now());
         note.is_none_or(|note| note.due_at > long)
             && match next_step(&stored.onboarding, &policy) {
@@ -181,11 +191,21 @@ impl<'a> Run<'a> {
             }
     }
 
+    /// What differs with the form of the API; the delays are not the worker's.
+    fn policy(&self) -> Policy {
+        let is_current = self.scenario.profile == Profile::Current;
+        Policy {
+            confirm_registration: is_current,
+            keeps_consents: !is_current,
+            ..Policy::default()
+        }
+    }
+
     fn ending(&self) -> Value {
         read(self.gangway.folder(), async |store| {
             let stored = the_one_user(&store).await.expect("the user was registered");
             let Stored { user, onboarding } = &stored;
-            let status = Status::of(user, onboarding, None, &Reader::new(store.policy(), now()));
+            let status = Status::of(user, onboarding, None, &Reader::new(&self.policy(), now()));
             let mut status = serde_json::to_value(status).unwrap();
             // An erased user keeps no locator, but is meant all the same.
             status["user"] = json!(self.scenario.user);
@@ -205,8 +225,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// How often a worker may have to be started in one stage.
-const STARTS_MAX: u32 = 3;
+/// What a worker came to.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// Nothing was left to do, and it was stopped.
+    Rest,
+    /// It ended before, with this exit code; none if a signal ended it.
+    Exit(Option<i32>),
+}
 
 fn lines(log: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(log).unwrap_or_default();

@@ -25,7 +25,8 @@ pub struct Scenario {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TriggersEffect {
     Shows,
-    MayNotShow,
+    /// It may tell nothing of the triggers after the first stage.
+    FirstShows,
 }
 
 /// What happens while no worker runs.
@@ -239,12 +240,12 @@ fn add_later_changes(table: &mut Table) {
 
     let person = complete("userId:asked-again").adds(ADDRESS).waits().adds(ADDRESS).waits();
     let asked_again = table.add("asked-again", json!({ "eligibility": asks }), person);
-    asked_again.effect = TriggersEffect::MayNotShow;
+    asked_again.effect = TriggersEffect::FirstShows;
 
     let street = json!({ "kycData": { "addressOfResidence": { "line1": "Am Ufer 10" } } });
     let person = complete("userId:corrected").patches(&street).adds(PASSPORT).waits();
     let corrected = table.add("corrected", json!({}), person.tells("verify").waits());
-    corrected.effect = TriggersEffect::MayNotShow;
+    corrected.effect = TriggersEffect::FirstShows;
 
     let forgets = json!({ "answers": [{ "call": "check-status", "forget": true }] });
     let person =
@@ -283,7 +284,7 @@ fn add_later_changes(table: &mut Table) {
         .tells("resume")
         .tells("verify")
         .waits();
-    table.add("held", json!({}), person).effect = TriggersEffect::MayNotShow;
+    table.add("held", json!({}), person).effect = TriggersEffect::FirstShows;
 
     let erase = ["erase", "userId:ended", "--yes"];
     let person = complete("userId:ended").tells("cancel").waits().tells("resume").waits();
