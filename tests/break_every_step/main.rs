@@ -73,7 +73,7 @@ fn is_chosen(path: &str, only: &str) -> bool {
 
 fn report(plans: &[Plan<'_>], differences: usize) {
     let mut sum = [0; 6];
-    println!("scenario              stages  calls  transactions  points   runs  kills");
+    println!("scenario              form        stages  calls  transactions  points   runs  kills");
     for Plan { scenario, breaks, .. } in plans {
         let mut points: Vec<&Break> = breaks.iter().collect();
         points.dedup_by_key(|at| (at.stage, &at.point));
@@ -81,10 +81,10 @@ fn report(plans: &[Plan<'_>], differences: usize) {
         let kills = breaks.iter().filter(|at| at.how.is_kill()).count();
         let (transactions, points) = (points.len() - calls, points.len());
         let row = [scenario.stages.len(), calls, transactions, points, breaks.len() + 1, kills];
-        print_row(&scenario.name, row);
+        print_row(&scenario.name, &scenario.profile.to_string(), row);
         sum = std::array::from_fn(|column| sum[column] + row[column]);
     }
-    print_row("all", sum);
+    print_row("all", "", sum);
     let [.., points, runs, _] = sum;
     println!(
         "break-every-step: scenarios={} points={points} runs={runs} differences={differences}",
@@ -92,9 +92,11 @@ fn report(plans: &[Plan<'_>], differences: usize) {
     );
 }
 
-fn print_row(name: &str, [stages, calls, transactions, points, runs, kills]: [usize; 6]) {
+fn print_row(name: &str, form: &str, row: [usize; 6]) {
+    let [stages, calls, transactions, points, runs, kills] = row;
     println!(
-        "{name:<21} {stages:>6} {calls:>6} {transactions:>13} {points:>7} {runs:>6} {kills:>6}"
+        "{name:<21} {form:<11} {stages:>6} {calls:>6} {transactions:>13} {points:>7} {runs:>6} \
+         {kills:>6}"
     );
 }
 

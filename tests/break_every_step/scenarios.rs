@@ -131,17 +131,26 @@ impl Table {
         let Person { user, folder, commands, stages } = person;
         assert!(commands.is_empty(), "{name}: nobody waits for the last commands");
         self._folders.push(folder);
-        let (name, profile) = (name.to_owned(), Profile::Quickstart);
+        let profile =
+            if OF_THE_QUICKSTART.contains(&name) { Profile::Quickstart } else { Profile::Current };
+        let name = name.to_owned();
         let (lift, effect) = (None, TriggersEffect::Shows);
         self.scenarios.push(Scenario { name, user, profile, script, stages, lift, effect });
         self.scenarios.last_mut().unwrap()
     }
 }
 
+/// Those that speak the quickstart's form of the API, without consents and without reading the
+/// user; the others speak today's.
+const OF_THE_QUICKSTART: [&str; 5] =
+    ["at-once", "missing-data", "dropped-after", "one-side", "held"];
+
 const PASSPORT: &[Paper] = &[("id-passport", "documents/passport.png")];
 const ADDRESS: &[Paper] = &[("proof-of-address", "documents/proof-of-address.pdf")];
 const WALLET: &str = "0x52908400098527886E0F7030069857D2E4169EE7";
 const OTHER_WALLET: &str = "0x8617E340B3D01FA5F11F306F4090FD50E238070D";
+const SELFIE: &[Paper] = &[("selfie-front", "documents/passport.png")];
+const TRANSFERS: &[&str] = &["--want", "regulated-transfer"];
 const WANT: &[&str] = &["--want", "regulated-transfer,onramp,offramp"];
 
 pub fn table() -> Table {
@@ -154,13 +163,17 @@ pub fn table() -> Table {
         }
     }
     add_provider_moods(&mut table);
+    add_what_is_not_kept(&mut table);
     add_later_changes(&mut table);
+    let speaks_the_quickstart = |scenario: &&Scenario| scenario.profile == Profile::Quickstart;
+    let number = table.scenarios.iter().filter(speaks_the_quickstart).count();
+    assert_eq!(number, OF_THE_QUICKSTART.len(), "each names a scenario");
     table
 }
 
 fn add_road(table: &mut Table, road: Road) {
     let mut person = Person::new(&road.user)
-        .sets(&road.profile, &["--want", road.want])
+        .sets(&accepting(road.profile), &["--want", road.want])
         .adds(road.documents)
         .tells("verify")
         .waits();
@@ -176,7 +189,21 @@ fn add_road(table: &mut Table, road: Road) {
 
 /// Someone who supplied all that is ever asked for.
 fn complete(user: &str) -> Person {
-    Person::new(user).sets(&complete_profile("broken"), WANT).adds(PASSPORT).tells("verify").waits()
+    Person::new(user).sets(&whole_file(), WANT).adds(PASSPORT).tells("verify").waits()
+}
+
+fn whole_file() -> Value {
+    accepting(complete_profile("broken"))
+}
+
+/// The file of someone who accepted the privacy policy.
+fn accepting(mut file: Value) -> Value {
+    file["privacyPolicyAcceptedAt"] = json!(morning(-2));
+    file
+}
+
+fn morning(days: i64) -> String {
+    format!("{}T08:00:00Z", days_from_now(days))
 }
 
 /// How the provider may answer.
@@ -203,7 +230,7 @@ fn add_provider_moods(table: &mut Table) {
 
     let in_review =
         table.add("in-review-until-told", json!({ "hold": true }), complete("userId:on-hold"));
-    in_review.lift = Some(Lift { calls: 4, what: Lifted::Script(json!({ "hold": false })) });
+    in_review.lift = Some(Lift { calls: 6, what: Lifted::Script(json!({ "hold": false })) });
 
     let closed = table.add("closed", json!({}), complete("userId:closed"));
     closed.lift = Some(Lift { calls: 1, what: Lifted::Closure });
@@ -215,23 +242,59 @@ fn add_provider_moods(table: &mut Table) {
     table.add("forgotten-early", forgetful, complete("userId:forgotten-early"));
 }
 
+/// What only the newer form of the API knows: sections that were sent and do not show, texts of
+/// which the user accepted an older version, and selfies.
+fn add_what_is_not_kept(table: &mut Table) {
+    let lost = json!({ "loses": { "kycData": 1 } });
+    table.add("section-lost", lost, complete("userId:section-lost"));
+
+    let never = json!({ "loses": { "verificationHistory": 1000 } });
+    let person = Person::new("userId:never-shown")
+        .sets(&whole_file(), TRANSFERS)
+        .tells("verify")
+        .waits()
+        .tells("resume")
+        .waits_for(Some(json!({ "loses": null })));
+    table.add("section-never-shown", never, person);
+
+    let accepts = |days| json!({ "acceptedAt": morning(days), "region": "eu" });
+    let mut file = whole_file();
+    file["termsOfServiceConsent"] = accepts(-2);
+    let person = Person::new("userId:terms")
+        .sets(&file, TRANSFERS)
+        .tells("verify")
+        .waits()
+        .patches(&street())
+        .waits_for(Some(json!({ "termsVersion": 2 })))
+        .patches(&json!({ "termsOfServiceConsent": accepts(-1) }))
+        .waits();
+    table.add("terms", json!({}), person);
+
+    let person = complete("userId:selfie").adds(SELFIE).waits();
+    table.add("selfie", json!({ "selfie": "selfie-front" }), person);
+}
+
+fn street() -> Value {
+    json!({ "kycData": { "addressOfResidence": { "line1": "Am Ufer 10" } } })
+}
+
 /// What comes when all seemed to be done.
 fn add_later_changes(table: &mut Table) {
     let user = "email:consent@example.org";
-    let consent = |at: &str| json!({ "privacyPolicyAcceptedAt": format!("{}T08:00:00Z", at) });
+    let consent = |days| json!({ "privacyPolicyAcceptedAt": morning(days) });
     let wanted = ["--want", "regulated-transfer,onramp-light,onramp"];
     let person = Person::new(user)
         .sets(&complete_profile("broken"), &wanted)
         .adds(PASSPORT)
         .tells("verify")
         .waits()
-        .patches(&consent(&days_from_now(-2)))
+        .patches(&consent(-2))
         .waits()
         .tells("retry")
         .waits_for(Some(json!({ "policyVersion": 2 })))
-        .patches(&consent(&days_from_now(-1)))
+        .patches(&consent(-1))
         .waits();
-    table.add("consent", json!({}), person).profile = Profile::Current;
+    table.add("consent", json!({}), person);
 
     let asks = json!([{ "type": "onramp", "status": "requires-data", "missingDocuments": ["proof-of-address"] }]);
     let drifting = json!({ "later": [{ "afterMs": 1, "eligibility": asks }] });
@@ -242,9 +305,9 @@ fn add_later_changes(table: &mut Table) {
     let asked_again = table.add("asked-again", json!({ "eligibility": asks }), person);
     asked_again.effect = TriggersEffect::FirstShows;
 
-    let street = json!({ "kycData": { "addressOfResidence": { "line1": "Am Ufer 10" } } });
-    let person = complete("userId:corrected").patches(&street).adds(PASSPORT).waits();
-    let corrected = table.add("corrected", json!({}), person.tells("verify").waits());
+    let other_forms = json!({ "legalDocuments": "object", "newDocumentIds": true });
+    let person = complete("userId:corrected").patches(&street()).adds(PASSPORT).waits();
+    let corrected = table.add("corrected", other_forms, person.tells("verify").waits());
     corrected.effect = TriggersEffect::FirstShows;
 
     let forgets = json!({ "answers": [{ "call": "check-status", "forget": true }] });
@@ -257,7 +320,7 @@ fn add_later_changes(table: &mut Table) {
     let proof = demo_file("users/john.json");
     let proof = proof.to_str().unwrap();
     let person = Person::new("userId:wallets")
-        .sets(&complete_profile("broken"), WANT)
+        .sets(&whole_file(), WANT)
         .adds(PASSPORT)
         .tells("verify")
         .does(&[&link[..], &["base", WALLET]].concat())
@@ -269,17 +332,17 @@ fn add_later_changes(table: &mut Table) {
     table.add("wallets", json!({}), person);
 
     let person = Person::new("userId:slowly")
-        .sets(&complete_profile("broken"), WANT)
+        .sets(&whole_file(), WANT)
         .waits()
         .adds(PASSPORT)
         .waits()
         .tells("verify")
         .waits();
-    table.add("bit-by-bit", json!({}), person);
+    table.add("bit-by-bit", json!({ "legalDocuments": "absent" }), person);
 
     let person = complete("userId:held")
         .tells("hold")
-        .patches(&street)
+        .patches(&street())
         .waits()
         .tells("resume")
         .tells("verify")
