@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use gangway_tests::{Chance, Gangway, complete_profile, demo_file};
+use gangway_tests::{Chance, Gangway, complete_profile, days_from_now, demo_file};
 use serde_json::{Value, json};
 
 use crate::journal::{Entry, Journal};
@@ -90,10 +90,12 @@ impl<'a> Client<'a> {
         let mut profile = complete_profile("client");
         self.edits += 1;
         profile["kycData"]["addressOfResidence"]["line1"] = self.address();
+        profile["privacyPolicyAcceptedAt"] = json!(format!("{}T08:00:00Z", days_from_now(-2)));
         let file = self.file(&profile);
         let arguments =
             ["user", "set", user, "--file", &file, "--want", "regulated-transfer,onramp"];
-        self.command(&arguments, &["profile-set", "wanted-products-set"], Some(self.edits), counts)
+        let events = &["profile-set", "consent-given", "wanted-products-set"];
+        self.command(&arguments, events, Some(self.edits), counts)
     }
 
     fn patch(&mut self, user: &str, counts: &Counts) -> bool {

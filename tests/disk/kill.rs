@@ -52,8 +52,8 @@ fn a_worker_killed_under_load_loses_nothing_that_was_acknowledged() {
 /// So many kills on a new database, and then everyone comes to rest. Answers after how many
 /// there was a write-ahead log to be read.
 fn kill_round(kills: u32, chance: &mut Chance, journal: &Journal, counts: &Counts) -> u32 {
-    let sandbox = Sandbox::start(&json!({ "defaults": { "verdictDelayMs": 40 } }));
-    let gangway = Gangway::quick(&sandbox.origin());
+    let sandbox = Sandbox::start_current(&json!({ "defaults": { "verdictDelayMs": 40 } }));
+    let gangway = Gangway::quick(&sandbox.origin()).with("CROSSMINT__API", "current");
     let stop = AtomicBool::new(false);
     let clients: Vec<Client<'_>> =
         (0..CLIENTS).map(|name| Client::new(name, &gangway, journal, chance.branch())).collect();

@@ -25,8 +25,8 @@ fn what_was_acknowledged_survives_the_shutdown_of_its_file_system() {
         Err(why) => return skipped(WHAT, &why),
     };
     println!("rerun: GANGWAY_TEST_SEED={seed} cargo test -p gangway-tests --test disk shutdown");
-    let sandbox = Sandbox::start(&json!({ "defaults": { "verdictDelayMs": 40 } }));
-    let mut gangway = Gangway::quick(&sandbox.origin());
+    let sandbox = Sandbox::start_current(&json!({ "defaults": { "verdictDelayMs": 40 } }));
+    let mut gangway = Gangway::quick(&sandbox.origin()).with("CROSSMINT__API", "current");
     let database = mount.folder.join("gangway.db");
     gangway.keep_at(&database);
     let (journal, counts) = (Journal::default(), Counts::default());
