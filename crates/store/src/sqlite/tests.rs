@@ -295,6 +295,11 @@ async fn large_documents_do_not_pile_up_in_one_transaction() {
     }
     let first = writer.waiting.recv().await.unwrap();
     assert_eq!(writer.gather(first).len(), 2);
+
+    let mut commit = change(&blank(1, NOW), &[wanted()], NOW, &Policy::default());
+    assert_eq!(commit.bytes(), 0);
+    commit.personal = vec![profile(1, "{}"), passport(1, &[0; 1_000])];
+    assert_eq!(commit.bytes(), 1_002);
 }
 
 /// A writer that no store has, to be driven by hand.

@@ -1,11 +1,16 @@
-//! How much is read and written at once of what is on its way.
+//! What becomes of what is on its way, and how much of it is read and written at once.
 
 use std::future::Future;
 use std::sync::Mutex;
 
+use onboarding::NotificationKind;
+
 use super::super::{deliveries, endpoints};
 use super::*;
-use crate::{NewEndpoint, Replay};
+use crate::{
+    Delivery, DeliveryKey, DeliveryState, DisabledFor, DueDelivery, Endpoint, EndpointAfter,
+    NewEndpoint, NewSecret, Replay, Settled, Tried,
+};
 
 #[tokio::test]
 async fn what_became_due_at_one_time_is_read_in_the_order_of_the_index() {
@@ -135,4 +140,236 @@ async fn a_removal_that_is_cut_off_is_finished_and_keeps_nobody_from_its_url() {
     while store.forget_removed().await.unwrap() {}
     assert_eq!(states(&place).await, []);
     assert_eq!(store.endpoints(NOW).await.unwrap()[0].id, ENDPOINT);
+}
+
+async fn the_endpoint(store: &SqliteStore, now: Timestamp) -> Endpoint {
+    store.endpoints(now).await.unwrap().pop().unwrap()
+}
+
+async fn due(store: &SqliteStore, now: Timestamp) -> Vec<DueDelivery> {
+    store.due_deliveries(1, &[], now, 9).await.unwrap()
+}
+
+fn seqs(due: &[DueDelivery]) -> Vec<u64> {
+    due.iter().map(|due| due.notified.as_ref().unwrap().seq).collect()
+}
+
+/// Two notifications of the first user and one of the second, handed out.
+async fn with_three(place: &Place) -> SqliteStore {
+    let store = place.open().await;
+    assert!(store.add_endpoint(endpoint()).await.unwrap());
+    begin(&store, 1, NOW).await;
+    more(&store, 1, &[hold()], NOW).await;
+    begin(&store, 2, NOW).await;
+    let endpoint = the_endpoint(&store, NOW).await;
+    assert!(!store.hand_out(&endpoint, NOW).await.unwrap(), "there are no more");
+    store
+}
+
+fn failed(ms: u64) -> Tried {
+    Tried { at: at(ms), http_status: Some(500), took_ms: 7, error: Some("status") }
+}
+
+fn arrived(ms: u64) -> Tried {
+    Tried { at: at(ms), http_status: Some(204), took_ms: 3, error: None }
+}
+
+#[tokio::test]
+async fn a_users_next_notification_is_due_once_the_one_before_is_settled() {
+    let place = Place::new();
+    let store = with_three(&place).await;
+    assert_eq!(store.pending_deliveries(1).await.unwrap(), 3);
+    assert_eq!(store.next_delivery_at().await.unwrap(), Some(NOW));
+    let first = due(&store, NOW).await;
+    assert_eq!(seqs(&first), [1, 3], "the second of the first user waits");
+    assert_eq!(seqs(&store.due_deliveries(1, &[first[0].key.row], NOW, 9).await.unwrap()), [3]);
+
+    let again = Settled::Again { at: at(1_000), endpoint: EndpointAfter::Kept };
+    store.settle_delivery(first[0].key, failed(10), again).await.unwrap();
+    store.settle_delivery(first[1].key, arrived(20), Settled::Delivered).await.unwrap();
+    assert_eq!(store.pending_deliveries(1).await.unwrap(), 2);
+    assert_eq!(store.next_delivery_at().await.unwrap(), Some(at(1_000)));
+    assert!(due(&store, at(999)).await.is_empty());
+    let tried = due(&store, at(1_000)).await;
+    assert_eq!((seqs(&tried), tried[0].attempts), (vec![1], 1));
+
+    store.settle_delivery(tried[0].key, arrived(1_005), Settled::Delivered).await.unwrap();
+    let second = due(&store, at(1_005)).await;
+    assert_eq!(seqs(&second), [2]);
+    // An answer that comes twice changes nothing more.
+    store.settle_delivery(tried[0].key, failed(1_006), again).await.unwrap();
+    store.settle_delivery(second[0].key, failed(1_010), Settled::GivenUp).await.unwrap();
+    assert_eq!(store.pending_deliveries(1).await.unwrap(), 0);
+    assert_eq!(store.next_delivery_at().await.unwrap(), None);
+
+    let newest = store.deliveries(ENDPOINT, None, None, 9).await.unwrap().unwrap();
+    let told: Vec<(u64, DeliveryState, u32)> =
+        newest.iter().map(|one| (one.notified.seq, one.state, one.attempts)).collect();
+    assert_eq!(
+        told,
+        [
+            (3, DeliveryState::Delivered, 1),
+            (2, DeliveryState::GivenUp, 1),
+            (1, DeliveryState::Delivered, 2)
+        ]
+    );
+    let Delivery { tried_at, http_status, took_ms, error, next_at, .. } = &newest[1];
+    assert_eq!((*tried_at, *next_at), (Some(at(1_010)), None));
+    assert_eq!((*http_status, *took_ms, error.as_deref()), (Some(500), Some(7), Some("status")));
+    let listed = async |state, before, limit| {
+        let page = store.deliveries(ENDPOINT, state, before, limit).await.unwrap().unwrap();
+        page.iter().map(|one| one.notified.seq).collect::<Vec<u64>>()
+    };
+    assert_eq!(listed(Some(DeliveryState::Delivered), None, 9).await, [3, 1]);
+    assert_eq!(listed(None, Some(3), 9).await, [2, 1]);
+    assert_eq!(listed(None, None, 1).await, [3]);
+    assert_eq!(store.deliveries("ep_2", None, None, 9).await.unwrap(), None);
+
+    assert!(!store.forget_deliveries(at(20)).await.unwrap());
+    assert_eq!(listed(None, None, 9).await, [3, 2, 1], "none was settled before");
+    assert!(!store.forget_deliveries(at(1_010)).await.unwrap());
+    assert_eq!(listed(None, None, 9).await, [2]);
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_is_put_off_and_then_given_up_for_the_next() {
+    let place = Place::new();
+    let store = with_three(&place).await;
+    let key = due(&store, NOW).await[0].key;
+    store.put_off_delivery(key, Some(at(500)), at(10)).await.unwrap();
+    assert_eq!(seqs(&due(&store, at(499)).await), [3]);
+    assert_eq!(the_endpoint(&store, NOW).await.failing_since, None, "it is not to blame");
+    store.put_off_delivery(key, None, at(510)).await.unwrap();
+    assert_eq!(seqs(&due(&store, at(510)).await), [3, 2]);
+    let of_another = DeliveryKey { endpoint: 2, ..due(&store, at(510)).await[0].key };
+    store.put_off_delivery(of_another, None, at(520)).await.unwrap();
+    let given_up = store.deliveries(ENDPOINT, Some(DeliveryState::GivenUp), None, 9).await;
+    let given_up = given_up.unwrap().unwrap();
+    assert_eq!((given_up.len(), given_up[0].notified.seq, given_up[0].attempts), (1, 1, 2));
+    assert_eq!(given_up[0].error.as_deref(), Some("unreadable"));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_is_warned_of_and_disabled_if_nothing_arrived_since() {
+    let place = Place::new();
+    let store = with_three(&place).await;
+    let [first, other] = &due(&store, NOW).await[..] else { panic!("two are due") };
+    let fail = async |ms, endpoint| {
+        let settled = Settled::Again { at: NOW, endpoint };
+        store.settle_delivery(first.key, failed(ms), settled).await.unwrap()
+    };
+    assert_eq!(fail(10, EndpointAfter::Kept).await, EndpointAfter::Kept);
+    assert_eq!(the_endpoint(&store, NOW).await.failing_since, Some(at(10)));
+    store.settle_delivery(other.key, arrived(20), Settled::Delivered).await.unwrap();
+    assert_eq!(the_endpoint(&store, NOW).await.failing_since, None);
+
+    assert_eq!(
+        fail(30, EndpointAfter::Warned(at(10))).await,
+        EndpointAfter::Kept,
+        "not since then"
+    );
+    let warned = EndpointAfter::Warned(at(30));
+    assert_eq!(fail(40, warned).await, warned);
+    assert_eq!(fail(50, warned).await, EndpointAfter::Kept, "it was warned of");
+    assert_eq!(the_endpoint(&store, NOW).await.warned_at, Some(at(40)));
+    assert_eq!(store.endpoints_told(NOW).await.unwrap().len(), 1);
+    for (ms, after, why) in [
+        (60, EndpointAfter::Failing(at(30)), DisabledFor::Failing),
+        (80, EndpointAfter::Gone, DisabledFor::Gone),
+    ] {
+        assert_eq!(fail(ms, after).await, after);
+        assert_eq!(the_endpoint(&store, NOW).await.disabled, Some((at(ms), why)));
+        assert_eq!(store.endpoints_told(NOW).await.unwrap().len(), 0);
+        assert_eq!(store.next_delivery_at().await.unwrap(), None);
+        assert!(store.enable_endpoint(ENDPOINT.to_owned(), at(70)).await.unwrap());
+        let enabled = the_endpoint(&store, NOW).await;
+        assert_eq!((enabled.disabled, enabled.failing_since), (None, None));
+    }
+    assert!(!store.enable_endpoint("ep_2".to_owned(), at(70)).await.unwrap());
+    store
+        .settle_delivery(
+            first.key,
+            failed(90),
+            Settled::Again { at: at(10_000), endpoint: EndpointAfter::Kept },
+        )
+        .await
+        .unwrap();
+    store.enable_endpoint(ENDPOINT.to_owned(), at(100)).await.unwrap();
+    assert_eq!(store.next_delivery_at().await.unwrap(), Some(at(100)), "it is tried at once");
+}
+
+#[tokio::test]
+async fn an_endpoint_is_told_what_it_chose_in_portions() {
+    let place = Place::new();
+    let store = with_delivered(&place).await;
+    place.run("delete from deliveries; update endpoints set cursor = 0").await;
+    assert!(store.hand_out(&the_endpoint(&store, NOW).await, NOW).await.unwrap(), "there is more");
+    assert_eq!(the_endpoint(&store, NOW).await.cursor, 256);
+    assert_eq!(store.pending_deliveries(1).await.unwrap(), 256);
+
+    place.run("delete from deliveries; update endpoints set cursor = 0").await;
+    let none_of_these = Endpoint {
+        kinds: Some(vec![NotificationKind::UserErased]),
+        ..the_endpoint(&store, NOW).await
+    };
+    store.hand_out(&none_of_these, NOW).await.unwrap();
+    assert_eq!(store.pending_deliveries(1).await.unwrap(), 0);
+    let chosen = Endpoint {
+        kinds: Some(vec![NotificationKind::UserErased, NotificationKind::StateChanged]),
+        ..the_endpoint(&store, NOW).await
+    };
+    store.hand_out(&chosen, NOW).await.unwrap();
+    assert_eq!(store.pending_deliveries(1).await.unwrap(), 256);
+}
+
+#[tokio::test]
+async fn many_settled_deliveries_are_forgotten_in_portions() {
+    let place = Place::new();
+    let store = with_delivered(&place).await;
+    for left in [1_500, 500] {
+        assert!(store.forget_deliveries(Timestamp::MAX).await.unwrap());
+        assert_eq!(states(&place).await, [("delivered".to_owned(), left)]);
+    }
+    assert!(!store.forget_deliveries(Timestamp::MAX).await.unwrap());
+    assert_eq!(states(&place).await, []);
+}
+
+#[tokio::test]
+async fn the_configured_endpoint_is_brought_up_to_date() {
+    let place = Place::new();
+    let store = place.open().await;
+    let set = async |endpoint| store.set_endpoint(ENDPOINT, endpoint, at(1_000)).await.unwrap();
+    let ((), written) = transactions(&store, set(None)).await;
+    assert_eq!(written, 0, "there is none, and none is to be");
+    set(Some(endpoint())).await;
+    assert_eq!(the_endpoint(&store, NOW).await.url, "https://example.com");
+    let same_url = NewEndpoint { id: "ep_2".to_owned(), ..endpoint() };
+    assert!(!store.add_endpoint(same_url).await.unwrap());
+    let same_id = NewEndpoint { url: "https://example.org".to_owned(), ..endpoint() };
+    assert!(!store.add_endpoint(same_id.clone()).await.unwrap());
+
+    place.run("update endpoints set disabled_at = 1, disabled_for = 'failing'").await;
+    set(Some(endpoint())).await;
+    assert!(the_endpoint(&store, NOW).await.disabled.is_some(), "nothing is new");
+    assert_eq!(the_endpoint(&store, NOW).await.secrets, ["whsec_AAAA"]);
+    set(Some(NewEndpoint { secret: "whsec_BBBB".to_owned(), ..same_id })).await;
+    let moved = the_endpoint(&store, NOW).await;
+    assert_eq!((moved.url.as_str(), moved.disabled), ("https://example.org", None));
+    assert_eq!(moved.secrets, ["whsec_BBBB", "whsec_AAAA"], "the newest first");
+    assert_eq!(the_endpoint(&store, at(1_000)).await.secrets, ["whsec_BBBB"]);
+
+    let new = |endpoint: &str| NewSecret {
+        endpoint: endpoint.to_owned(),
+        secret: "whsec_CCCC".to_owned(),
+        others_until: at(500),
+        now: at(400),
+    };
+    assert!(store.rotate_secret(new(ENDPOINT)).await.unwrap());
+    assert!(!store.rotate_secret(new("ep_2")).await.unwrap());
+    assert_eq!(the_endpoint(&store, at(499)).await.secrets.len(), 3);
+    assert_eq!(the_endpoint(&store, at(500)).await.secrets, ["whsec_CCCC"]);
+
+    set(None).await;
+    assert!(store.endpoints(NOW).await.unwrap().is_empty());
+    assert!(!store.remove_endpoint(ENDPOINT.to_owned()).await.unwrap());
 }
