@@ -413,6 +413,14 @@ async fn a_write_that_fails_halfway_leaves_nothing_and_the_next_one_goes_on() {
     assert!(store.find(&user(1)).await.unwrap().is_none());
 }
 
+/// Else whoever has one database could find a file in another by its digest.
+#[tokio::test]
+async fn each_database_has_a_key_of_its_own_for_digests() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    let (one, other) = (place.open().await, elsewhere.open().await);
+    assert_ne!(one.digest_key().await.unwrap(), other.digest_key().await.unwrap());
+}
+
 struct Defect;
 
 impl Write for Defect {
