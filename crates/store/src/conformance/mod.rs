@@ -96,6 +96,7 @@ macro_rules! conformance {
             a_wallet_that_was_taken_back_and_those_of_the_erased_are_deleted,
             a_wallet_keeps_nobody_waiting_for_a_verdict,
             what_is_to_be_noted_is_found_from_its_time_on,
+            another_policy_moves_what_was_to_be_noted,
             what_happens_is_told_with_the_change,
             what_is_told_is_paged,
             a_change_that_conflicts_tells_nothing,

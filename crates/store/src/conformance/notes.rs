@@ -43,3 +43,21 @@ pub async fn what_is_to_be_noted_is_found_from_its_time_on(backend: &impl Backen
     assert_eq!(whose(&left), [id(1)], "one is noted, and of who is held nothing is");
     assert!(left.next_at.is_some_and(|next_at| next_at > at(30)), "a reminder of the task");
 }
+
+/// What was due under an older policy is looked at by the newer one.
+pub async fn another_policy_moves_what_was_to_be_noted(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    lose(&store, 1, NOW).await;
+    let lost = stored(&store, 1).await.onboarding.regressions.untold[0].clone();
+    more(&store, 1, &[Event::ProductRegressed(lost)], NOW).await;
+    let reminder_at = store.notes_due(NOW, 10).await.unwrap().next_at.unwrap();
+    assert_eq!(whose(&store.notes_due(reminder_at, 10).await.unwrap()), [id(1)]);
+    drop(store);
+
+    let store = backend.open(Policy { reminders_ms: Vec::new(), ..Policy::default() }).await;
+    let moved = store.notes_due(reminder_at, 10).await.unwrap();
+    assert_eq!(whose(&moved), []);
+    let overdue_at = moved.next_at.unwrap();
+    assert!(overdue_at > reminder_at, "only that it is overdue is told");
+    assert_eq!(whose(&store.notes_due(overdue_at, 10).await.unwrap()), [id(1)]);
+}

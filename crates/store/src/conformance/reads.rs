@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use onboarding::{Lane, State, TaskState};
 
 use super::*;
-use crate::{Closed, ListRequest, ProviderGate, TaskRequest};
+use crate::{Closed, ListRequest, ProviderGate, StoredTask, TaskRequest};
 
 /// Pages follow each other without gap or overlap.
 pub async fn lists_are_paged_and_filtered_in_order_of_creation(backend: &impl Backend) {
@@ -67,6 +67,16 @@ pub async fn tasks_are_listed_until_they_are_closed(backend: &impl Backend) {
     assert_eq!(vec![tasks[1].task.clone()], stored(&store, 1).await.onboarding.tasks);
     assert_eq!(store.tasks(TaskRequest::first(None, 1)).await.unwrap(), tasks[..1]);
     assert_eq!(store.tasks(TaskRequest::first(Some(id(1)), 10)).await.unwrap(), tasks[1..]);
+    let place = |stored: &StoredTask| Some((stored.onboarding.id, stored.task.number));
+    for (after, left) in [
+        (None, &tasks[..]),
+        (place(&tasks[0]), &tasks[1..]),
+        (place(&tasks[1]), &[]),
+        (Some((id(9), 1)), &[]),
+    ] {
+        let page = TaskRequest { after, ..TaskRequest::first(None, 10) };
+        assert_eq!(store.tasks(page).await.unwrap(), left, "{after:?}");
+    }
 
     more(&store, 1, &[passport_added(1)], at(300)).await;
     assert_eq!(states(&store, 1).await, [TaskState::Supplied]);

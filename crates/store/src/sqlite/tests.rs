@@ -106,6 +106,9 @@ async fn what_can_not_be_opened_says_what_to_do() {
     let Some(OpenError::NoFolder { path }) = &error else { panic!("{error:?}") };
     assert!(path.ends_with("missing"));
     assert!(error.unwrap().to_string().contains("create it"));
+    let error = SqliteStore::open_for_worker(missing.to_str().unwrap(), Policy::default()).await;
+    let error = error.err();
+    assert!(matches!(error, Some(OpenError::NoFolder { .. })), "{error:?}");
 
     std::fs::write(place.path(), "This is a letter, and no database at all. ".repeat(100)).unwrap();
     let error = SqliteStore::open(&place.url(), Policy::default()).await.err();
