@@ -274,9 +274,9 @@ fn commits_in_log(place: &Place) -> usize {
     log[HEADER.min(log.len())..].chunks_exact(FRAME).filter(|frame| frame[4..8] != [0; 4]).count()
 }
 
-struct Large;
+struct OfBytes(usize);
 
-impl Write for Large {
+impl Write for OfBytes {
     type Answer = ();
 
     async fn run(&self, _tx: &mut Tx) -> Result<(), StoreError> {
@@ -284,20 +284,22 @@ impl Write for Large {
     }
 
     fn bytes(&self) -> usize {
-        10 << 20
+        self.0
     }
 }
 
 #[tokio::test]
 async fn large_documents_do_not_pile_up_in_one_transaction() {
     let place = Place::new();
-    let (writes, waiting) = mpsc::channel(8);
-    let mut writer = writer(&place, waiting).await;
-    for _ in 0..4 {
-        writes.try_send(ask(Large).0).unwrap_or_else(|_| panic!("there is room"));
+    for (bytes, gathered) in [(10 << 20, 2), (8 << 20, 2), ((8 << 20) - 1, 3), (0, 256)] {
+        let (writes, waiting) = mpsc::channel(300);
+        let mut writer = writer(&place, waiting).await;
+        for _ in 0..300 {
+            writes.try_send(ask(OfBytes(bytes)).0).unwrap_or_else(|_| panic!("there is room"));
+        }
+        let first = writer.waiting.recv().await.unwrap();
+        assert_eq!(writer.gather(first).len(), gathered, "{bytes}");
     }
-    let first = writer.waiting.recv().await.unwrap();
-    assert_eq!(writer.gather(first).len(), 2);
 
     let mut commit = change(&blank(1, NOW), &[wanted()], NOW, &Policy::default());
     assert_eq!(commit.bytes(), 0);
@@ -484,6 +486,8 @@ async fn a_file_that_is_not_the_one_that_was_opened_is_not_written() {
         let refused = store.commit(change(&before, &[hold()], NOW, store.policy())).await;
         let Err(StoreError::Unavailable(source)) = refused else { panic!("{refused:?}") };
         assert!(source.to_string().contains("removed, replaced or cut off"), "{source}");
+        let read = store.load(id(1)).await;
+        assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
     }
 }
 

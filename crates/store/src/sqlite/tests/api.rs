@@ -72,6 +72,7 @@ async fn an_answer_is_kept_for_its_time_and_no_longer_than_its_user() {
     commit.remember = Some(Remember { answered: answered_50.clone(), forget_before: at(0) });
     put(&store, commit).await;
     let destroyed = Answered { asked: [0; 32], answer: "null".into(), ..answered(2, Some(1), 20) };
+    assert!(destroyed.is_destroyed() && !answered_50.is_destroyed());
     assert_eq!(store.answered([2; 32]).await.unwrap(), Some(destroyed));
     assert_eq!(store.answered([4; 32]).await.unwrap(), Some(answered_50));
 }

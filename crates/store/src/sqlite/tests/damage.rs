@@ -227,3 +227,20 @@ impl Visit for Fields {
         self.0 += &format!("{field}={value:?} ");
     }
 }
+
+#[tokio::test]
+async fn a_notification_that_is_damaged_is_passed_over_within_the_limit() {
+    let place = Place::new();
+    let store = place.open().await;
+    for number in 1..=5 {
+        begin(&store, number, NOW).await;
+    }
+    place.run("update notifications set data = '{\"a\":\"' || cast(x'ff' as text) || '\"}' where seq = 2").await;
+    for (after, limit, expected) in
+        [(0, 10, vec![1, 3, 4, 5]), (0, 2, vec![1, 3]), (1, 2, vec![3, 4]), (5, 2, vec![])]
+    {
+        let page = store.events_after(after, limit).await.unwrap();
+        let seqs: Vec<u64> = page.iter().map(|one| one.seq).collect();
+        assert_eq!(seqs, expected, "{after} {limit}");
+    }
+}

@@ -7,7 +7,7 @@ use onboarding::{Lane, ProductStatus, State};
 
 use super::*;
 use crate::conformance::{answer, begin_to_trigger};
-use crate::{GroupCommit, QueueFigures};
+use crate::{GroupCommit, Notified, QueueFigures};
 
 #[tokio::test]
 async fn due_calls_are_counted_by_line_and_soon_due_ones_as_wanted() {
@@ -183,4 +183,63 @@ async fn the_figures_of_a_hundred_thousand_are_read_from_indices() {
 
     let steps = plan(&mut place.raw().await, super::super::figures::PENDING).await;
     assert!(steps.iter().any(|step| step.contains("deliveries_pending")), "{steps:?}");
+}
+
+#[tokio::test]
+async fn a_census_goes_through_all_in_pages_and_counts_what_is_damaged() {
+    let place = Place::new();
+    let store = place.open().await;
+    for number in 1..=5 {
+        begin(&store, number, NOW).await;
+    }
+    place.run("update onboardings set snapshot = '{}' where key in (2, 3)").await;
+    let (mut after, mut seen) = (0, Vec::new());
+    loop {
+        let page = store.census_page(after, 3).await.unwrap();
+        let ids: Vec<OnboardingId> = page.onboardings.iter().map(|one| one.id).collect();
+        seen.push((ids, page.damaged));
+        let Some(next) = page.next else { break };
+        after = next;
+    }
+    assert_eq!(seen, [(vec![id(1)], 2), (vec![id(4), id(5)], 0), (vec![], 0)]);
+}
+
+#[tokio::test]
+async fn a_long_review_is_told_once() {
+    let place = Place::new();
+    let store = place.open().await;
+    begin_to_trigger(&store, 1, NOW).await;
+    let trigger = claim(&store, NOW).await.claimed.remove(0);
+    let review = answer(&trigger.call, ProductStatus::PendingReview);
+    more(&store, 1, &[review], at(10)).await;
+    let told = async || {
+        let told = store.events_after(0, 100).await.unwrap();
+        let stuck = |one: &&Notified| one.kind.as_str() == "verification.stuck";
+        told.iter().filter(stuck).map(|one| (one.data.clone(), one.at)).collect::<Vec<_>>()
+    };
+    assert!(!store.tell_stuck(at(9), at(100)).await.unwrap());
+    assert_eq!(told().await, [], "it began later");
+    for _ in 0..2 {
+        assert!(!store.tell_stuck(at(10), at(100)).await.unwrap());
+        let data = format!(r#"{{"since":"{}"}}"#, at(10));
+        assert_eq!(told().await, [(data, at(100))]);
+    }
+}
+
+#[tokio::test]
+async fn many_long_reviews_are_told_in_portions() {
+    let place = Place::new();
+    let store = place.open().await;
+    place
+        .run(
+            "insert into onboardings (id, version, state, state_since_at, snapshot, created_at, updated_at, commit_id) \
+             with recursive number (n) as (select 1 union all select n + 1 from number where n < 300) \
+             select randomblob(16), 1, 'polling', 5, '{}', 0, 0, 0 from number",
+        )
+        .await;
+    assert!(store.tell_stuck(NOW, NOW).await.unwrap(), "there are more");
+    assert!(!store.tell_stuck(NOW, NOW).await.unwrap());
+    let told = sqlx::query_scalar("select count(*) from notifications");
+    let told: i64 = told.fetch_one(&mut place.raw().await).await.unwrap();
+    assert_eq!(told, 300);
 }
