@@ -150,7 +150,7 @@ impl Write for HandOut {
     type Answer = bool;
 
     async fn run(&self, tx: &mut Tx) -> Result<bool, StoreError> {
-        let new: Vec<(i64, Option<i64>, String)> = sqlx::query_as(
+        let new: Vec<(i64, Option<i64>, Vec<u8>)> = sqlx::query_as(
             "select seq, onboarding_key, kind from notifications \
              where seq > (select cursor from endpoints where key = ?1 and not is_removed) \
              order by seq limit ?2 + 0",
@@ -166,8 +166,9 @@ impl Write for HandOut {
             .execute(&mut tx.conn)
             .await?;
         for (seq, onboarding_key, kind) in &new {
-            let chosen =
-                |kinds: &Vec<NotificationKind>| kinds.iter().any(|chosen| chosen.as_str() == kind);
+            let chosen = |kinds: &Vec<NotificationKind>| {
+                kinds.iter().any(|chosen| chosen.as_str().as_bytes() == kind)
+            };
             if self.kinds.as_ref().is_none_or(chosen) {
                 let stream = onboarding_key.unwrap_or(0);
                 add(&mut tx.conn, self.endpoint_key, *seq, stream, self.now).await?;
@@ -414,7 +415,7 @@ impl Write for Forget {
 /// The columns of a delivery beside its notification: state, attempts, next time, last time,
 /// status, duration, error, number.
 type Columns =
-    (String, u32, Option<i64>, Option<i64>, Option<u16>, Option<i64>, Option<String>, i64);
+    (Vec<u8>, u32, Option<i64>, Option<i64>, Option<u16>, Option<i64>, Option<Vec<u8>>, i64);
 
 /// A full page unless it is the last one, as those that are damaged are passed over.
 async fn newest(
@@ -456,6 +457,7 @@ fn read(
     notified: Notified,
 ) -> Result<Delivery, StoreError> {
     let whose = format!("of a delivery of notification {seq}");
+    let state = rows::text(&whose, state)?;
     Ok(Delivery {
         notified,
         state: DeliveryState::from_word(&state)
@@ -465,6 +467,6 @@ fn read(
         tried_at: tried_at.map(Timestamp),
         http_status,
         took_ms: took_ms.map(|ms| rows::number(&whose, ms)).transpose()?,
-        error,
+        error: error.map(|error| rows::text(&whose, error)).transpose()?,
     })
 }

@@ -335,15 +335,15 @@ pub(super) async fn key_of(
 /// fails, when that was warned of, when and why it was disabled.
 type Columns = (
     i64,
-    String,
-    String,
-    Option<String>,
+    Vec<u8>,
+    Vec<u8>,
+    Option<Vec<u8>>,
     i64,
     i64,
     Option<i64>,
     Option<i64>,
     Option<i64>,
-    Option<String>,
+    Option<Vec<u8>>,
 );
 
 /// Each endpoint, or how it is damaged.
@@ -358,14 +358,14 @@ async fn all(
     )
     .fetch_all(&mut *conn)
     .await?;
-    let secrets: Vec<(i64, String)> = sqlx::query_as(
+    let secrets: Vec<(i64, Vec<u8>)> = sqlx::query_as(
         "select endpoint_key, secret from endpoint_secrets \
          where expires_at is null or expires_at > ?1 order by key desc",
     )
     .bind(now.0)
     .fetch_all(conn)
     .await?;
-    let mut by_endpoint: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    let mut by_endpoint: BTreeMap<i64, Vec<Vec<u8>>> = BTreeMap::new();
     for (key, secret) in secrets {
         by_endpoint.entry(key).or_default().push(secret);
     }
@@ -376,14 +376,17 @@ async fn all(
     Ok(rows.into_iter().map(read).collect())
 }
 
-fn read(row: Columns, secrets: Vec<String>) -> Result<Endpoint, StoreError> {
+fn read(row: Columns, secrets: Vec<Vec<u8>>) -> Result<Endpoint, StoreError> {
     let (key, id, url, kinds, cursor, created, failing, warned, disabled_at, why) = row;
-    let damaged = |what: String| rows::damaged(format!("of endpoint {id}"), what);
+    let id = rows::text(&format!("of the endpoint in row {key}"), id)?;
+    let whose = format!("of endpoint {id}");
+    let damaged = |what: String| rows::damaged(&whose, what);
+    let text = |bytes| rows::text(&whose, bytes);
     let kinds = match kinds {
         None => None,
         Some(json) => {
             let words: Vec<String> =
-                serde_json::from_str(&json).map_err(|error| damaged(error.to_string()))?;
+                serde_json::from_slice(&json).map_err(|error| damaged(error.to_string()))?;
             let kind = |word: &String| {
                 NotificationKind::from_word(word)
                     .ok_or_else(|| damaged(format!("there is no notification {word}")))
@@ -392,6 +395,7 @@ fn read(row: Columns, secrets: Vec<String>) -> Result<Endpoint, StoreError> {
         }
     };
     let why = why.map(|word| {
+        let word = text(word)?;
         DisabledFor::from_word(&word).ok_or_else(|| damaged(format!("there is no cause {word}")))
     });
     let disabled = disabled_at.map(Timestamp).zip(why.transpose()?);
@@ -399,14 +403,14 @@ fn read(row: Columns, secrets: Vec<String>) -> Result<Endpoint, StoreError> {
         u64::try_from(cursor).map_err(|_| damaged(format!("its cursor {cursor} is negative")))?;
     Ok(Endpoint {
         key,
-        url,
+        url: text(url)?,
         kinds,
         cursor,
         created_at: Timestamp(created),
         failing_since: failing.map(Timestamp),
         warned_at: warned.map(Timestamp),
         disabled,
-        secrets,
+        secrets: secrets.into_iter().map(text).collect::<Result<_, _>>()?,
         id,
     })
 }

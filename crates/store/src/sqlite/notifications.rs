@@ -87,7 +87,7 @@ impl Write for TellStuck {
 
 /// The columns of a notification that are read: number, the onboarding's key, version and id,
 /// kind, data, time, mark.
-type Columns = (i64, Option<i64>, Option<i64>, Option<Vec<u8>>, String, String, i64, i64);
+type Columns = (i64, Option<i64>, Option<i64>, Option<Vec<u8>>, Vec<u8>, Vec<u8>, i64, i64);
 
 const SELECT: &str = "select n.seq, n.onboarding_key, n.version, o.id, n.kind, n.data, \
     n.happened_at, n.commit_id from notifications n \
@@ -182,6 +182,7 @@ fn read(
         let user = user.and_then(|user| outbox::user_told(user, id));
         Ok::<_, StoreError>(About { id, version: rows::number(&whose, version)?, user })
     });
+    let (kind, data) = (rows::text(&whose, kind)?, rows::text(&whose, data)?);
     let kind = NotificationKind::from_word(&kind)
         .ok_or_else(|| rows::damaged(&whose, format!("there is no notification {kind}")))?;
     let seq = rows::number(&whose, seq)?;

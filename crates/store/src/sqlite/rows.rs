@@ -500,6 +500,11 @@ pub(super) fn column(version: u64) -> i64 {
     i64::try_from(version).unwrap_or(i64::MAX)
 }
 
+/// A text that is read as bytes: one that is damaged is no other row's concern.
+pub(super) fn text(whose: &str, bytes: Vec<u8>) -> Result<String, StoreError> {
+    String::from_utf8(bytes).map_err(|_| damaged(whose, "a text in it is no UTF-8"))
+}
+
 /// A limit as SQL takes it. One that does not fit is more than any table holds.
 ///
 /// Statements say `limit ?1 + 0`: SQLite plans by the value of a bare parameter there, and so

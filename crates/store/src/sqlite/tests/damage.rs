@@ -8,8 +8,8 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 
 use super::*;
-use crate::ClaimAfter;
 use crate::conformance::{answered, begin_to_trigger};
+use crate::{ClaimAfter, NewEndpoint};
 
 #[tokio::test]
 async fn a_damaged_row_stops_no_claim_of_another() {
@@ -242,5 +242,34 @@ async fn a_notification_that_is_damaged_is_passed_over_within_the_limit() {
         let page = store.events_after(after, limit).await.unwrap();
         let seqs: Vec<u64> = page.iter().map(|one| one.seq).collect();
         assert_eq!(seqs, expected, "{after} {limit}");
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_or_a_delivery_that_is_no_text_keeps_nothing_from_the_others() {
+    let place = Place::new();
+    let store = place.open().await;
+    for (id, url) in [("ep_1", "https://example.com"), ("ep_2", "https://example.org")] {
+        let (id, url, secret) = (id.to_owned(), url.to_owned(), "whsec_AAAA".to_owned());
+        store.add_endpoint(NewEndpoint { id, url, kinds: None, secret, now: NOW }).await.unwrap();
+    }
+    for number in 1..=3 {
+        begin(&store, number, NOW).await;
+    }
+    let endpoints = store.endpoints(NOW).await.unwrap();
+    store.hand_out(&endpoints[1], NOW).await.unwrap();
+    place.run("update deliveries set error = cast(x'ff' as text) where seq = 2").await;
+    let listed = store.deliveries("ep_2", None, None, 2).await.unwrap().unwrap();
+    assert_eq!(listed.iter().map(|one| one.notified.seq).collect::<Vec<_>>(), [3, 1]);
+
+    for damage in [
+        "update endpoints set url = cast(x'ff' as text) where key = 1",
+        "update endpoint_secrets set secret = 'whsec_' || cast(x'ff' as text) where endpoint_key = 1",
+    ] {
+        place.run(damage).await;
+        for intact in [store.endpoints(NOW).await, store.endpoints_told(NOW).await] {
+            let ids: Vec<String> = intact.unwrap().into_iter().map(|one| one.id).collect();
+            assert_eq!(ids, ["ep_2"], "{damage}");
+        }
     }
 }
