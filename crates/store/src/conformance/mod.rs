@@ -97,6 +97,7 @@ macro_rules! conformance {
             a_wallet_keeps_nobody_waiting_for_a_verdict,
             what_is_to_be_noted_is_found_from_its_time_on,
             another_policy_moves_what_was_to_be_noted,
+            what_is_no_longer_to_be_noted_makes_room,
             what_happens_is_told_with_the_change,
             what_is_told_is_paged,
             a_change_that_conflicts_tells_nothing,

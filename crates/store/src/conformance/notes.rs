@@ -61,3 +61,22 @@ pub async fn another_policy_moves_what_was_to_be_noted(backend: &impl Backend) {
     assert!(overdue_at > reminder_at, "only that it is overdue is told");
     assert_eq!(whose(&store.notes_due(overdue_at, 10).await.unwrap()), [id(1)]);
 }
+
+/// What only says that it is due does not keep others out of a small portion for ever.
+pub async fn what_is_no_longer_to_be_noted_makes_room(backend: &impl Backend) {
+    let store = backend.open(Policy::default()).await;
+    lose(&store, 1, NOW).await;
+    let lost = stored(&store, 1).await.onboarding.regressions.untold[0].clone();
+    more(&store, 1, &[Event::ProductRegressed(lost)], NOW).await;
+    let reminder_at = store.notes_due(NOW, 10).await.unwrap().next_at.unwrap();
+    let later = reminder_at.plus_ms(1);
+    lose(&store, 2, later).await;
+    drop(store);
+
+    let store = backend.open(Policy { reminders_ms: Vec::new(), ..Policy::default() }).await;
+    let mut found = store.notes_due(later, 1).await.unwrap();
+    if found.due.is_empty() {
+        found = store.notes_due(later, 1).await.unwrap();
+    }
+    assert_eq!(whose(&found), [id(2)]);
+}
