@@ -236,6 +236,22 @@ async fn an_overwritten_page_is_found_whatever_it_held() {
     }
 }
 
+/// Neither their index nor the rows themselves lead to the onboardings then.
+#[tokio::test]
+async fn onboardings_that_can_not_be_listed_at_all_are_told_of() {
+    let place = Place::new();
+    drop(populated(&place).await);
+    for tree in ["onboardings", "sqlite_autoindex_onboardings_1"] {
+        overwrite(&place, tree).await;
+    }
+    let store = place.open().await;
+    let (damages, checked) = check(&store).await;
+    assert_eq!(checked, 0, "{damages:?}");
+    let last = damages.last().unwrap();
+    assert_eq!(last.what, "the onboardings after number 0 can't be listed");
+    assert_eq!(last.onboarding, None);
+}
+
 /// The table that a tree is of.
 fn table_of(tree: &str) -> &str {
     let name = tree.trim_start_matches("sqlite_autoindex_");
