@@ -253,14 +253,14 @@ async fn an_endpoint_or_a_delivery_that_is_no_text_keeps_nothing_from_the_others
         let (id, url, secret) = (id.to_owned(), url.to_owned(), "whsec_AAAA".to_owned());
         store.add_endpoint(NewEndpoint { id, url, kinds: None, secret, now: NOW }).await.unwrap();
     }
-    for number in 1..=3 {
+    for number in 1..=4 {
         begin(&store, number, NOW).await;
     }
     let endpoints = store.endpoints(NOW).await.unwrap();
     store.hand_out(&endpoints[1], NOW).await.unwrap();
-    place.run("update deliveries set error = cast(x'ff' as text) where seq = 2").await;
+    place.run("update deliveries set error = cast(x'ff' as text) where seq = 3").await;
     let listed = store.deliveries("ep_2", None, None, 2).await.unwrap().unwrap();
-    assert_eq!(listed.iter().map(|one| one.notified.seq).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(listed.iter().map(|one| one.notified.seq).collect::<Vec<_>>(), [4, 2]);
 
     for damage in [
         "update endpoints set url = cast(x'ff' as text) where key = 1",
