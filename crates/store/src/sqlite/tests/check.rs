@@ -3,7 +3,7 @@
 use onboarding::{DocumentType, ProductStatus, Revision, WalletNumber};
 
 use super::*;
-use crate::conformance::{answered, begin_to_trigger, change, put, wallet};
+use crate::conformance::{answered, begin_to_trigger, change, passport_uploaded, put, wallet};
 use crate::{ClaimAfter, Damage};
 
 /// Four users: one with a task, one who is verified, one with a document to be sent, and one
@@ -140,6 +140,31 @@ async fn what_was_to_be_destroyed_and_is_still_there_is_found() {
         assert_eq!(damages.len(), 1, "{sql}: {damages:?}");
         assert!(damages[0].what.contains(what), "{sql}: {damages:?}");
         assert_eq!(damages[0].onboarding, Some(id(4)));
+    }
+}
+
+/// The bytes of a document go once the provider has it.
+#[tokio::test]
+async fn bytes_that_are_gone_as_they_should_be_are_no_damage_and_those_that_are_left_are() {
+    for (sql, what) in [
+        ("select 1", None),
+        (
+            "insert into document_contents (onboarding_key, document_type, revision, media_type, \
+             bytes) values (3, 'id-passport', 1, 'image/png', x'00')",
+            Some("the bytes of its document id-passport should have been deleted"),
+        ),
+        (
+            "update profiles set revision = 9 where onboarding_key = 3",
+            Some("its profile is of revision 9, and should be of 1"),
+        ),
+    ] {
+        let place = Place::new();
+        let store = populated(&place).await;
+        more(&store, 3, &[passport_uploaded(1)], at(5)).await;
+        place.run(sql).await;
+        let (damages, _) = check(&store).await;
+        let said: Vec<&str> = damages.iter().map(|damage| damage.what.as_str()).collect();
+        assert_eq!(said, Vec::from_iter(what), "{sql}");
     }
 }
 
