@@ -37,9 +37,9 @@ fn a_full_disk_is_told_and_once_it_is_freed_work_goes_on_without_a_restart() {
     let second = gangway.write("second.json", complete_profile("two").to_string());
     let set_second =
         ["user", "set", "userId:two", "--file", &second, PAYOUTS[0], PAYOUTS[1], PAYOUTS[2]];
-    // A log that was used before has room left for a write or two.
     // The address that a complete profile has.
     let (mut edit, mut acknowledged) = (9, 9);
+    // A log that was used before has room left for a write or two.
     let refused = wait_until(PATIENCE, "the disk to be full", || {
         edit += 1;
         let line = format!("{} {edit}", "Am Ufer ".repeat(10));

@@ -102,7 +102,7 @@ fn plant(tree: &Tree, fault: &Fault) -> Fate {
                 ));
             }
             (Outcome::NotRun, _) => {
-                return Fate::Broken(format!("it does not compile; see {}", log.display()));
+                return Fate::Broken(format!("it does not compile or run; see {}", log.display()));
             }
         }
     }

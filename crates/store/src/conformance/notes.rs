@@ -4,7 +4,7 @@ use super::*;
 use crate::{NotesDue, Store};
 
 /// A product of a user was verified, and is no longer: that is to be noted at `at`.
-async fn lose(store: &impl Store, number: u128, at: Timestamp) {
+pub(crate) async fn lose(store: &impl Store, number: u128, at: Timestamp) {
     begin_to_trigger(store, number, NOW).await;
     let trigger = claim(store, NOW).await.claimed.remove(0);
     let release = ClaimAfter::Release(trigger.lease);
@@ -15,6 +15,14 @@ async fn lose(store: &impl Store, number: u128, at: Timestamp) {
         eligibility: vec![onramp(ProductStatus::RequiresData)],
     };
     more(store, number, &[look], at).await;
+}
+
+/// A user whose lost product is noted, and who is to be reminded of a task. Answers when.
+async fn with_a_reminder(store: &impl Store) -> Timestamp {
+    lose(store, 1, NOW).await;
+    let lost = stored(store, 1).await.onboarding.regressions.untold[0].clone();
+    more(store, 1, &[Event::ProductRegressed(lost)], NOW).await;
+    store.notes_due(NOW, 10).await.unwrap().next_at.unwrap()
 }
 
 fn whose(notes: &NotesDue) -> Vec<OnboardingId> {
@@ -47,10 +55,7 @@ pub async fn what_is_to_be_noted_is_found_from_its_time_on(backend: &impl Backen
 /// What was due under an older policy is looked at by the newer one.
 pub async fn another_policy_moves_what_was_to_be_noted(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;
-    lose(&store, 1, NOW).await;
-    let lost = stored(&store, 1).await.onboarding.regressions.untold[0].clone();
-    more(&store, 1, &[Event::ProductRegressed(lost)], NOW).await;
-    let reminder_at = store.notes_due(NOW, 10).await.unwrap().next_at.unwrap();
+    let reminder_at = with_a_reminder(&store).await;
     assert_eq!(whose(&store.notes_due(reminder_at, 10).await.unwrap()), [id(1)]);
     drop(store);
 
@@ -65,10 +70,7 @@ pub async fn another_policy_moves_what_was_to_be_noted(backend: &impl Backend) {
 /// What only says that it is due does not keep others out of a small portion for ever.
 pub async fn what_is_no_longer_to_be_noted_makes_room(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;
-    lose(&store, 1, NOW).await;
-    let lost = stored(&store, 1).await.onboarding.regressions.untold[0].clone();
-    more(&store, 1, &[Event::ProductRegressed(lost)], NOW).await;
-    let reminder_at = store.notes_due(NOW, 10).await.unwrap().next_at.unwrap();
+    let reminder_at = with_a_reminder(&store).await;
     let later = reminder_at.plus_ms(1);
     lose(&store, 2, later).await;
     drop(store);

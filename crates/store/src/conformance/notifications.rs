@@ -86,16 +86,7 @@ pub async fn a_change_that_conflicts_tells_nothing(backend: &impl Backend) {
 /// A product that was verified and is no longer.
 pub async fn a_lost_product_is_told_as_a_regression(backend: &impl Backend) {
     let store = backend.open(Policy::default()).await;
-    begin_to_trigger(&store, 1, NOW).await;
-    let trigger = claim(&store, NOW).await.claimed.remove(0);
-    let release = ClaimAfter::Release(trigger.lease);
-    let verified = ProductStatus::Verified;
-    put(&store, answered(&trigger, verified, release, NOW, store.policy())).await;
-    let look = Event::StatusChecked {
-        epoch: stored(&store, 1).await.onboarding.epoch,
-        eligibility: vec![onramp(ProductStatus::RequiresData)],
-    };
-    more(&store, 1, &[look], at(1)).await;
+    lose(&store, 1, at(1)).await;
     let told = told(&store).await;
     let products = told.iter().filter(|one| one.kind == Kind::ProductChanged);
     let regressions: Vec<Value> = products.map(|one| data(one)["regression"].clone()).collect();
