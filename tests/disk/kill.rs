@@ -79,7 +79,7 @@ fn kill_all(kills: u32, chance: &mut Chance, gangway: &Gangway, journal: &Journa
     wait_until(PATIENCE, "a first command", || (journal.acknowledged() > 0).then_some(()));
     let mut logs = 0;
     for _ in 0..kills {
-        let worker = gangway.serve_unready();
+        let mut worker = gangway.serve_unready();
         if chance.below(4) > 0 {
             worker.wait_until_ready();
         }

@@ -1,6 +1,5 @@
 //! File systems of a test's own, where root may make them.
 
-use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -59,11 +58,6 @@ impl Drop for Mount {
         // A process that is being killed may have a file open for a moment longer.
         let _ = run("umount", &["-l", text(&self.folder)]);
     }
-}
-
-/// Says that something was not run, and why, where the test's own output is not swallowed.
-pub fn skipped(what: &str, why: &str) {
-    let _ = writeln!(stderr(), "SKIPPED: {what}; not run, as {why}");
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<(), String> {

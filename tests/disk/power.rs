@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gangway_tests::{Chance, Gangway, Sandbox};
+use gangway_tests::{Chance, Gangway, Sandbox, skipped};
 use serde_json::json;
 
 use crate::client::{Client, Counts};
 use crate::database::Database;
 use crate::journal::Journal;
-use crate::mount::{Mount, skipped};
+use crate::mount::Mount;
 
 /// How many times, unless `GANGWAY_POWER_CUTS` asks for more.
 const CUTS: u32 = 5;

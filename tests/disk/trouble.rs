@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use gangway_tests::{Gangway, PATIENCE, Sandbox, Worker, complete_profile, wait_until};
+use gangway_tests::{Gangway, PATIENCE, Sandbox, Worker, complete_profile, skipped, wait_until};
 use serde_json::json;
 
 use crate::database::{Database, beside, put_back};
-use crate::mount::{Mount, skipped};
+use crate::mount::Mount;
 
 const USER: &str = "userId:one";
 const PAYOUTS: [&str; 3] = ["--want", "regulated-transfer", "--verify"];

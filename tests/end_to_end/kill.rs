@@ -31,7 +31,7 @@ fn a_worker_killed_again_and_again_ends_as_one_that_was_left_alone() {
             assert!(copies.len() >= AT_ONCE, "only {hits} of {kills} kills hit anyone");
             company.register(copies.drain(..AT_ONCE).flatten().collect());
         }
-        let worker = gangway.serve_unready();
+        let mut worker = gangway.serve_unready();
         if chance.below(5) > 0 {
             worker.wait_until_ready();
         }

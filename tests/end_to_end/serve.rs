@@ -1,8 +1,6 @@
 //! `serve` as an operator sees it: signals, a second one, new work, budgets, outages.
 
-use std::net::TcpListener;
-
-use gangway_tests::{Gangway, PATIENCE, Sandbox, complete_profile, wait_until};
+use gangway_tests::{Gangway, PATIENCE, Sandbox, complete_profile, free_address, wait_until};
 use rustix::process::Signal;
 use sandbox::Call;
 use serde_json::{Value, json};
@@ -127,7 +125,7 @@ fn without_a_key_that_fits_it_refuses_to_start_and_says_what_to_do() {
 
 #[test]
 fn a_provider_that_can_not_be_reached_is_tried_until_it_appears() {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let gangway = Gangway::quick(&format!("http://{address}"));
     gangway.set_user(USER, &complete_profile("one"), &PAYOUTS);
     let worker = gangway.serve();

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use gangway_tests::{Gangway, PATIENCE, Sandbox, binary};
+use gangway_tests::{Gangway, PATIENCE, Sandbox, binary, skipped};
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -115,7 +115,8 @@ fn an_abstract_socket_is_told_and_a_watchdog_of_another_process_is_not() {
 fn without_a_service_manager_it_works_all_the_same() {
     let sandbox = Sandbox::start(&json!({}));
     let gangway = Gangway::quick(&sandbox.origin());
-    let worker = gangway.serve_with([("NOTIFY_SOCKET", "/nowhere/notify"), ("WATCHDOG_USEC", "x")]);
+    let mut worker =
+        gangway.serve_with([("NOTIFY_SOCKET", "/nowhere/notify"), ("WATCHDOG_USEC", "x")]);
     worker.wait_until_ready();
     worker.stop();
 }
@@ -135,8 +136,10 @@ fn systemd_reads_the_unit_and_finds_it_hardened() {
         Command::new("systemd-analyze").args(arguments).arg(&unit).output().ok()
     };
     let Some(verified) = analyze(&["verify"]) else {
-        eprintln!("SKIPPED: systemd-analyze is not here; `apt-get install systemd` brings it");
-        return;
+        return skipped(
+            "the unit",
+            "systemd-analyze is not here; `apt-get install systemd` brings it",
+        );
     };
     let said = String::from_utf8_lossy(&verified.stderr).into_owned();
     assert!(verified.status.success() && !said.contains("gangway.service"), "{said}");

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use gangway_tests::planted::{Check, Extent, Fault, faults, folder, root};
+use gangway_tests::skipped;
 
 /// Fewer would not span what is promised.
 const FAULTS_MIN: usize = 30;
@@ -14,7 +15,7 @@ const FAULTS_MIN: usize = 30;
 fn has_git() -> bool {
     let has_git = Command::new("git").arg("--version").output().is_ok();
     if !has_git {
-        println!("SKIPPED: there is no git here to try the patches with; not run");
+        skipped("the patches of planted faults", "there is no git here to try them with");
     }
     has_git
 }

@@ -149,7 +149,7 @@ impl Gangway {
 
     /// Starts `serve` and waits until it says that it is ready.
     pub fn serve(&self) -> Worker {
-        let worker = self.serve_unready();
+        let mut worker = self.serve_unready();
         worker.wait_until_ready();
         worker
     }

@@ -7,8 +7,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{PATIENCE, wait_until};
 
-/// What a worker's log says once it works.
-const READY: &str = "ready";
+/// How the line begins that a worker logs once it works. An address that is already in use is
+/// told of with the same word.
+const READY: &str = ": ready version=";
 
 /// A running `serve`, killed when it is dropped.
 pub struct Worker {
@@ -24,9 +25,16 @@ impl Worker {
     }
 
     /// Waits until it says that it is ready.
-    pub fn wait_until_ready(&self) {
+    ///
+    /// # Panics
+    /// When it ends before, with its log.
+    pub fn wait_until_ready(&mut self) {
         wait_until(PATIENCE, "the worker to be ready", || {
-            self.said().contains(READY).then_some(())
+            let ended = self.ended();
+            let said = self.said();
+            let ready = said.contains(READY);
+            assert!(ready || ended.is_none(), "it ended before it was ready: {said}");
+            ready.then_some(())
         });
     }
 

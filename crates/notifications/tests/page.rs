@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy sees no test in a test's own functions")]
 
 use std::collections::BTreeSet;
+use std::io::{Write as _, stderr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -143,7 +144,8 @@ fn program(language: &str) -> String {
 /// Says that something was not run, and why; where all was installed (`.ci/run` under CI), it fails.
 fn skipped(why: &str) {
     assert!(std::env::var_os("SKIP_NOTHING").is_none(), "{why}");
-    eprintln!("SKIPPED: {why}");
+    // Past the test's own output, which is swallowed where it passes.
+    let _ = writeln!(stderr(), "SKIPPED: {why}");
 }
 
 /// Runs a program; `None`, and a word about it, where there is nothing to run it by.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use gangway_tests::free_address;
+
 use super::*;
 use crate::service::Blocked;
 
@@ -73,8 +75,7 @@ fn it_says_in_time_that_another_process_is_in_the_way_of_every_write() {
 
 #[test]
 fn doctor_asks_the_worker_that_runs_and_says_what_is_in_its_way() {
-    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let address = free();
+    let address = free_address();
     let sandbox = Sandbox::start(&json!({}));
     let gangway = listening(&sandbox.origin()).with("HTTP__LISTEN", &address.to_string());
     let check = |gangway: &Gangway| {
@@ -93,7 +94,7 @@ fn doctor_asks_the_worker_that_runs_and_says_what_is_in_its_way() {
     let message = told["message"].as_str().unwrap();
     assert!(message.contains("the provider refuses every call since"), "{message}");
 
-    let elsewhere = gangway.with("HTTP__LISTEN", &free().to_string());
+    let elsewhere = gangway.with("HTTP__LISTEN", &free_address().to_string());
     let told = check(&elsewhere).unwrap();
     assert!(told["message"].as_str().unwrap().contains("nothing answers at"), "{told}");
     let elsewhere = elsewhere.with("HTTP__LISTEN", sandbox.origin().trim_start_matches("http://"));

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use gangway_tests::{Recorder, Scrape, binary};
+use gangway_tests::{Recorder, Scrape, binary, skipped};
 
 use super::metrics::{counted, eventful, scripted};
 use super::*;
@@ -35,7 +35,7 @@ fn promtool(arguments: &[&str], input: &str) {
     let Ok(mut asked) = asked else {
         let why = "promtool is not here; `apt-get install prometheus` brings it";
         assert!(std::env::var_os("SKIP_NOTHING").is_none(), "{why}");
-        eprintln!("SKIPPED: {why}");
+        skipped("the rules of alerts", why);
         return;
     };
     asked.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
