@@ -83,20 +83,28 @@ pub(crate) enum Found {
 
 /// Looks closer at a row that says that a call of `lane` is due.
 pub(crate) fn look(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Timestamp) -> Found {
-    unless_defect(onboarding.id, lane, now, || found(onboarding, lane, policy, now))
+    unless_defect(onboarding.id, || found(onboarding, lane, policy, now))
+        .unwrap_or_else(|| Found::NotDue(Some(Due::postponed(lane, now))))
 }
 
-/// A defect of the rules is met in one onboarding, and stops no claim of another.
-fn unless_defect(
-    id: OnboardingId,
-    lane: Lane,
+/// Looks closer at a row that says that there is something to note: when that is due.
+pub(crate) fn look_for_note(
+    onboarding: &Onboarding,
+    policy: &Policy,
     now: Timestamp,
-    look: impl FnOnce() -> Found,
-) -> Found {
-    catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| {
+) -> Option<Timestamp> {
+    unless_defect(onboarding.id, || note_at(onboarding, policy))
+        .unwrap_or_else(|| Some(now.plus_ms(POSTPONED_MS)))
+}
+
+/// What the rules say; `None` where they stop: a defect is met in one onboarding, and is in the
+/// way of no other.
+fn unless_defect<A>(id: OnboardingId, rules: impl FnOnce() -> A) -> Option<A> {
+    let said = catch_unwind(AssertUnwindSafe(rules));
+    if said.is_err() {
         error!(onboarding = %id, "the rules stopped; report this as a defect, with its place");
-        Found::NotDue(Some(Due::postponed(lane, now)))
-    })
+    }
+    said.ok()
 }
 
 fn found(onboarding: &Onboarding, lane: Lane, policy: &Policy, now: Timestamp) -> Found {
@@ -172,11 +180,10 @@ mod tests {
     use crate::conformance::{NOW, blank, profile_set, transitions, wanted};
 
     #[test]
-    fn an_onboarding_at_which_the_rules_stop_is_postponed() {
+    fn a_defect_of_the_rules_goes_no_further() {
         let id = OnboardingId(uuid::Uuid::nil());
-        let found = unless_defect(id, Lane::Read, NOW, || panic!("planted"));
-        let Found::NotDue(due) = found else { panic!("it is not due") };
-        assert_eq!(due, Some(Due { lane: Lane::Read, at: NOW.plus_ms(3_600_000) }));
+        assert_eq!(unless_defect(id, || panic!("planted")), None::<()>);
+        assert_eq!(unless_defect(id, || 1), Some(1));
     }
 
     #[test]

@@ -583,7 +583,7 @@ impl Store for MemoryStore {
                 row.note_at = if row.is_damaged {
                     Some(now.plus_ms(due::POSTPONED_MS))
                 } else {
-                    due::note_at(&row.onboarding, &self.policy)
+                    due::look_for_note(&row.onboarding, &self.policy, now)
                 };
             }
         }

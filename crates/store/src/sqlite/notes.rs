@@ -30,7 +30,7 @@ impl Write for DueNotes {
         for key in keys {
             let read = rows::intact(rows::stored(&mut tx.conn, key).await)?;
             let at = match &read {
-                Some(stored) => due::note_at(&stored.onboarding, &tx.policy),
+                Some(stored) => due::look_for_note(&stored.onboarding, &tx.policy, self.now),
                 None => Some(self.now.plus_ms(due::POSTPONED_MS)),
             };
             match read.filter(|_| at.is_some_and(|at| at <= self.now)) {
