@@ -13,9 +13,9 @@ use std::sync::Arc;
 use ::documents::Limits;
 pub use documents::GoodDocument;
 use onboarding::{
-    Context, Ended, Event, Onboarding, OnboardingId, Outcome, Problems, Product, Profile, Reason,
-    Requirements, Revision, Section, Timestamp, Transition, UserFile, UserLocator, WalletNumber,
-    apply, changed_sections,
+    Context, Ended, Event, GivenWallet, Onboarding, OnboardingId, Outcome, Problems, Product,
+    Profile, Reason, Requirements, Revision, Section, Timestamp, Transition, UserFile, UserLocator,
+    WalletNumber, apply, changed_sections,
 };
 use store::{
     Actor, ClaimAfter, Commit, Committed, PersonalData, ProfileContent, Remember, Store,
@@ -228,6 +228,19 @@ impl Draft<'_> {
     }
 }
 
+/// What is asked for of a user who is there.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    /// An event that carries no data.
+    Event(&'a Event),
+    /// To take a document.
+    Document(&'a GoodDocument),
+    /// To take a wallet.
+    Wallet(&'a GivenWallet),
+    /// To forget the wallet of this address.
+    NoWallet(&'a str),
+}
+
 /// What a request makes of the onboarding that it found.
 #[derive(Default)]
 struct Request {
@@ -346,19 +359,27 @@ impl<S: Store> Intake<S> {
         event: Event,
         now: Timestamp,
     ) -> Result<Settled, IntakeError> {
-        self.change(user, now, |_| Request { events: vec![event.clone()], ..Request::default() })
-            .await
+        self.change(user, Asked::Event(&event), now).await
     }
 
+    /// Changes a user who is there. The request is made anew where others changed the user first.
     async fn change(
         &self,
         user: &UserLocator,
+        asked: Asked<'_>,
         now: Timestamp,
-        request: impl Fn(&Onboarding) -> Request,
     ) -> Result<Settled, IntakeError> {
         for _ in 0..CONFLICTS_MAX {
             let stored = self.existing(user).await?;
-            let request = request(&stored.onboarding);
+            let onboarding = &stored.onboarding;
+            let request = match asked {
+                Asked::Event(event) => {
+                    Request { events: vec![event.clone()], ..Request::default() }
+                }
+                Asked::Document(good) => self.document_request(onboarding, good).await?,
+                Asked::Wallet(given) => self.wallet_request(onboarding, given).await?,
+                Asked::NoWallet(address) => self.no_wallet_request(onboarding, address).await?,
+            };
             if let Some(settled) = self.settle(stored, request, now).await? {
                 return Ok(settled);
             }

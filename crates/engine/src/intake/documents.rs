@@ -9,7 +9,7 @@ use onboarding::{
 };
 use store::{DocumentDigest, PersonalData, Store, StoreError};
 
-use super::{CONFLICTS_MAX, Intake, IntakeError, Request, Settled};
+use super::{Asked, Intake, IntakeError, Request, Settled};
 
 /// A document that was looked at and found good. It holds a person's document and has no `Debug`.
 pub struct GoodDocument {
@@ -67,18 +67,20 @@ impl<S: Store> Intake<S> {
         good: &GoodDocument,
         now: Timestamp,
     ) -> Result<Settled, IntakeError> {
-        for _ in 0..CONFLICTS_MAX {
-            let stored = self.existing(user).await?;
-            let mut beside = self.compare(&stored.onboarding, good).await?;
-            if beside.is_held {
-                beside.is_held = self.holds(&stored.onboarding, good).await?;
-            }
-            let request = document_request(&stored.onboarding, good, beside);
-            if let Some(settled) = self.settle(stored, request, now).await? {
-                return Ok(settled);
-            }
+        self.change(user, Asked::Document(good), now).await
+    }
+
+    /// What a document comes to for `onboarding`.
+    pub(super) async fn document_request(
+        &self,
+        onboarding: &Onboarding,
+        good: &GoodDocument,
+    ) -> Result<Request, IntakeError> {
+        let mut beside = self.compare(onboarding, good).await?;
+        if beside.is_held {
+            beside.is_held = self.holds(onboarding, good).await?;
         }
-        Err(IntakeError::Conflict)
+        Ok(document_request(onboarding, good, beside))
     }
 
     /// Whether a document whose digest is known is in the store as it was given. One that is

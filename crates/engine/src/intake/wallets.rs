@@ -7,7 +7,7 @@ use onboarding::{
 };
 use store::{PersonalData, Store, StoreError, Stored, WalletContent};
 
-use super::{CONFLICTS_MAX, Intake, IntakeError, Request, Settled};
+use super::{Asked, CONFLICTS_MAX, Intake, IntakeError, Request, Settled};
 
 /// What becomes of a wallet that is given as it was, and that the provider refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,20 +31,7 @@ impl<S: Store> Intake<S> {
         given: &GivenWallet,
         now: Timestamp,
     ) -> Result<Settled, IntakeError> {
-        for _ in 0..CONFLICTS_MAX {
-            let stored = self.existing(user).await?;
-            let onboarding = &stored.onboarding;
-            let held = self.store.wallets(onboarding.id).await?;
-            let before = of_address(onboarding, &held, &given.address);
-            let wallet = before.map_or_else(|| onboarding.next_wallet(), |held| held.number);
-            let given = std::slice::from_ref(given);
-            let request = given_wallets(onboarding, &held, given, Refused::IsSentAgain)?;
-            let request = Request { wallet: Some(wallet), ..request };
-            if let Some(settled) = self.settle(stored, request, now).await? {
-                return Ok(settled);
-            }
-        }
-        Err(IntakeError::Conflict)
+        self.change(user, Asked::Wallet(given), now).await
     }
 
     /// Forgets a wallet that the provider has not linked. If its call is under way at this very
@@ -58,18 +45,34 @@ impl<S: Store> Intake<S> {
         address: &str,
         now: Timestamp,
     ) -> Result<Settled, IntakeError> {
-        for _ in 0..CONFLICTS_MAX {
-            let stored = self.existing(user).await?;
-            let held = self.store.wallets(stored.onboarding.id).await?;
-            let held = of_address(&stored.onboarding, &held, address);
-            let number = held.ok_or(IntakeError::NoSuchWallet)?.number;
-            let events = vec![Event::WalletWithdrawn { number }];
-            let request = Request { events, ..Request::default() };
-            if let Some(settled) = self.settle(stored, request, now).await? {
-                return Ok(settled);
-            }
-        }
-        Err(IntakeError::Conflict)
+        self.change(user, Asked::NoWallet(address), now).await
+    }
+
+    /// What giving one wallet comes to for `onboarding`.
+    pub(super) async fn wallet_request(
+        &self,
+        onboarding: &Onboarding,
+        given: &GivenWallet,
+    ) -> Result<Request, IntakeError> {
+        let held = self.store.wallets(onboarding.id).await?;
+        let before = of_address(onboarding, &held, &given.address);
+        let wallet = before.map_or_else(|| onboarding.next_wallet(), |held| held.number);
+        let given = std::slice::from_ref(given);
+        let request = given_wallets(onboarding, &held, given, Refused::IsSentAgain)?;
+        Ok(Request { wallet: Some(wallet), ..request })
+    }
+
+    /// What taking back the wallet of this address comes to for `onboarding`.
+    pub(super) async fn no_wallet_request(
+        &self,
+        onboarding: &Onboarding,
+        address: &str,
+    ) -> Result<Request, IntakeError> {
+        let held = self.store.wallets(onboarding.id).await?;
+        let held = of_address(onboarding, &held, address);
+        let number = held.ok_or(IntakeError::NoSuchWallet)?.number;
+        let events = vec![Event::WalletWithdrawn { number }];
+        Ok(Request { events, ..Request::default() })
     }
 
     /// The wallets that are held for an edit of a user's data, if there may be any.
