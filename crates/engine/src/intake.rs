@@ -18,8 +18,8 @@ use onboarding::{
     WalletNumber, apply, changed_sections,
 };
 use store::{
-    Actor, ClaimAfter, Commit, Committed, PersonalData, ProfileContent, Remember, Store,
-    StoreError, Stored, WalletContent,
+    Actor, Commit, Committed, PersonalData, ProfileContent, Remember, Store, StoreError, Stored,
+    WalletContent,
 };
 pub use wallets::linked_wallets;
 use wallets::{Refused, given_wallets};
@@ -443,14 +443,9 @@ impl<S: Store> Intake<S> {
         let warnings = request.warnings;
         let settled = Settled { stored, is_new, unchanged: None, warnings, wallet, profile };
         let commit = Commit {
-            id,
-            user,
-            transitions: draft.transitions,
-            actor: self.actor,
             personal: request.personal,
-            claim: ClaimAfter::Untouched,
-            now,
             remember: self.remember.as_ref().and_then(|remember| remember(&settled)),
+            ..Commit::new(id, user, draft.transitions, self.actor, now)
         };
         match self.store.commit(commit).await? {
             Committed::Stored { .. } => Ok(Some(settled)),

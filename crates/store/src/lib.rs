@@ -103,6 +103,28 @@ pub struct Commit {
 }
 
 impl Commit {
+    /// What happened to one onboarding and nothing else: no personal data comes with it, no claim
+    /// is touched by it, and nothing is remembered of who asked for it.
+    #[must_use]
+    pub const fn new(
+        id: OnboardingId,
+        user: UserLocator,
+        transitions: Vec<Transition>,
+        actor: Actor,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            user,
+            transitions,
+            actor,
+            personal: Vec::new(),
+            claim: ClaimAfter::Untouched,
+            id,
+            now,
+            remember: None,
+        }
+    }
+
     /// The version that the change builds on; 0 creates the onboarding.
     fn version_before(&self) -> u64 {
         self.transitions.first().map_or(0, |first| first.onboarding.version - 1)

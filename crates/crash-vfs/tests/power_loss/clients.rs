@@ -190,16 +190,9 @@ impl Clients {
         }
         transitions.last()?;
         let personal = transitions.iter().filter_map(|transition| content(&transition.event));
-        Some(Commit {
-            remember: None,
-            user: user(before.id),
-            personal: personal.collect(),
-            transitions,
-            actor,
-            claim,
-            id: before.id,
-            now,
-        })
+        let personal = personal.collect();
+        let commit = Commit::new(before.id, user(before.id), transitions, actor, now);
+        Some(Commit { personal, claim, ..commit })
     }
 
     /// After an error: what is stored is what was acknowledged, or one of what was asked for.

@@ -4,7 +4,7 @@ use onboarding::{
     Call, Event, FailureClass, Lane, OnboardingId, Step, Timestamp, Transition,
     next_verification_step,
 };
-use store::{Actor, ClaimAfter, Commit, Committed, ProviderGate, Store, Stored};
+use store::{Actor, Commit, Committed, ProviderGate, Store, Stored};
 use tracing::{error, info, warn};
 
 use super::Worker;
@@ -85,16 +85,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
 
     async fn commit_unclaimed(&self, stored: &Stored, transition: Transition, now: Timestamp) {
         let id = stored.onboarding.id;
-        let commit = Commit {
-            remember: None,
-            id,
-            user: stored.user.clone(),
-            transitions: vec![transition],
-            actor: Actor::Worker,
-            personal: Vec::new(),
-            claim: ClaimAfter::Untouched,
-            now,
-        };
+        let commit = Commit::new(id, stored.user.clone(), vec![transition], Actor::Worker, now);
         match self.store.commit(commit).await {
             Ok(Committed::Stored { .. }) => {
                 warn!(onboarding = %id, "held: its calls alone are refused")

@@ -1,7 +1,7 @@
 //! What time alone brings about: reminders, renewals, lost products. No call is made for it.
 
 use onboarding::{Timestamp, next_note};
-use store::{Actor, ClaimAfter, Commit, Committed, NotesDue, Store, StoreError, Stored};
+use store::{Actor, Commit, Committed, NotesDue, Store, StoreError, Stored};
 use tracing::{error, info};
 
 use super::Worker;
@@ -40,16 +40,7 @@ impl<S: Store, P: Provider> Worker<S, P> {
             error!(onboarding = %onboarding.id, "due note is ignored; report this as a defect");
             return false;
         }
-        let commit = Commit {
-            remember: None,
-            id: onboarding.id,
-            user,
-            transitions,
-            actor: Actor::Worker,
-            personal: Vec::new(),
-            claim: ClaimAfter::Untouched,
-            now,
-        };
+        let commit = Commit::new(onboarding.id, user, transitions, Actor::Worker, now);
         match self.store.commit(commit).await {
             Ok(Committed::Stored { .. }) => {
                 info!(onboarding = %onboarding.id, event = note.event.name(), "noted");

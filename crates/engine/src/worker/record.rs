@@ -46,14 +46,9 @@ impl<S: Store, P: Provider> Worker<S, P> {
                 .map(|transition| (transition.from, transition.onboarding.state));
             let told = transitions.first().filter(|_| !self.observers.is_empty()).cloned();
             let commit = Commit {
-                remember: None,
-                id,
-                user: user.clone(),
-                transitions,
-                actor: Actor::Worker,
                 personal: personal.clone().into_iter().collect(),
                 claim: self.claim_after(lease),
-                now,
+                ..Commit::new(id, user.clone(), transitions, Actor::Worker, now)
             };
             match self.store.commit(commit).await {
                 Ok(Committed::Stored { next }) => {
@@ -121,14 +116,8 @@ impl<S: Store, P: Provider> Worker<S, P> {
         let Stored { user, onboarding } = stored;
         let until = now.plus_ms(UPLOAD_POSTPONED_MS);
         let commit = Commit {
-            remember: None,
-            id: onboarding.id,
-            user,
-            transitions: Vec::new(),
-            actor: Actor::Worker,
-            personal: Vec::new(),
             claim: ClaimAfter::Postpone { lease, until },
-            now,
+            ..Commit::new(onboarding.id, user, Vec::new(), Actor::Worker, now)
         };
         if let Err(unusable) = self.store.commit(commit).await {
             error!(

@@ -2,7 +2,7 @@
 
 use engine::views;
 use onboarding::{Context, Event, Outcome, Reader, Section, Surroundings, UserLocator, apply};
-use store::{Actor, ClaimAfter, Commit, ListRequest, PersonalData, Store, TaskRequest};
+use store::{Actor, Commit, ListRequest, PersonalData, Store, TaskRequest};
 
 use crate::provider::asks_for;
 use crate::world::{MINUTE, World, id};
@@ -61,14 +61,8 @@ async fn a_profile_that_can_not_be_read_leaves_the_general_text() {
         panic!("it can be held");
     };
     let commit = Commit {
-        remember: None,
-        user: one.clone(),
-        transitions: vec![*transition],
-        actor: Actor::Cli,
         personal: vec![PersonalData::Profile { revision, json: b"{".to_vec() }],
-        claim: ClaimAfter::Untouched,
-        id: id(1),
-        now,
+        ..Commit::new(id(1), one.clone(), vec![*transition], Actor::Cli, now)
     };
     world.store.commit(commit).await.unwrap();
     let found = lacks(&world).await;

@@ -19,8 +19,8 @@ use onboarding::{
 };
 use receiver::{Answer, Receiver};
 use store::{
-    Actor, ClaimAfter, Commit, Committed, DeliveryState, DisabledFor, Endpoint, NewEndpoint,
-    NewSecret, Replay, SqliteStore, Store as _,
+    Actor, Commit, Committed, DeliveryState, DisabledFor, Endpoint, NewEndpoint, NewSecret, Replay,
+    SqliteStore, Store as _,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -104,16 +104,8 @@ impl World {
                 panic!("{} changes something", event.name())
             };
             onboarding = transition.onboarding.clone();
-            let commit = Commit {
-                remember: None,
-                user: user.parse().unwrap(),
-                id: onboarding.id,
-                transitions: vec![*transition],
-                actor: Actor::Cli,
-                personal: Vec::new(),
-                claim: ClaimAfter::Untouched,
-                now: self.now,
-            };
+            let user = user.parse().unwrap();
+            let commit = Commit::new(onboarding.id, user, vec![*transition], Actor::Cli, self.now);
             let committed = self.store.commit(commit).await.unwrap();
             assert!(matches!(committed, Committed::Stored { .. }));
         }

@@ -158,16 +158,8 @@ pub(crate) fn transitions(
 
 /// A change to what is stored, by the command line.
 pub(crate) fn change(stored: &Stored, events: &[Event], now: Timestamp, policy: &Policy) -> Commit {
-    Commit {
-        remember: None,
-        user: stored.user.clone(),
-        transitions: transitions(&stored.onboarding, events, now, policy),
-        actor: Actor::Cli,
-        personal: Vec::new(),
-        claim: ClaimAfter::Untouched,
-        id: stored.onboarding.id,
-        now,
-    }
+    let transitions = transitions(&stored.onboarding, events, now, policy);
+    Commit::new(stored.onboarding.id, stored.user.clone(), transitions, Actor::Cli, now)
 }
 
 /// A user before the first event.
