@@ -112,3 +112,51 @@ impl Evidence {
             && self.method.is_none()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(region: Option<&str>, method: Option<&str>) -> GivenConsent {
+        GivenConsent {
+            text: LegalText::TermsOfService,
+            accepted_at: Timestamp(1),
+            region: region.map(Region::from),
+            evidence: Evidence { method: method.map(ToOwned::to_owned), ..Evidence::default() },
+        }
+    }
+
+    #[test]
+    fn an_acceptance_of_which_no_more_is_said_is_no_event() {
+        let held = Consent {
+            revision: Revision(1),
+            acknowledged: None,
+            accepted_at: Timestamp(1),
+            region: Some(Region::from("eu")),
+            evidence: given(None, Some("checkbox")).evidence,
+        };
+        for (region, method, is_event) in [
+            (None, None, false),
+            (Some("eu"), Some("checkbox"), false),
+            (None, Some("signature"), true),
+            (Some("us"), None, true),
+        ] {
+            let event = given(region, method).event_after(Some(&held));
+            assert_eq!(event.is_some(), is_event, "{region:?} {method:?}");
+        }
+        assert!(given(None, None).event_after(None).is_some());
+    }
+
+    #[test]
+    fn of_which_text_it_is_told_only_where_it_is_not_the_first_that_there_was() {
+        let told = |text| {
+            let given = GivenConsent { text, ..given(None, None) };
+            serde_json::to_value(given.event_after(None)).unwrap().to_string()
+        };
+        assert!(!told(LegalText::PrivacyPolicy).contains("text"));
+        assert!(told(LegalText::TermsOfService).contains("terms-of-service"));
+        for text in [LegalText::PrivacyPolicy, LegalText::TermsOfService] {
+            assert_eq!(serde_json::to_value(text).unwrap(), text.as_str());
+        }
+    }
+}

@@ -39,3 +39,15 @@ impl DocumentType {
         Some(names::unknown("the provider may not know this document type", word, &known))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_that_nobody_knows_is_doubted_by_its_name() {
+        assert_eq!(DocumentType::IdPassport.doubt(), None);
+        let doubt = DocumentType::from("id-pasport").doubt().unwrap();
+        assert!(doubt.contains("may not know") && doubt.contains("id-passport"), "{doubt}");
+    }
+}

@@ -307,3 +307,18 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_line_for_a_person_to_read() {
+        assert_eq!(reason("  as asked\n").as_deref(), Ok("as asked"));
+        assert!(reason(&"ä".repeat(REASON_CHARS_MAX)).is_ok());
+        assert!(reason(&"ä".repeat(REASON_CHARS_MAX + 1)).is_err());
+        for bad in ["", " \t ", "two\nlines"] {
+            assert!(reason(bad).is_err(), "{bad:?}");
+        }
+    }
+}

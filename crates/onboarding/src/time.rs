@@ -16,16 +16,14 @@ impl Timestamp {
     /// This time, `ms` milliseconds later; stays within what can be written.
     #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Self {
-        let ms = if ms > i64::MAX as u64 { i64::MAX } else { ms as i64 };
-        let sum = self.0.saturating_add(ms);
+        let sum = self.0.saturating_add_unsigned(ms);
         if sum > Self::MAX.0 { Self::MAX } else { Self(sum) }
     }
 
     /// This time, `ms` milliseconds earlier; not before 1970.
     #[must_use]
     pub const fn minus_ms(self, ms: u64) -> Self {
-        let ms = if ms > i64::MAX as u64 { i64::MAX } else { ms as i64 };
-        let difference = self.0.saturating_sub(ms);
+        let difference = self.0.saturating_sub_unsigned(ms);
         if difference < 0 { Self(0) } else { Self(difference) }
     }
 
@@ -171,9 +169,11 @@ mod tests {
     fn times_stay_within_what_can_be_written_and_none_is_before_another_by_less_than_nothing() {
         let time = Timestamp(1_000);
         assert_eq!(time.plus_ms(u64::MAX), Timestamp::MAX);
-        assert_eq!(time.plus_ms(i64::MAX as u64), Timestamp::MAX);
+        assert_eq!(time.minus_ms(1_001), Timestamp(0));
+        assert_eq!(time.minus_ms(u64::MAX), Timestamp(0));
         assert_eq!(Timestamp::MAX.plus_ms(1), Timestamp::MAX);
         assert_eq!(time.plus_ms(5), Timestamp(1_005));
+        assert_eq!(Timestamp(1_005).minus_ms(5), time);
         assert_eq!(Timestamp(1_005).ms_since(time), 5);
         assert_eq!(time.ms_since(Timestamp(1_005)), 0);
     }

@@ -78,6 +78,11 @@ mod tests {
                 vec![id, kyc, Request::Operator("selfie".to_owned())],
                 word("pending-review", &[], &[]),
             ),
+            (
+                word("requires-data", &["kyc-data"], &[]),
+                vec![Request::Data(Section::KycData)],
+                word("pending-review", &[], &[]),
+            ),
             (word("requires-data", &[], &[]), vec![], word("requires-data", &[], &[])),
             (word("requires-data", &[], &[]), vec![unnamed], word("pending-review", &[], &[])),
             (

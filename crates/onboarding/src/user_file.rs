@@ -399,6 +399,16 @@ mod tests {
                  de-AT",
             ),
             (
+                r#"{"privacyPolicyConsent":{"acceptedAt":"2026-05-01T09:00:01Z","language":"de AT"}}"#,
+                "error at /privacyPolicyConsent/language: must be a language tag, such as en or \
+                 de-AT",
+            ),
+            (
+                r#"{"privacyPolicyConsent":{"acceptedAt":"2026-05-01T09:00:01Z","language":"Deutschland"}}"#,
+                "error at /privacyPolicyConsent/language: must be a language tag, such as en or \
+                 de-AT",
+            ),
+            (
                 r#"{"privacyPolicyConsent":{"acceptedAt":"2026-05-01T09:00:01Z","region":"eu"}}"#,
                 "error at /privacyPolicyConsent/region: a field that Gangway does not know; known \
                  are acceptedAt, textVersion, textHash, language, method",

@@ -164,10 +164,6 @@ impl Onboarding {
         calls.min_by_key(|(_, due_at)| *due_at)
     }
 
-    pub(crate) fn awaits_wallet(&self, number: WalletNumber, revision: Revision) -> bool {
-        self.wallets.get(&number).is_some_and(|held| held.is_to_be_linked(revision))
-    }
-
     /// A wallet was given, or another chain or proof for one that is held.
     pub(crate) fn give_wallet(
         &mut self,

@@ -509,6 +509,9 @@ fn check_stuck(
         .as_ref()
         .map(|found| (found.cause, found.since.ms_since(THEN) / DAY_MS, found.command.as_str()));
     assert_eq!(found, expected, "{:?} after {days} days", onboarding.state);
+    let policy = Policy::default();
+    let view = StuckView::of(&user, onboarding, &Reader::new(&policy, after(days)), around);
+    assert_eq!(view.map(|view| view.cause), expected.map(|(cause, ..)| cause));
 }
 
 #[test]
@@ -668,7 +671,9 @@ fn while_the_provider_takes_no_calls_no_look_is_promised() {
     let reader = Reader::new(&policy, after(1));
     let told = explain(&user, &onboarding, None, &reader, &closed);
     assert_eq!(told.products[0].next_look_at, None);
+    assert!(!told.paragraph.as_str().contains("We will look again"), "{:?}", told.paragraph);
     assert_eq!(told.stuck.map(|stuck| stuck.cause), Some(StuckCause::ProviderClosed));
     let told = explain(&user, &onboarding, None, &reader, &Surroundings::default());
     assert_eq!(told.products[0].next_look_at, Some(after(1).to_string()));
+    assert!(told.paragraph.as_str().contains("We will look again"), "{:?}", told.paragraph);
 }

@@ -8,8 +8,8 @@ use onboarding::{
 use super::{KYC, PASSPORT, answered, asked, hold_cause, tasks, verified};
 use crate::driver::Driver;
 use crate::events::{
-    checked, consent_given, consent_given_at, document_added, onramp, onramp_lacking, profile_set,
-    registered, reopened, retried, terms_given, uploaded, user_read, waived,
+    checked, consent_given, consent_given_at, document_added, held, onramp, onramp_lacking,
+    profile_set, registered, reopened, resumed, retried, terms_given, uploaded, user_read, waived,
 };
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -382,6 +382,9 @@ fn a_task_that_is_waived_lets_the_provider_judge_and_comes_back_if_it_insists() 
 fn a_rejected_user_is_judged_again_only_when_an_operator_says_why() {
     let mut driver = answered(&onramp(ProductStatus::Rejected));
     assert_eq!(driver.next_call_name(), "check-status");
+    driver.happen(&held());
+    assert_eq!(driver.ignored(&reopened()), Reason::NotRejected, "resumed first");
+    driver.happen(&resumed());
     driver.happen(&reopened());
     driver.trigger(&onramp(ProductStatus::Verified));
     assert_eq!((driver.state(), driver.onboarding.verification.triggers), (State::Verified, 2));

@@ -1,6 +1,8 @@
 //! What a user accepted where the provider has no calls for its legal texts.
 
-use onboarding::{Effect, Event, FailureClass, ProductStatus, Reason, Request, State, TaskState};
+use onboarding::{
+    Effect, Event, FailureClass, ProductStatus, Reason, Request, Revision, State, TaskState,
+};
 
 use super::{KYC, asked, hold_cause, tasks};
 use crate::driver::Driver;
@@ -58,6 +60,16 @@ fn a_consent_that_is_asked_for_all_the_same_supplies_its_task_and_is_judged() {
     driver.trigger(&onramp(ProductStatus::PendingPrivacyPolicy));
     let privacy_policy = ("consent", "privacy-policy".to_owned(), TaskState::Open, 2);
     assert_eq!(tasks(&driver), [privacy_policy]);
+}
+
+#[test]
+fn more_may_become_known_of_an_acceptance_that_was_sent() {
+    let mut driver = asked();
+    driver.happen(&consent_given(1));
+    driver.acknowledge_all();
+    driver.happen(&consent_given_at(2, START.plus_ms(1)));
+    let consent = driver.onboarding.consent.as_ref().unwrap();
+    assert_eq!(consent.acknowledged, Some(Revision(1)), "what the provider has until then");
 }
 
 #[test]

@@ -271,6 +271,16 @@ fn what_was_supplied_stays_so_when_another_section_is_edited() {
 }
 
 #[test]
+fn what_was_supplied_is_not_lacking_any_more() {
+    let mut driver = answered(&onramp_lacking(&KYC, &["id"]));
+    assert_eq!(driver.onboarding.unsupplied(), onramp_lacking(&KYC, &["id"]));
+    driver.happen(&profile_set(2, &KYC));
+    assert_eq!(driver.onboarding.unsupplied(), onramp_lacking(&[], &["id"]));
+    driver.happen(&document_added(&PASSPORT, 1));
+    assert_eq!(driver.onboarding.unsupplied(), onramp(ProductStatus::PendingReview));
+}
+
+#[test]
 fn a_transition_lists_the_tasks_that_it_opened_changed_or_closed_and_no_others() {
     let listed = |transition: &Transition| -> Vec<(String, TaskState)> {
         let tasks = transition.tasks.iter();

@@ -217,8 +217,13 @@ fn a_challenge_is_a_task_until_the_proof_convinces() {
     let mut driver = verified_with_a_wallet();
     let epoch = driver.onboarding.epoch;
     driver.happen(&linked(1, 1, epoch, Ownership::ToProve));
-    assert_eq!(tasks(&driver), [("wallet-proof", "1".to_owned(), TaskState::Open, 1)]);
+    let to_prove = ("wallet-proof", "1".to_owned(), TaskState::Open, 1);
+    assert_eq!(tasks(&driver), [to_prove.clone()]);
     assert_eq!((driver.state(), standing(&driver, 1)), (State::Verified, "to-prove"));
+    assert_eq!(driver.ignored(&wallet_given(1, 3)), Reason::NotTheNextRevision);
+    let mut other = driver.clone();
+    give(&mut other, 2, 1);
+    assert_eq!(tasks(&other), [to_prove], "another wallet is no proof of the first");
     driver.happen(&wallet_given(1, 2));
     assert_eq!(tasks(&driver)[0].2, TaskState::Supplied);
     driver.happen(&linked(1, 2, epoch, Ownership::ToProve));
