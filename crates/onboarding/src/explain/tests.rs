@@ -146,6 +146,53 @@ fn verified_with_a_renewal_can_be_used_until_the_last_day() {
 }
 
 #[test]
+fn what_ran_out_this_very_moment_can_not_be_used_until_then() {
+    let due = Some(Due { at: after(20), source: DueSource::Consent });
+    let onboarding =
+        Onboarding { renewals: vec![task(2, Request::RenewConsent, due)], ..verified() };
+    let before = Timestamp(after(20).0 - 1);
+    assert_eq!(explained(&onboarding, before).products[0].usability, "now-until");
+    assert_eq!(explained(&onboarding, after(20)).products[0].usability, "now");
+}
+
+#[test]
+fn the_user_does_nothing_for_a_product_that_waits_for_an_operator() {
+    let products = [
+        (Product::Onramp, ProductStatus::RequiresData),
+        (Product::Offramp, ProductStatus::RequiresData),
+    ];
+    let operators = task(1, Request::Operator("a-new-word".to_owned()), None);
+    let mut users = task(2, Request::Data(Section::KycData), None);
+    users.products = [Product::Offramp].into();
+    let tasks = vec![operators, users];
+    let onboarding = Onboarding { tasks, ..judged(State::RequiresData, &products) };
+    let told = explained(&onboarding, after(1));
+    let each = told.products.iter().map(|told| (&told.product, told.waiting_on));
+    let each: BTreeMap<_, _> = each.collect();
+    assert_eq!(each[&Product::Onramp], WaitingOn::Operator);
+    assert_eq!(each[&Product::Offramp], WaitingOn::User);
+}
+
+#[test]
+fn whoever_need_not_act_is_told_to_do_nothing() {
+    let cancelled = Onboarding {
+        state: State::Cancelled,
+        ended: Some(Ended::Cancelled),
+        profile: None,
+        ..verified()
+    };
+    let told = explained(&cancelled, after(1)).paragraph;
+    assert!(!told.as_str().contains("Please give us your details"), "{told}");
+    let unasked = Onboarding {
+        state: State::Registering,
+        profile: None,
+        ..Onboarding::blank(OnboardingId(uuid::Uuid::nil()), THEN)
+    };
+    let told = explained(&unasked, after(1)).paragraph;
+    assert!(told.as_str().contains("Please give us your details"), "{told}");
+}
+
+#[test]
 fn what_was_lost_can_not_be_used_any_longer() {
     let regression = Regression {
         product: Product::Onramp,
@@ -512,6 +559,8 @@ fn check_stuck(
     let policy = Policy::default();
     let view = StuckView::of(&user, onboarding, &Reader::new(&policy, after(days)), around);
     assert_eq!(view.map(|view| view.cause), expected.map(|(cause, ..)| cause));
+    let cause = stuck_cause(onboarding, &policy, around, after(days));
+    assert_eq!(cause, expected.map(|(cause, ..)| cause));
 }
 
 #[test]

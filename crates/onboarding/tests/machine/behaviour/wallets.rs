@@ -193,6 +193,11 @@ fn a_refusal_is_of_one_wallet_and_opens_a_task_that_another_or_another_chain_clo
         );
         assert_eq!((tasks(&other_chain), standing(&other_chain, 1)), (vec![], "linked"));
 
+        let mut to_prove = driver.clone();
+        give(&mut to_prove, 1, 2);
+        to_prove.happen(&linked(1, 2, epoch, Ownership::ToProve));
+        assert_eq!(tasks(&to_prove), [("wallet-proof", "1".to_owned(), TaskState::Open, 1)]);
+
         let mut another = driver.clone();
         let told = another.happen(&wallet_given(2, 1));
         assert_eq!(
