@@ -237,6 +237,13 @@ mod tests {
     }
 
     #[test]
+    fn a_proof_has_its_limit() {
+        let proof = |bytes: usize| format!("\"{}\"", "z".repeat(bytes - 2));
+        assert!(parts(ADDRESS, "base", Some(&proof(16 * 1024))).is_ok());
+        assert!(parts(ADDRESS, "base", Some(&proof(16 * 1024 + 1))).is_err());
+    }
+
+    #[test]
     fn what_is_no_wallet_is_refused_and_not_repeated() {
         let long = format!("\"{}\"", "z".repeat(PROOF_BYTES_MAX));
         for (address, chain, proof, place) in [

@@ -85,6 +85,9 @@ mod tests {
             ("+49 (30) 111-222", None, Some("+4930111222")),
             ("+49 (0)30 111222", None, Some("+4930111222")),
             ("+39 06 1234 5678", None, Some("+390612345678")),
+            // Only that zero is left out by ourselves.
+            ("+7 8 912 345 67 89", None, Some("+789123456789")),
+            ("+36 06 1 234 5678", None, Some("+360612345678")),
             ("+44.20.7946.0018", Some("DE"), Some("+442079460018")),
             // No plan has it, but who knows: it is kept.
             ("+1 555 0100", None, Some("+15550100")),

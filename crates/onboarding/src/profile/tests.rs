@@ -465,6 +465,37 @@ fn what_the_provider_alone_can_judge_is_a_warning() {
 }
 
 #[test]
+fn a_verification_may_be_a_year_old_to_the_day_and_is_refused_after_that() {
+    let outdated = |time: &str| {
+        let place = "/verificationHistory/livenessVerificationTimestamp";
+        let profile = accept(&with(place, json!(time))).value;
+        profile.outdated_verifications(today()).to_string()
+    };
+    assert_eq!(outdated("2025-05-02T00:00:00Z"), "");
+    let told = outdated("2025-05-01T23:59:59Z");
+    let place = "error at /verificationHistory/livenessVerificationTimestamp: must not be more";
+    assert!(told.starts_with(place), "{told}");
+    let old = accept(&with(
+        "/verificationHistory/idVerificationTimestamp",
+        json!("2025-06-06T00:00:00Z"),
+    ));
+    assert_eq!(old.warnings.to_string(), "", "330 days ago to the day");
+}
+
+#[test]
+fn kinds_of_documents_are_known_where_they_stand() {
+    for (field, word, is_known) in [
+        ("type", "ssn", true),
+        ("type", "id-passport", false),
+        ("documentType", "id-passport", true),
+        ("documentType", "ssn", false),
+        ("employmentStatus", "ssn", false),
+    ] {
+        assert_eq!(is_kind_of_document(field, word), is_known, "{field} {word}");
+    }
+}
+
+#[test]
 fn problems_never_repeat_what_was_given() {
     const CANARY: &str = "canary4711";
     let bad = json!({

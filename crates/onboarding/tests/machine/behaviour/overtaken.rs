@@ -9,7 +9,7 @@ use super::{KYC, PASSPORT, answered, asked, polling};
 use crate::driver::Driver;
 use crate::events::{
     accepted, checked, consent_given, document_added, document_withdrawn, failed, onramp,
-    onramp_lacking, profile_set, registered, uploaded,
+    onramp_lacking, profile_set, registered, terms_accepted, terms_given, uploaded,
 };
 
 #[test]
@@ -117,6 +117,7 @@ fn a_late_failure_of_what_was_replaced_or_acknowledged_changes_nothing() {
         let revision = Revision(number);
         [
             Call::AcceptPrivacyPolicy { revision },
+            Call::AcceptTerms { revision },
             Call::RegisterUser { revision },
             Call::UploadDocument { document_type: PASSPORT, revision },
         ]
@@ -130,15 +131,31 @@ fn a_late_failure_of_what_was_replaced_or_acknowledged_changes_nothing() {
     let mut driver = asked();
     driver.happen(&consent_given(1));
     driver.happen(&document_added(&PASSPORT, 1));
+    driver.happen(&terms_given(1));
     driver.happen(&consent_given(2));
+    driver.happen(&terms_given(2));
     driver.happen(&profile_set(2, &KYC));
     driver.happen(&document_added(&PASSPORT, 2));
     ignored(&mut driver, 1);
     for event in [accepted(2), registered(2), uploaded(&PASSPORT, 2)] {
         driver.happen(&event);
     }
+    driver.happen(&terms_accepted(2, driver.onboarding.epoch));
     ignored(&mut driver, 2);
     assert_eq!(driver.next_call_name(), "trigger-verification");
+}
+
+#[test]
+fn a_failure_to_read_the_user_is_of_the_registration_that_is_to_be_read() {
+    let failed = |epoch| failed(Call::ReadUser { epoch }, FailureClass::Transient, Effect::None);
+    let mut driver = asked();
+    driver.policy.confirm_registration = true;
+    assert_eq!(driver.ignored(&failed(0)), Reason::NotTheAwaitedCall, "nothing is registered");
+    driver.happen(&registered(1));
+    let Call::ReadUser { epoch } = driver.due_call().0 else { panic!("it is read now") };
+    assert_eq!(driver.ignored(&failed(epoch + 1)), Reason::NotTheAwaitedCall);
+    driver.happen(&failed(epoch));
+    assert_eq!(driver.onboarding.retry.map(|retry| retry.attempt), Some(1));
 }
 
 /// It failed before anything was sent, so that it was never recorded as begun.
