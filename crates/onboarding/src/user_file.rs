@@ -253,6 +253,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_asks_for_verification_if_it_says_so() {
+        for (verify, asks) in [("true", true), ("false", false)] {
+            let file = format!("{{{DETAILS},\"verify\":{verify}}}");
+            assert_eq!(parse(&file).ok().unwrap().value.verify, asks, "{verify}");
+        }
+        let problems = parse(&format!("{{{DETAILS},\"verify\":\"yes\"}}")).err().unwrap();
+        assert_eq!(problems.to_string(), "error at /verify: must be true or false");
+    }
+
+    #[test]
     fn a_consent_is_given_with_its_evidence() {
         let hash = "AB".repeat(32);
         let file = format!(

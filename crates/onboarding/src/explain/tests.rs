@@ -174,6 +174,23 @@ fn the_user_does_nothing_for_a_product_that_waits_for_an_operator() {
 }
 
 #[test]
+fn what_is_stuck_is_not_what_was_judged() {
+    let products = [
+        (Product::Onramp, ProductStatus::Verified),
+        (Product::Offramp, ProductStatus::RequiresData),
+    ];
+    let mut asked = task(1, Request::Data(Section::KycData), None);
+    asked.products = [Product::Offramp].into();
+    let onboarding = Onboarding { tasks: vec![asked], ..judged(State::RequiresData, &products) };
+    let told = explained(&onboarding, after(30));
+    assert_eq!(told.stuck.map(|stuck| stuck.cause), Some(StuckCause::UserSilent));
+    for product in told.products {
+        let is_waited_for = product.paragraph.as_str().contains("We are still waiting");
+        assert_eq!(is_waited_for, product.product == Product::Offramp, "{}", product.paragraph);
+    }
+}
+
+#[test]
 fn whoever_need_not_act_is_told_to_do_nothing() {
     let cancelled = Onboarding {
         state: State::Cancelled,

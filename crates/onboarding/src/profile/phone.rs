@@ -84,10 +84,11 @@ mod tests {
             ("+4930111222", None, Some("+4930111222")),
             ("+49 (30) 111-222", None, Some("+4930111222")),
             ("+49 (0)30 111222", None, Some("+4930111222")),
+            ("+49 (0)171 1234567", None, Some("+491711234567")),
             ("+39 06 1234 5678", None, Some("+390612345678")),
             // Only that zero is left out by ourselves.
             ("+7 8 912 345 67 89", None, Some("+789123456789")),
-            ("+36 06 1 234 5678", None, Some("+360612345678")),
+            ("+36 06 30 111222", None, Some("+360630111222")),
             ("+44.20.7946.0018", Some("DE"), Some("+442079460018")),
             // No plan has it, but who knows: it is kept.
             ("+1 555 0100", None, Some("+15550100")),
@@ -106,6 +107,8 @@ mod tests {
             ("312 555 0123", Some("CA"), Some("+13125550123")),
             ("0044 7700 900123", Some("DE"), Some("+447700900123")),
             ("09012345678", Some("JP"), Some("+819012345678")),
+            // What one dials for abroad elsewhere leads out of the plan.
+            ("011 91 2123 4567", Some("ES"), None),
             // Without a country nobody knows whose it is.
             ("030 111222", None, None),
             ("030 111222", Some("US"), None),
