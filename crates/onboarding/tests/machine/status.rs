@@ -2,13 +2,15 @@
 
 use onboarding::{
     Date, DocumentType, Effect, Event, Evidence, FailureClass, LegalText, OnboardingId, Policy,
-    Product, ProductStatus, Reader, Region, Revision, Section, Status, Timestamp, WaitingOn,
+    Product, ProductStatus, Reader, Region, Regression, Revision, Section, State, Status,
+    StuckUser, Surroundings, Timestamp, WaitingOn,
 };
+use serde_json::json;
 
 use crate::behaviour::{KYC, PASSPORT, answered, asked, polling};
 use crate::driver::Driver;
 use crate::events::{
-    cancelled, consent_given, document_added, document_withdrawn, held, lacking, onramp,
+    START, cancelled, consent_given, document_added, document_withdrawn, held, lacking, onramp,
     onramp_lacking, profile_set, uploaded, waived, wanted, word,
 };
 
@@ -48,6 +50,54 @@ fn a_status_has_the_providers_word_on_each_product_that_is_wanted_or_named() {
     let offramp = status(&driver).products.pop().unwrap();
     assert_eq!(offramp.missing_data, [Section::KycData]);
     assert_eq!(offramp.missing_documents, ["id"]);
+}
+
+#[test]
+fn only_of_open_data_and_documents_the_requirements_may_say_more() {
+    let operators = Section::Other("a-new-word".to_owned());
+    for (answer, is_detailed) in [
+        (onramp(ProductStatus::PendingReview), false),
+        (onramp_lacking(&[operators], &[]), false),
+        (onramp_lacking(&KYC, &[]), true),
+        (onramp_lacking(&[], &["id"]), true),
+    ] {
+        assert_eq!(answered(&answer).onboarding.has_task_to_detail(), is_detailed, "{answer:?}");
+    }
+    let mut driver = answered(&onramp_lacking(&KYC, &[]));
+    driver.happen(&profile_set(2, &KYC));
+    assert!(!driver.onboarding.has_task_to_detail(), "it is supplied");
+}
+
+#[test]
+fn who_is_stuck_is_listed_as_the_onboarding_is() {
+    let mut driver = answered(&onramp_lacking(&KYC, &[]));
+    let user = "userId:ada".parse().unwrap();
+    let listed = |driver: &Driver| {
+        let reader = Reader::new(&driver.policy, driver.now);
+        StuckUser::of(&user, &driver.onboarding, &reader, &Surroundings::default())
+    };
+    assert_eq!(listed(&driver), None);
+    driver.now = driver.now.plus_ms(60 * DAY_MS);
+    let stuck = listed(&driver).unwrap();
+    assert_eq!((stuck.user.as_str(), stuck.state), ("userId:ada", State::RequiresData));
+    assert_eq!(stuck.id, driver.onboarding.id.to_string());
+}
+
+#[test]
+fn what_an_event_says_has_its_times_written_out() {
+    let at = "2023-11-14T22:13:20.001Z";
+    let expected = json!({ "revision": 1, "acceptedAt": at });
+    assert_eq!(consent_given(1).detail(), expected);
+    let lost = Event::ProductRegressed(Regression {
+        product: Product::Onramp,
+        verified_since: START.plus_ms(1),
+        status: ProductStatus::PendingReview,
+        observed_at: START.plus_ms(1),
+    });
+    let expected = json!({
+        "product": "onramp", "verifiedSince": at, "status": "pending-review", "observedAt": at
+    });
+    assert_eq!(lost.detail(), expected);
 }
 
 #[test]

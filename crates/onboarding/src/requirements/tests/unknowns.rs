@@ -212,6 +212,8 @@ fn a_verification_that_is_too_old_is_missing_and_one_that_gets_old_is_told() {
     let mut user = given(old, ONRAMP);
     user.documents = PASSPORT;
     check("old", now(&user), &["verification-history[idVerificationTimestamp] onramp"]);
+    user.profile["verificationHistory"]["idVerificationTimestamp"] = "2025-11-24T00:00:00Z".into();
+    check("a year to the day", now(&user), &[]);
     user.profile["verificationHistory"]["idVerificationTimestamp"] = "2025-12-20T00:00:00Z".into();
     check("getting old", now(&user), &[]);
     assert_eq!(later(&user)[0], "by-age: verification-history[idVerificationTimestamp] onramp");
