@@ -293,3 +293,17 @@ fn turn_of(task: &Task, before: &Onboarding) -> Option<Notification> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_read_by_its_word() {
+        for kind in NotificationKind::ALL {
+            assert_eq!(NotificationKind::from_word(kind.as_str()), Some(kind));
+        }
+        assert_eq!(NotificationKind::TaskOpened.as_str(), "task.opened");
+        assert_eq!(NotificationKind::from_word("task"), None);
+    }
+}

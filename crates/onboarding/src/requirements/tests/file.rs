@@ -148,3 +148,31 @@ error at /tiers/onramp/source: is missing; say where this is stated, such as a p
 error at /tiers/onramp/date: is missing; say on which day the source was read, as YYYY-MM-DD
 error at /restricted/r/countries: must not be empty; take the restriction out if it is lifted"#
 }
+
+#[test]
+fn a_file_has_its_limit() {
+    let file = |bytes: usize| format!("{DEFAULT}\n#{}", " ".repeat(bytes - DEFAULT.len() - 2));
+    assert!(Requirements::parse(&file(REQUIREMENTS_BYTES_MAX)).is_ok());
+    let problems = Requirements::parse(&file(REQUIREMENTS_BYTES_MAX + 1)).unwrap_err();
+    assert_eq!(problems.to_string(), "error: must be at most 256 KiB");
+}
+
+#[test]
+fn what_is_judged_if_it_is_sent_is_a_field_and_nothing_else() {
+    let said = "error at /rules/sent/when: \"if-sent\" is for fields alone";
+    for (asks, is_refused) in [
+        ("fields = [\"kycData.email\"]", false),
+        ("consent = true", true),
+        ("fields = [\"kycData.email\"]\nconsent = true", true),
+        ("fields = [\"kycData.email\"]\ndocuments = [\"id\"]", true),
+        ("leave_out = [\"kycData.email\"]", true),
+    ] {
+        let rule = format!(
+            "{DEFAULT}\n[rules.sent]\nproducts = [\"onramp\"]\nwhen = \"if-sent\"\n{asks}\nsource = \
+             \"x\"\ndate = 2026-01-01\n"
+        );
+        let problems = Requirements::parse(&rule).err().map(|problems| problems.to_string());
+        let told = problems.as_deref().is_some_and(|problems| problems.contains(said));
+        assert_eq!(told, is_refused, "{asks}: {problems:?}");
+    }
+}

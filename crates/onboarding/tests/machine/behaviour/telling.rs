@@ -1,13 +1,15 @@
 //! What others are told of what happens.
 
 use onboarding::{
-    Event, Notification, NotificationKind as Kind, Product, ProductStatus, State, next_note,
+    Eligibility, Event, Notification, NotificationKind as Kind, Product, ProductStatus, State,
+    next_note,
 };
 
 use super::{KYC, PASSPORT, answered, asked, polling, verified};
 use crate::driver::Driver;
 use crate::events::{
-    checked, document_added, held, lacking, onramp, onramp_lacking, profile_set, wanted, word,
+    checked, document_added, held, lacking, onramp, onramp_lacking, profile_set, resumed, retried,
+    wanted, word,
 };
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -85,6 +87,29 @@ fn a_task_is_told_when_it_opens_opens_again_and_closes() {
     assert_eq!(kinds(&again), [Kind::StateChanged, Kind::TaskClosed, Kind::TaskOpened]);
     let Notification::TaskOpened { task } = &again[2] else { panic!("{again:?}") };
     assert_eq!((task.kind, task.name.as_str(), task.rounds), ("document", "id", 2));
+}
+
+#[test]
+fn a_task_that_joins_others_is_told_alone() {
+    let mut driver = polling();
+    let opened = |driver: &mut Driver, answer: &[Eligibility]| {
+        let epoch = driver.onboarding.epoch;
+        kinds(&told(driver, &checked(epoch, answer)))
+    };
+    let first = opened(&mut driver, &onramp_lacking(&KYC, &[]));
+    assert_eq!(first, [Kind::StateChanged, Kind::ProductChanged, Kind::TaskOpened]);
+    driver.happen(&retried());
+    assert_eq!(opened(&mut driver, &onramp_lacking(&KYC, &["id"])), [Kind::TaskOpened]);
+}
+
+#[test]
+fn nobody_is_reminded_while_an_operator_holds_the_user() {
+    let mut driver = answered(&onramp_lacking(&[], &["id"]));
+    driver.happen(&held());
+    driver.now = driver.now.plus_ms(365 * DAY_MS);
+    assert_eq!(told_by_time(&mut driver), []);
+    driver.happen(&resumed());
+    assert_eq!(kinds(&told_by_time(&mut driver)), [Kind::TaskOverdue]);
 }
 
 #[test]
