@@ -223,7 +223,7 @@ fn a_challenge_is_a_task_until_the_proof_convinces() {
     let epoch = driver.onboarding.epoch;
     driver.happen(&linked(1, 1, epoch, Ownership::ToProve));
     let to_prove = ("wallet-proof", "1".to_owned(), TaskState::Open, 1);
-    assert_eq!(tasks(&driver), [to_prove.clone()]);
+    assert_eq!(tasks(&driver), std::slice::from_ref(&to_prove));
     assert_eq!((driver.state(), standing(&driver, 1)), (State::Verified, "to-prove"));
     assert_eq!(driver.ignored(&wallet_given(1, 3)), Reason::NotTheNextRevision);
     let mut other = driver.clone();
