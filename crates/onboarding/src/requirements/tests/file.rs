@@ -176,3 +176,33 @@ fn what_is_judged_if_it_is_sent_is_a_field_and_nothing_else() {
         assert_eq!(told, is_refused, "{asks}: {problems:?}");
     }
 }
+
+#[test]
+fn a_source_is_one_line_of_text() {
+    let refused = |source: &str| {
+        let rule = format!(
+            "{DEFAULT}\n[rules.sent]\nproducts = [\"onramp\"]\nconsent = true\nsource = {}\ndate = \
+             2026-01-01\n",
+            serde_json::to_string(source).unwrap()
+        );
+        let problems = Requirements::parse(&rule).err().map(|problems| problems.to_string());
+        problems.unwrap_or_default()
+    };
+    let said = "error at /rules/sent/source: must be ";
+    let line = format!("{said}one line of text that is not empty");
+    assert!(!refused(&"ä".repeat(500)).contains(said));
+    assert!(refused(&"ä".repeat(501)).contains(&format!("{said}at most 500 characters long")));
+    assert!(refused(" ").contains(&line));
+    assert!(refused("two\nlines").contains(&line));
+}
+
+#[test]
+fn a_table_without_consents_asks_for_all_else() {
+    let table = Requirements::default();
+    let without = table.without_consents();
+    assert!(table.rules.iter().any(|rule| rule.consent));
+    let asking_less: Vec<Rule> =
+        table.rules.iter().map(|rule| Rule { consent: false, ..rule.clone() }).collect();
+    assert_eq!(without.rules, asking_less);
+    assert_eq!(without.areas, table.areas);
+}
