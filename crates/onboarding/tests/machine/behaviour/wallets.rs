@@ -2,8 +2,8 @@
 
 use onboarding::{
     Call, Effect, Eligibility, Event, Failure, FailureClass, Ownership, ProductStatus, Reader,
-    Reason, Revision, State, Status, Step, TaskState, WaitingOn, WalletNumber, is_settled,
-    is_under_way, next_note, wallet_call,
+    Reason, Revision, State, Status, Step, TaskState, WaitingOn, WalletNumber, WalletView,
+    is_settled, is_under_way, next_note, wallet_call,
 };
 
 use super::{KYC, polling, verified};
@@ -106,7 +106,13 @@ fn whoever_was_judged_is_looked_at_before_a_wallet_is_linked() {
 fn a_linked_wallet_changes_nothing_of_the_verdict() {
     let mut driver = verified_with_a_wallet();
     let (epoch, since) = (driver.onboarding.epoch, driver.onboarding.state_since);
+    let is_acknowledged = |driver: &Driver| {
+        let (number, wallet) = driver.onboarding.wallets.first_key_value().unwrap();
+        WalletView::of(*number, wallet).acknowledged
+    };
+    assert!(!is_acknowledged(&driver));
     driver.happen(&linked(1, 1, epoch, Ownership::Verified));
+    assert!(is_acknowledged(&driver));
     assert_eq!((driver.state(), standing(&driver, 1)), (State::Verified, "verified"));
     assert_eq!((driver.onboarding.epoch, driver.onboarding.state_since), (epoch, since));
     assert_eq!(driver.next_call_name(), "check-status");
