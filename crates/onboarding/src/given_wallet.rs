@@ -219,6 +219,7 @@ impl LinkedWallet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Revision;
 
     const ADDRESS: &str = "0x52908400098527886E0F7030069857D2E4169EE7";
 
@@ -234,6 +235,45 @@ mod tests {
         assert_eq!(proof("\"0xabc\""), "0xabc");
         assert_eq!(proof(r#"{"signature":"0xabc"}"#)["signature"], "0xabc");
         assert!(parts(ADDRESS, "base", None).ok().unwrap().proof.is_none());
+    }
+
+    #[test]
+    fn a_challenge_is_shown_while_it_is_to_be_met() {
+        let given = parts(ADDRESS, "base", None).ok().unwrap();
+        let challenge = Value::from("sign this");
+        for (ownership, is_verified, is_shown) in [
+            (Ownership::Verified, true, false),
+            (Ownership::ToProve, false, true),
+            (Ownership::Unverified, false, false),
+        ] {
+            let wallet = Wallet {
+                revision: Revision(1),
+                acknowledged: Some(Revision(1)),
+                word: Some(WalletWord::Linked(ownership)),
+                retry: None,
+                last_error: None,
+                task: None,
+            };
+            let view = LinkedWallet::of(WalletNumber(1), &wallet, &given, Some(&challenge));
+            let shown = view.ownership.verification_challenge.is_some();
+            assert_eq!((view.ownership.verified, shown), (is_verified, is_shown), "{ownership:?}");
+            assert!(view.is_of(&ADDRESS.to_lowercase()) && !view.is_of("0x00000000"));
+        }
+    }
+
+    #[test]
+    fn an_address_and_a_chain_have_their_limits() {
+        for (chars, is_good) in [(7, false), (8, true), (128, true), (129, false)] {
+            assert_eq!(parts(&"a".repeat(chars), "base", None).is_ok(), is_good, "{chars}");
+        }
+        for (chars, is_good) in [(CHAIN_CHARS_MAX, true), (CHAIN_CHARS_MAX + 1, false)] {
+            assert_eq!(parts(ADDRESS, &"a".repeat(chars), None).is_ok(), is_good, "{chars}");
+        }
+        assert!(
+            parts("abc_def-1", "base", None).is_ok() && parts("abc def g", "base", None).is_err()
+        );
+        assert!(parts(ADDRESS, "base-sepolia", None).is_ok());
+        assert!(parts(ADDRESS, "Base", None).is_err());
     }
 
     #[test]
@@ -302,5 +342,8 @@ mod tests {
         }
         let solana = parts("So1anaAddressxxxxxxxx", "solana", None).ok().unwrap();
         assert!(!solana.is_of("so1anaaddressxxxxxxxx"), "base58 has two cases");
+        assert!(!solana.is_of("0x1anaaddressxxxxxxxx") && !held.is_of("So1anaAddressxxxxxxxx"));
+        let of_base58 = parts("0X1anaAddressxxxxxxxx", "solana", None).ok().unwrap();
+        assert!(!of_base58.is_of("0x1anaaddressxxxxxxxx"), "only one of the two is hexadecimal");
     }
 }
