@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::onboarding::Onboarding;
+use crate::onboarding::{Onboarding, is_zero};
 use crate::wallet::WalletNumber;
 use crate::{
     Area, Context, DocumentType, Eligibility, Policy, Product, ProductStatus, Revision, Revisions,
@@ -252,11 +252,6 @@ pub struct Waived {
     /// How many triggers were begun by then: none of them asked the provider to judge without it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub triggers: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-const fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 impl Task {

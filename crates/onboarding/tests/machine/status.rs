@@ -1,9 +1,9 @@
 //! What a status shows of the facts.
 
 use onboarding::{
-    Date, DocumentType, Effect, Event, Evidence, FailureClass, LegalText, OnboardingId, Policy,
-    Product, ProductStatus, Reader, Region, Regression, Revision, Section, State, Status,
-    StuckUser, Surroundings, Timestamp, WaitingOn,
+    Date, DocumentType, Effect, Event, Evidence, FailureClass, LegalText, Onboarding, OnboardingId,
+    Policy, Product, ProductStatus, Reader, Region, Regression, Revision, Section, State, Status,
+    StuckUser, Surroundings, Timestamp, WaitingOn, next_note,
 };
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::behaviour::{KYC, PASSPORT, answered, asked, polling};
 use crate::driver::Driver;
 use crate::events::{
     START, cancelled, consent_given, document_added, document_withdrawn, held, lacking, onramp,
-    onramp_lacking, profile_set, uploaded, waived, wanted, word,
+    onramp_lacking, profile_set, uploaded, waived, wallet_given, wanted, word,
 };
 
 const DAY_MS: u64 = 24 * 3_600_000;
@@ -66,6 +66,22 @@ fn only_of_open_data_and_documents_the_requirements_may_say_more() {
     let mut driver = answered(&onramp_lacking(&KYC, &[]));
     driver.happen(&profile_set(2, &KYC));
     assert!(!driver.onboarding.has_task_to_detail(), "it is supplied");
+}
+
+#[test]
+fn what_is_stored_is_read_again_the_same() {
+    let mut driver = answered(&onramp_lacking(&KYC, &["id"]));
+    driver.happen(&wallet_given(1, 1));
+    driver.now = driver.onboarding.tasks[0].due.unwrap().at;
+    let note = next_note(&driver.onboarding, &driver.policy, driver.now).unwrap();
+    driver.happen(&note.event);
+    driver.happen(&waived(driver.onboarding.tasks[1].number));
+    let stored = serde_json::to_value(&driver.onboarding).unwrap();
+    assert!(stored.to_string().contains("reminders") && stored.to_string().contains("triggers"));
+    let read: Onboarding = serde_json::from_value(stored).unwrap();
+    assert_eq!(read, driver.onboarding);
+    let blank = serde_json::to_string(&Driver::blank().onboarding).unwrap();
+    assert!(!blank.to_lowercase().contains("wallet"), "what there is none of is left out: {blank}");
 }
 
 #[test]
