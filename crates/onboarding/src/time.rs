@@ -169,6 +169,7 @@ mod tests {
     fn times_stay_within_what_can_be_written_and_none_is_before_another_by_less_than_nothing() {
         let time = Timestamp(1_000);
         assert_eq!(time.plus_ms(u64::MAX), Timestamp::MAX);
+        assert_eq!(time.plus_ms(i64::MAX as u64), Timestamp::MAX);
         assert_eq!(time.minus_ms(1_001), Timestamp(0));
         assert_eq!(time.minus_ms(u64::MAX), Timestamp(0));
         assert_eq!(Timestamp::MAX.plus_ms(1), Timestamp::MAX);

@@ -132,6 +132,7 @@ mod tests {
             let read = text.parse::<Language>().ok().map(String::from);
             assert_eq!(read.as_deref(), expected, "{text}");
         }
+        assert!("de-".repeat(40).parse::<Language>().is_err());
         let of_length = |bytes: usize| format!("de-{}", "x".repeat(bytes - 3)).parse::<Language>();
         assert!(of_length(64).is_ok() && of_length(65).is_err());
     }
