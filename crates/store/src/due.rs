@@ -184,6 +184,8 @@ mod tests {
         let id = OnboardingId(uuid::Uuid::nil());
         assert_eq!(unless_defect(id, || panic!("planted")), None::<()>);
         assert_eq!(unless_defect(id, || 1), Some(1));
+        let in_an_hour = Due { lane: Lane::Read, at: NOW.plus_ms(3_600_000) };
+        assert_eq!(Due::postponed(Lane::Read, NOW), in_an_hour);
     }
 
     #[test]
